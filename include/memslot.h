@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A memslot: a run of guest frames backed by the VMM's own memory.
+ */
+#ifndef UMBRA_MEMSLOT_H
+#define UMBRA_MEMSLOT_H
+
+#include "types.h"
+
+#define MEMSLOT_READONLY	0x1u	/* guest writes are MMIO */
+#define MEMSLOT_LOG_DIRTY	0x2u	/* dirty_bitmap is kept */
+
+#define MEMSLOT_LEVELS		3	/* 4 KiB, 2 MiB, 1 GiB */
+
+/**
+ * struct memslot - one guest memory region
+ * @base_gfn:	first guest frame
+ * @npages:	number of 4 KiB frames, never 0
+ * @hva:	host virtual address of the first frame, page aligned
+ * @flags:	MEMSLOT_*
+ * @id:		user space's number for it
+ * @dirty_bitmap: one bit a frame, set when written; NULL unless LOG_DIRTY
+ * @rmap_base:	for each mapping level the link id of the first frame's rmap head
+ *		(owned by mmu/, see mmu/rmap.c)
+ *
+ * A slot that is visible to lookups never changes except for the bits in
+ * @dirty_bitmap; a change makes a new slot.
+ */
+struct memslot {
+	gfn_t base_gfn;
+	u64 npages;
+	unsigned long hva;
+	u32 flags;
+	u32 id;
+	unsigned long *dirty_bitmap;
+	u32 rmap_base[MEMSLOT_LEVELS];
+};
+
+static inline bool memslot_has(const struct memslot *slot, gfn_t gfn)
+{
+	return gfn - slot->base_gfn < slot->npages;
+}
+
+static inline unsigned long memslot_hva(const struct memslot *slot, gfn_t gfn)
+{
+	return slot->hva + ((gfn - slot->base_gfn) << 12);
+}
+
+#endif

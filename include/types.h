@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The integer and address types that every part shares. In user space (unit
+ * tests) the kernel's names are made from the standard ones.
+ */
+#ifndef UMBRA_TYPES_H
+#define UMBRA_TYPES_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <asm/types.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef __u64 u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef __s64 s64;
+#endif
+
+typedef unsigned long gva_t;	/* guest virtual (linear) address */
+typedef u64 gpa_t;	/* guest physical address */
+typedef u64 gfn_t;	/* guest frame number: gpa >> 12 */
+typedef u64 hpa_t;	/* host physical address */
+typedef u64 hfn_t;	/* host frame number: hpa >> 12 */
+
+#endif

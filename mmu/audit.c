@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The invariants of Documentation/mmu.md, checked.
+ *
+ *  1 every present leaf is on the rmap of its gfn, and nothing else is
+ *  2 a writable leaf maps no shadowed table, no read-only slot, nothing that is logged
+ *  3 the shadow of a guest table says what the table says, or less
+ *  4 every other spte points to a live shadow page that lists it as a parent
+ */
+#include "internal.h"
+
+struct audit {
+	struct mmu_vm *vm;
+	unsigned long breaches;
+};
+
+static void breach(struct audit *a, const struct shadow_page *sp, unsigned int index,
+		   const char *what)
+{
+	a->breaches++;
+	host_complain("audit: %s: gfn %llx role %x entry %u spte %llx", what,
+		      (unsigned long long)sp->gfn, sp->role.word, index,
+		      (unsigned long long)sp->spt[index]);
+}
+
+/* Is a spte's link on the list that begins at @id? Checks the back links too. */
+static bool list_has(struct mmu_vm *vm, u32 id, u32 prev, u32 wanted)
+{
+	for (; id; prev = id, id = link_at(vm, id)->next) {
+		if (link_at(vm, id)->prev != prev)
+			return false;
+		if (id == wanted)
+			return true;
+	}
+	return false;
+}
+
+static void audit_link(struct audit *a, struct shadow_page *sp, unsigned int index)
+{
+	const struct shadow_page *child = page_of(sp->spt[index]);
+
+	if (child->role.level + 1 != sp->role.level || hlist_unhashed(&child->hash))
+		breach(a, sp, index, "child is no live page of the level below");
+	if (!list_has(a->vm, child->parents, 0, link_find(sp, index)))
+		breach(a, sp, index, "child does not know its parent");
+}
+
+/* The guest's entry, or 0. */
+static u64 guest_entry(struct audit *a, const struct shadow_page *sp, unsigned int index)
+{
+	u64 gpte = 0;
+
+	if (host_read_atomic(a->vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)))
+		return 0;
+	return gpte;
+}
+
+/* gfn that a leaf should map by what is above it; false if it should not be there. */
+static bool leaf_expected(struct audit *a, const struct shadow_page *sp, unsigned int index,
+			  gfn_t *gfn, unsigned int *access)
+{
+	u64 gpte;
+
+	*gfn = sp->gfn + index * level_frames(sp->role.level);
+	*access = sp->role.access;
+	if (sp->role.metaphysical)
+		return true;
+	gpte = guest_entry(a, sp, index);
+	if (!(gpte & PTE_P) || !(gpte & PTE_A) || pte_reserved(sp->role, gpte, sp->role.level) ||
+	    !pte_is_leaf(sp->role, gpte, sp->role.level))
+		return false;
+	*gfn = pte_gfn(sp->role, gpte, sp->role.level);
+	if (sptes_per_entry(sp->role) == 2)
+		*gfn += (index & 1) * level_frames(2);
+	*access &= pte_access(sp->role, gpte);
+	if (!(gpte & PTE_D))
+		*access &= ~ACC_WRITE;
+	/* CR0.WP=0: read-only to the user can be writable for the supervisor alone. */
+	else if (!sp->role.wp && !(spte_user(sp->spt[index])))
+		*access |= ACC_WRITE;
+	return true;
+}
+
+static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int index)
+{
+	u64 spte = sp->spt[index];
+	const struct memslot *slot;
+	unsigned int access;
+	u32 head;
+	gfn_t gfn;
+
+	if (!leaf_expected(a, sp, index, &gfn, &access)) {
+		breach(a, sp, index, "leaf that the guest's table does not have");
+		return;
+	}
+	if (spte_loses(spte, spte_leaf(spte_pfn(spte), sp->role.level, access, true)))
+		breach(a, sp, index, "leaf with rights that the guest's table does not give");
+	slot = host_slot(a->vm, gfn);
+	if (!slot) {
+		breach(a, sp, index, "leaf outside all slots");
+		return;
+	}
+	head = rmap_head_id(slot, gfn, sp->role.level);
+	if (!list_has(a->vm, link_at(a->vm, head)->next, head, link_find(sp, index)))
+		breach(a, sp, index, "leaf is not on its rmap");
+	if (!spte_writable(spte))
+		return;
+	if (slot->flags & MEMSLOT_READONLY)
+		breach(a, sp, index, "writable leaf in a read-only slot");
+	if (rmap_head(a->vm, slot, gfn, sp->role.level)->prev)
+		breach(a, sp, index, "writable leaf over a shadowed table");
+}
+
+static void audit_page(struct audit *a, struct shadow_page *sp)
+{
+	unsigned int i, present = 0;
+
+	for (i = 0; i < TABLE_ENTRIES; i++) {
+		if (!spte_present(sp->spt[i]))
+			continue;
+		present++;
+		if (spte_is_leaf(sp->spt[i], sp->role.level))
+			audit_leaf(a, sp, i);
+		else
+			audit_link(a, sp, i);
+	}
+	if (present != sp->present)
+		breach(a, sp, 0, "wrong count of present entries");
+}
+
+unsigned long audit_locked(struct mmu_vm *vm)
+{
+	struct audit a = { .vm = vm };
+	unsigned long pages = 0;
+	struct shadow_page *sp;
+
+	list_for_each_entry(sp, &vm->active, list) {
+		audit_page(&a, sp);
+		pages++;
+	}
+	if (pages != vm->nr_pages) {
+		a.breaches++;
+		host_complain("audit: %lu shadow pages, counted %lu", vm->nr_pages, pages);
+	}
+	vm->audit_failures += a.breaches;
+	return a.breaches;
+}
+
+unsigned long mmu_audit(struct mmu_vm *vm)
+{
+	unsigned long breaches;
+
+	spin_lock(&vm->lock);
+	breaches = audit_locked(vm);
+	spin_unlock(&vm->lock);
+	return breaches;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A page fault on the shadow tables, from end to end.
+ */
+#include "internal.h"
+
+/* Pages one fault may make: every level of a root. */
+#define FAULT_PAGES	MAX_LEVEL
+
+/*
+ * With CR0.WP clear the supervisor may write to a user page that is read-only. A
+ * spte can express it only by hiding the page from the user (map.c), and then
+ * SMAP would not apply to it. Such writes are emulated.
+ */
+static bool needs_emulation(const struct mmu_vcpu *m, const struct mmu_fault *f,
+			    const struct walk *w)
+{
+	return m->role.smap && f->access.write && !f->access.user &&
+	       !(w->access & ACC_WRITE) && (w->access & ACC_USER);
+}
+
+static enum mmu_verdict fault_map(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+				  const struct memslot *slot)
+{
+	enum mmu_verdict verdict = MMU_RETRY;
+	struct mmu_vm *vm = m->vm;
+	struct host_page page;
+
+	f->err = cache_fill(&m->cache);
+	if (!f->err)
+		f->err = host_page_get(vm, slot, w->gfn, f->access.write, &page);
+	if (f->err)
+		return f->err == -EAGAIN ? MMU_RETRY : MMU_ERROR;
+	spin_lock(&vm->lock);
+	if (!host_page_stale(vm, &page, w->gfn)) {
+		page_make_room(vm, FAULT_PAGES);
+		verdict = map_fault(m, f, w, slot, &page);
+	}
+	spin_unlock(&vm->lock);
+	host_page_put(&page, f->access.write && verdict == MMU_FIXED);
+	return verdict;
+}
+
+static enum mmu_verdict fault_handle(struct mmu_vcpu *m, struct mmu_fault *f)
+{
+	const struct memslot *slot;
+	struct walk w;
+	int r = walk_guest(m, f->gva, &f->access, &w);
+
+	f->gpa = w.gfn << PAGE_BITS | (f->gva & (TABLE_BYTES - 1));
+	if (r == -EAGAIN)
+		return MMU_RETRY;
+	if (r) {
+		f->inject_error = w.error;
+		return MMU_INJECT;
+	}
+	slot = host_slot(m->vm, w.gfn);
+	if (!slot || (f->access.write && (slot->flags & MEMSLOT_READONLY)))
+		return MMU_EMULATE;
+	if (needs_emulation(m, f, &w))
+		return MMU_EMULATE;
+	return fault_map(m, f, &w, slot);
+}
+
+static void count_verdict(struct mmu_stats *stats, enum mmu_verdict verdict)
+{
+	stats->faults++;
+	if (verdict == MMU_FIXED)
+		stats->faults_fixed++;
+	else if (verdict == MMU_RETRY)
+		stats->faults_retry++;
+	else if (verdict == MMU_EMULATE)
+		stats->faults_emulate++;
+	else if (verdict == MMU_INJECT)
+		stats->faults_injected++;
+}
+
+enum mmu_verdict mmu_fault(struct mmu_vcpu *m, struct mmu_fault *f)
+{
+	enum mmu_verdict verdict;
+
+	f->to_table = false;
+	f->self_map = false;
+	verdict = fault_handle(m, f);
+	count_verdict(&m->vm->stats, verdict);
+	trace_umbra_fault(f->gva, f->error, f->gpa, verdict);
+	return verdict;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Entries shadowed ahead of a fault: when the guest writes one, and in the
+ * neighbourhood of a fault. Nothing here sleeps, so only host memory that is
+ * there already gets mapped; anything doubtful is left for a fault.
+ *
+ * An entry is shadowed only if its accessed bit is set, since a processor may
+ * hold only such ones, and writable only if its dirty bit is.
+ */
+#include "internal.h"
+
+/* Frame and rights that entry @index of a level-1 shadow page stands for. */
+static bool entry_decode(const struct shadow_page *sp, unsigned int index, u64 gpte, gfn_t *gfn,
+			 unsigned int *access)
+{
+	*access = sp->role.access;
+	*gfn = sp->gfn + index;
+	if (sp->role.metaphysical)
+		return true;
+	if (!(gpte & PTE_P) || !(gpte & PTE_A) || pte_reserved(sp->role, gpte, 1))
+		return false;
+	*gfn = pte_gfn(sp->role, gpte, 1);
+	*access &= pte_access(sp->role, gpte);
+	if (!(gpte & PTE_D))
+		*access &= ~ACC_WRITE;
+	return true;
+}
+
+static bool get_page(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, bool write,
+		     struct host_page *page)
+{
+	if (!write || host_page_get_fast(vm, slot, gfn, true, page))
+		return !host_page_get_fast(vm, slot, gfn, false, page);
+	return true;
+}
+
+/*
+ * entry_refill - bring a level-1 entry up to date
+ * @gpte:	what the guest's table holds now (unused if metaphysical)
+ *
+ * Return: whether it is present now.
+ */
+bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		  unsigned int index, u64 gpte)
+{
+	const struct memslot *slot = NULL;
+	struct host_page page;
+	unsigned int access;
+	bool write, stale;
+	gfn_t gfn;
+
+	if (cache && cache->tables && entry_decode(sp, index, gpte, &gfn, &access))
+		slot = host_slot(vm, gfn);
+	if (!slot)
+		goto drop;
+	write = (access & ACC_WRITE) && !page_tracked(vm, slot, gfn) &&
+		!(slot->flags & (MEMSLOT_READONLY | MEMSLOT_LOG_DIRTY));
+	if (!get_page(vm, slot, gfn, write, &page))
+		goto drop;
+	if (!write || !page.writable)
+		access &= ~ACC_WRITE;
+	stale = host_page_stale(vm, &page, gfn);
+	if (!stale)
+		leaf_install(vm, cache, sp, index, slot, gfn,
+			     spte_leaf(page.pfn, 1, access, false));
+	host_page_put(&page, !stale && (access & ACC_WRITE));
+	if (!stale)
+		return true;
+drop:
+	entry_drop(vm, sp, index);
+	return false;
+}
+
+/* Fill empty entries beside one that just faulted in a level-1 shadow page. */
+void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		 unsigned int index)
+{
+	unsigned int n = rounddown_pow_of_two(min(mmu_prefill, 64u));
+	unsigned int first = index & ~(n - 1), i, bytes = role_entry_bytes(sp->role);
+	u64 gptes[64];
+	const u8 *p = (const u8 *)gptes;
+
+	if (!sp->role.metaphysical &&
+	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))
+		return;
+	for (i = first; i < first + n; i++, p += bytes) {
+		u64 gpte = 0;
+
+		if (!sp->role.metaphysical)
+			memcpy(&gpte, p, bytes);
+		if (i != index && !spte_present(sp->spt[i]) &&
+		    entry_refill(vm, cache, sp, i, gpte))
+			vm->stats.prefilled++;
+	}
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host under the MMU: the only file of mmu/ that knows Linux' memory
+ * management. Guest memory is the VMM's own; no page stays pinned, the MMU
+ * notifier (memslot.c) tells when one goes.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "host.h"
+#include "vcpu.h"
+#include "vendor.h"
+#include "vm.h"
+
+/* ---- memory ---- */
+
+static u64 *alloc_table(gfp_t zone)
+{
+	return (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO | zone);
+}
+
+u64 *host_alloc_table(void)
+{
+	return alloc_table(0);
+}
+
+/* PAE's top table must be below 4 GiB: CR3 has 32 bits there. */
+u64 *host_alloc_table_low(void)
+{
+	return alloc_table(__GFP_DMA32);
+}
+
+void host_free_table(u64 *table)
+{
+	if (!table)
+		return;
+	set_page_private(virt_to_page(table), 0);
+	free_page((unsigned long)table);
+}
+
+hpa_t host_table_hpa(const u64 *table)
+{
+	return __pa(table);
+}
+
+void host_table_set_owner(u64 *table, void *owner)
+{
+	set_page_private(virt_to_page(table), (unsigned long)owner);
+}
+
+void *host_table_owner(hpa_t hpa)
+{
+	return (void *)page_private(pfn_to_page(hpa >> PAGE_SHIFT));
+}
+
+void *host_alloc(size_t size)
+{
+	return kvzalloc(size, GFP_KERNEL_ACCOUNT);
+}
+
+void host_free(void *p)
+{
+	kvfree(p);
+}
+
+/* ---- guest frames ---- */
+
+struct memslot *host_slot(struct mmu_vm *vm, gfn_t gfn)
+{
+	return memslot_find(mmu_to_vm(vm), gfn);
+}
+
+/* The level at which the host maps an address; interrupts off keep the tables. */
+static u8 mapping_level(struct mm_struct *mm, unsigned long hva)
+{
+	pgd_t pgd = READ_ONCE(*pgd_offset(mm, hva));
+	p4d_t p4d;
+	pud_t pud;
+	pmd_t pmd;
+
+	if (pgd_none(pgd))
+		return 1;
+	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
+	if (p4d_none(p4d) || !p4d_present(p4d))
+		return 1;
+	pud = READ_ONCE(*pud_offset(&p4d, hva));
+	if (pud_none(pud) || !pud_present(pud))
+		return 1;
+	if (pud_leaf(pud))
+		return 3;
+	pmd = READ_ONCE(*pmd_offset(&pud, hva));
+	return !pmd_none(pmd) && pmd_present(pmd) && pmd_leaf(pmd) ? 2 : 1;
+}
+
+static u8 host_level(unsigned long hva)
+{
+	unsigned long flags;
+	u8 level;
+
+	local_irq_save(flags);
+	level = mapping_level(current->mm, hva);
+	local_irq_restore(flags);
+	return level;
+}
+
+/* Read before the page is looked up; host_page_stale() reads it again after. */
+static void page_begin(struct mmu_vm *vm, struct host_page *page)
+{
+	page->seq = READ_ONCE(mmu_to_vm(vm)->inval_seq);
+	smp_rmb();
+}
+
+static void page_found(struct host_page *page, struct page *p, unsigned long hva, bool writable)
+{
+	page->pfn = page_to_pfn(p);
+	page->ref = p;
+	page->writable = writable;
+	page->level = host_level(hva);
+}
+
+static int page_get_slow(struct host_page *page, unsigned long hva, bool write)
+{
+	struct page *p;
+	long r = get_user_pages_unlocked(hva, 1, &p, FOLL_HWPOISON | (write ? FOLL_WRITE : 0));
+
+	if (r == 1) {
+		page_found(page, p, hva, write);
+		return 0;
+	}
+	if (r == -EHWPOISON || r == -EAGAIN)
+		return r;
+	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
+}
+
+int host_page_get(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, bool write,
+		  struct host_page *page)
+{
+	unsigned long hva = memslot_hva(slot, gfn);
+	bool readonly = slot->flags & MEMSLOT_READONLY;
+	struct page *p;
+
+	page_begin(vm, page);
+	/* Most memory is there and writable: then the next write is no fault. */
+	if (!readonly && get_user_page_fast_only(hva, FOLL_WRITE, &p)) {
+		page_found(page, p, hva, true);
+		return 0;
+	}
+	return page_get_slow(page, hva, write);
+}
+
+int host_page_get_fast(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, bool write,
+		       struct host_page *page)
+{
+	unsigned long hva = memslot_hva(slot, gfn);
+	struct page *p;
+
+	page_begin(vm, page);
+	if (!get_user_page_fast_only(hva, write ? FOLL_WRITE : 0, &p))
+		return -EFAULT;
+	page_found(page, p, hva, write);
+	return 0;
+}
+
+bool host_page_stale(struct mmu_vm *mmu, const struct host_page *page, gfn_t gfn)
+{
+	struct vm *vm = mmu_to_vm(mmu);
+
+	lockdep_assert_held(&mmu->lock);
+	/* A range in progress may be any; the fault comes again in a moment. */
+	return vm->inval_count || vm->inval_seq != page->seq;
+}
+
+void host_page_put(struct host_page *page, bool dirty)
+{
+	struct page *p = page->ref;
+
+	if (dirty && !PageReserved(p))
+		SetPageDirty(p);
+	put_page(p);
+}
+
+/* ---- guest memory ---- */
+
+static void __user *guest_ptr(const struct memslot *slot, gpa_t gpa)
+{
+	return (void __user *)(memslot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
+}
+
+/* Aligned powers of two are single copies, so that entries are never torn. */
+static unsigned int single_copy(gpa_t gpa, unsigned int len)
+{
+	return len <= 8 && is_power_of_2(len) && IS_ALIGNED(gpa, len) ? len : 0;
+}
+
+#define READ_AS(type) get_user(*(type *)dst, (type __user *)from)
+
+int host_read(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
+{
+	const struct memslot *slot = host_slot(vm, gpa >> PAGE_SHIFT);
+	void __user *from;
+
+	if (!slot)
+		return -ENXIO;
+	from = guest_ptr(slot, gpa);
+	switch (single_copy(gpa, len)) {
+	case 1:
+		return READ_AS(u8);
+	case 2:
+		return READ_AS(u16);
+	case 4:
+		return READ_AS(u32);
+	case 8:
+		return READ_AS(u64);
+	default:
+		return copy_from_user(dst, from, len) ? -EFAULT : 0;
+	}
+}
+
+int host_read_atomic(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
+{
+	int r;
+
+	/* With page faults off, an absent page is an error instead of a sleep. */
+	pagefault_disable();
+	r = host_read(vm, gpa, dst, len);
+	pagefault_enable();
+	return r;
+}
+
+#define WRITE_AS(type) put_user(*(const type *)src, (type __user *)to)
+
+static int write_user(gpa_t gpa, void __user *to, const void *src, unsigned int len)
+{
+	switch (single_copy(gpa, len)) {
+	case 1:
+		return WRITE_AS(u8);
+	case 2:
+		return WRITE_AS(u16);
+	case 4:
+		return WRITE_AS(u32);
+	case 8:
+		return WRITE_AS(u64);
+	default:
+		return copy_to_user(to, src, len) ? -EFAULT : 0;
+	}
+}
+
+int host_write(struct mmu_vm *vm, gpa_t gpa, const void *src, unsigned int len)
+{
+	const struct memslot *slot = host_slot(vm, gpa >> PAGE_SHIFT);
+	int r;
+
+	if (!slot || (slot->flags & MEMSLOT_READONLY))
+		return -ENXIO;
+	r = write_user(gpa, guest_ptr(slot, gpa), src, len);
+	if (!r)
+		host_mark_dirty(slot, gpa >> PAGE_SHIFT);
+	return r;
+}
+
+/* 0 exchanged, 1 differs, -EFAULT; the kernel's macro defines the label. */
+#define CMPXCHG_AS(type) ({						\
+	type expected = *(const type *)old;				\
+	__try_cmpxchg_user((type __user *)to, &expected,		\
+			   *(const type *)new, fault_##type);		\
+})
+
+static int cmpxchg_user(void __user *to, const void *old, const void *new, unsigned int len)
+{
+	switch (len) {
+	case 1:
+		return CMPXCHG_AS(u8);
+	case 2:
+		return CMPXCHG_AS(u16);
+	case 4:
+		return CMPXCHG_AS(u32);
+	default:
+		return CMPXCHG_AS(u64);
+	}
+}
+
+static bool cmpxchg16b(void *p, const u64 old[2], const u64 new[2])
+{
+	u64 lo = old[0], hi = old[1];
+	bool done;
+
+	asm volatile("lock cmpxchg16b %1"
+		     : "=@ccz" (done), "+m" (*(u64 (*)[2])p), "+a" (lo), "+d" (hi)
+		     : "b" (new[0]), "c" (new[1])
+		     : "memory");
+	return done;
+}
+
+/* The kernel has no 16-byte exchange of user memory: through the page. */
+static int cmpxchg_page(void __user *to, const void *old, const void *new)
+{
+	unsigned long hva = (unsigned long)to;
+	struct page *page;
+	void *p;
+	int r;
+
+	if (!boot_cpu_has(X86_FEATURE_CX16))
+		return -EINVAL;
+	if (get_user_pages_fast(hva & PAGE_MASK, 1, FOLL_WRITE, &page) != 1)
+		return -EFAULT;
+	p = kmap_local_page(page);
+	r = cmpxchg16b(p + offset_in_page(hva), old, new) ? 0 : 1;
+	kunmap_local(p);
+	if (!r)
+		SetPageDirty(page);
+	put_page(page);
+	return r;
+}
+
+int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
+		 unsigned int len)
+{
+	const struct memslot *slot = host_slot(vm, gpa >> PAGE_SHIFT);
+	int r;
+
+	if (!slot || (slot->flags & MEMSLOT_READONLY))
+		return -ENXIO;
+	if (!is_power_of_2(len) || len > 16 || !IS_ALIGNED(gpa, len))
+		return -EINVAL;
+	if (len == 16)
+		r = cmpxchg_page(guest_ptr(slot, gpa), old, new);
+	else
+		r = cmpxchg_user(guest_ptr(slot, gpa), old, new, len);
+	if (!r)
+		host_mark_dirty(slot, gpa >> PAGE_SHIFT);
+	return r;
+}
+
+void host_mark_dirty(const struct memslot *slot, gfn_t gfn)
+{
+	if (slot->dirty_bitmap)
+		set_bit(gfn - slot->base_gfn, slot->dirty_bitmap);
+}
+
+/* ---- flushes ---- */
+
+void host_flush_remote(struct mmu_vm *vm)
+{
+	vm_make_request(mmu_to_vm(vm), REQ_FLUSH_TLB);
+}
+
+void host_request_reload(struct mmu_vm *vm)
+{
+	vm_make_request(mmu_to_vm(vm), REQ_RELOAD_ROOT);
+}
+
+void host_flush_vcpu(struct mmu_vcpu *m)
+{
+	vcpu_request(mmu_to_vcpu(m), REQ_FLUSH_TLB);
+}
+
+void host_flush_gva(struct mmu_vcpu *m, gva_t gva)
+{
+	vendor(flush_gva)(mmu_to_vcpu(m), gva);
+}
+
+void host_relax(struct mmu_vm *vm)
+{
+	cond_resched_lock(&vm->lock);
+}
+
+void host_complain(const char *fmt, ...)
+{
+	struct va_format vaf;
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.fmt = fmt;
+	vaf.va = &args;
+	pr_err_ratelimited("umbra: %pV\n", &vaf);
+	va_end(args);
+}

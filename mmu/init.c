@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The MMU's part of a VM and of a vCPU: made, limited, destroyed. Switches.
+ */
+#include <linux/moduleparam.h>
+
+#include "internal.h"
+
+bool mmu_cache_on = true;
+module_param_named(cache, mmu_cache_on, bool, 0644);
+MODULE_PARM_DESC(cache, "keep shadow pages over CR3 loads (default: Y)");
+
+bool mmu_eager = true;
+module_param_named(eager, mmu_eager, bool, 0644);
+MODULE_PARM_DESC(eager, "refill a spte when the guest writes its entry (default: Y)");
+
+bool mmu_large = true;
+module_param_named(large, mmu_large, bool, 0644);
+MODULE_PARM_DESC(large, "use large sptes where guest and host allow (default: Y)");
+
+unsigned int mmu_prefill = 8;
+module_param_named(prefill, mmu_prefill, uint, 0644);
+MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 8, at most 64)");
+
+unsigned int mmu_flood = 8;
+module_param_named(flood, mmu_flood, uint, 0644);
+MODULE_PARM_DESC(flood, "unused writes after which a table's shadow is dropped (default: 8)");
+
+/* Roots and paths of a few vCPUs: below this a VM would not get on. */
+#define QUOTA_MIN 64
+
+int mmu_vm_init(struct mmu_vm *vm)
+{
+	spin_lock_init(&vm->lock);
+	INIT_LIST_HEAD(&vm->active);
+	INIT_LIST_HEAD(&vm->doomed);
+	INIT_LIST_HEAD(&vm->unsync);
+	INIT_LIST_HEAD(&vm->vcpus);
+	if (!mmu_vm_set_quota(vm, QUOTA_MIN))
+		return 0;
+	mmu_vm_destroy(vm);
+	return -ENOMEM;
+}
+
+void mmu_vm_destroy(struct mmu_vm *vm)
+{
+	if (vm->hash)
+		mmu_vm_zap_all(vm);
+	WARN_ON(vm->nr_pages || vm->stats.sptes || !list_empty(&vm->vcpus));
+	links_destroy(vm);
+	host_free(vm->hash);
+	vm->hash = NULL;
+}
+
+void mmu_vm_zap_all(struct mmu_vm *vm)
+{
+	struct shadow_page *sp, *n;
+
+	spin_lock(&vm->lock);
+	list_for_each_entry_safe(sp, n, &vm->active, list)
+		page_zap(vm, sp);
+	page_commit(vm);
+	spin_unlock(&vm->lock);
+}
+
+int mmu_vm_set_quota(struct mmu_vm *vm, unsigned long pages)
+{
+	pages = clamp(pages, (unsigned long)QUOTA_MIN, 1ul << 22);
+	if (page_hash_resize(vm, pages))
+		return -ENOMEM;
+	spin_lock(&vm->lock);
+	vm->max_pages = pages;
+	spin_unlock(&vm->lock);
+	if (links_reserve(vm))
+		return -ENOMEM;
+	spin_lock(&vm->lock);
+	if (vm->nr_pages > vm->max_pages)
+		page_drop_oldest(vm, vm->nr_pages - vm->max_pages);
+	spin_unlock(&vm->lock);
+	return 0;
+}
+
+unsigned long mmu_vm_shrink(struct mmu_vm *vm, unsigned long nr)
+{
+	unsigned long dropped;
+
+	spin_lock(&vm->lock);
+	dropped = page_drop_oldest(vm, nr);
+	spin_unlock(&vm->lock);
+	return dropped;
+}
+
+int mmu_vcpu_init(struct mmu_vcpu *m, struct mmu_vm *vm)
+{
+	m->vm = vm;
+	m->root_hpa = INVALID_ROOT;
+	m->role.access = ACC_ALL;
+	m->pae_table = host_alloc_table_low();
+	if (!m->pae_table)
+		return -ENOMEM;
+	spin_lock(&vm->lock);
+	list_add_tail(&m->node, &vm->vcpus);
+	spin_unlock(&vm->lock);
+	return 0;
+}
+
+void mmu_vcpu_destroy(struct mmu_vcpu *m)
+{
+	if (!m->pae_table)
+		return;
+	spin_lock(&m->vm->lock);
+	root_drop_locked(m);
+	list_del(&m->node);
+	spin_unlock(&m->vm->lock);
+	cache_free(&m->cache);
+	host_free_table(m->pae_table);
+	m->pae_table = NULL;
+}
+
+void mmu_stats_snapshot(struct mmu_vm *vm, struct mmu_stats *stats)
+{
+	spin_lock(&vm->lock);
+	*stats = vm->stats;
+	spin_unlock(&vm->lock);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of mmu/ share. Data flows
+ *
+ *   fault.c -> walk.c (guest tables) -> map.c (shadow tables) -> spte.c, rmap.c
+ *   track.c (a guest table was written) -> map.c, page.c
+ *
+ * and everything is under mmu_vm.lock, except the guest walk and whatever
+ * may sleep.
+ */
+#ifndef UMBRA_MMU_INTERNAL_H
+#define UMBRA_MMU_INTERNAL_H
+
+#include <linux/bits.h>
+#include <linux/bug.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/string.h>
+
+#include "host.h"
+#include "mmu.h"
+#include "trace.h"
+
+#define PAGE_BITS	12
+#define TABLE_BYTES	4096
+#define TABLE_ENTRIES	512
+#define MAX_LEVEL	5
+
+/* Bits of guest and host page-table entries alike (Intel SDM 3A 4.3 to 4.5). */
+#define PTE_P		BIT_ULL(0)
+#define PTE_W		BIT_ULL(1)
+#define PTE_U		BIT_ULL(2)
+#define PTE_A		BIT_ULL(5)
+#define PTE_D		BIT_ULL(6)
+#define PTE_PS		BIT_ULL(7)
+#define PTE_NX		BIT_ULL(63)
+#define PTE_FRAME	GENMASK_ULL(51, 12)
+
+#define CR0_WP		BIT_ULL(16)
+#define CR0_PG		BIT_ULL(31)
+#define CR4_PSE		BIT_ULL(4)
+#define CR4_PAE		BIT_ULL(5)
+#define CR4_LA57	BIT_ULL(12)
+#define CR4_SMEP	BIT_ULL(20)
+#define CR4_SMAP	BIT_ULL(21)
+#define EFER_LMA_BIT	BIT_ULL(10)
+#define EFER_NXE_BIT	BIT_ULL(11)
+
+#define CHUNK_LINKS	32
+#define SP_CHUNKS	(TABLE_ENTRIES / CHUNK_LINKS)
+
+/**
+ * struct shadow_page - a host page table that stands in for a guest's
+ * @hash:	in mmu_vm.hash, by gfn; unhashed once zapped
+ * @list:	in mmu_vm.active, or mmu_vm.doomed
+ * @unsync_node: in mmu_vm.unsync while @unsync
+ * @spt:	the table itself
+ * @gfn:	the guest table's frame, or the first frame mapped (metaphysical)
+ * @role:	see union mmu_role
+ * @parents:	first link of the sptes that point here
+ * @roots:	vCPUs that have it in their root
+ * @present:	present sptes
+ * @writes:	guest writes since the page was last seen in use (floods)
+ * @last_write:	spte that the last of them touched
+ * @obsolete:	zapped; lives until the last vCPU lets go of it
+ * @unsync:	the guest may write the table freely; @snapshot is what it was
+ * @chunk:	links of @spt's entries, CHUNK_LINKS by CHUNK_LINKS, on demand
+ * @snapshot:	the guest table's contents when last in sync
+ */
+struct shadow_page {
+	struct hlist_node hash;
+	struct list_head list;
+	struct list_head unsync_node;
+	u64 *spt;
+	gfn_t gfn;
+	union mmu_role role;
+	u32 parents;
+	u32 roots;
+	u16 present;
+	u16 last_write;
+	u16 writes;
+	bool obsolete;
+	bool unsync;
+	u32 chunk[SP_CHUNKS];
+	u64 *snapshot;
+};
+
+/* ---- links.c: 8-byte list nodes for sptes, found by number ---- */
+
+/**
+ * struct link - a node of a list of sptes
+ * @next:	link id, 0 at the end
+ * @prev:	link id; 0 if the list's head is not a link (parents)
+ *
+ * An rmap head is a link too: its @next is the first spte's link and its
+ * @prev counts: shadowed tables in the frame (level 1), or reasons not to
+ * map it large (levels 2, 3).
+ */
+struct link {
+	u32 next, prev;
+};
+
+int links_reserve(struct mmu_vm *vm);
+u32 links_alloc_heads(struct mmu_vm *vm, unsigned long heads);
+void links_free_heads(struct mmu_vm *vm, u32 base, unsigned long heads);
+void links_destroy(struct mmu_vm *vm);
+struct link *link_at(struct mmu_vm *vm, u32 id);
+struct shadow_page *link_owner(struct mmu_vm *vm, u32 id, unsigned int *index);
+u32 link_of(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+	    unsigned int index);
+u32 link_find(const struct shadow_page *sp, unsigned int index);
+void links_release(struct mmu_vm *vm, struct shadow_page *sp);
+void link_add(struct mmu_vm *vm, u32 id, u32 *head, u32 head_id);
+void link_del(struct mmu_vm *vm, u32 id, u32 *head);
+
+/* ---- spte.c: the only owner of spte bits ---- */
+
+u64 spte_table(hpa_t table);
+u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed);
+bool spte_present(u64 spte);
+bool spte_is_leaf(u64 spte, int level);
+bool spte_writable(u64 spte);
+bool spte_user(u64 spte);
+bool spte_accessed(u64 spte);
+hfn_t spte_pfn(u64 spte);
+hpa_t spte_child(u64 spte);
+bool spte_loses(u64 old, u64 new);
+void spte_write(u64 *sptep, u64 spte);
+u64 spte_take(u64 *sptep);
+bool spte_protect(u64 *sptep);
+bool spte_age(u64 *sptep);
+
+static inline unsigned int spte_index(gva_t addr, int level)
+{
+	return (addr >> (PAGE_BITS + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
+}
+
+/* Frames that one spte of this level maps. */
+static inline u64 level_frames(int level)
+{
+	return 1ull << (9 * (level - 1));
+}
+
+/* ---- rmap.c: which sptes map a gfn ---- */
+
+static inline u32 rmap_head_id(const struct memslot *slot, gfn_t gfn, int level)
+{
+	int shift = 9 * (level - 1);
+
+	return slot->rmap_base[level - 1] + (gfn >> shift) - (slot->base_gfn >> shift);
+}
+
+struct link *rmap_head(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int level);
+void rmap_add(struct mmu_vm *vm, struct mmu_cache *cache, const struct memslot *slot, gfn_t gfn,
+	      struct shadow_page *sp, unsigned int index);
+void rmap_remove(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
+bool rmap_zap(struct mmu_vm *vm, struct link *head);
+bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+bool rmap_zap_large(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+
+/* ---- page.c: shadow pages ---- */
+
+struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
+			     union mmu_role role);
+struct shadow_page *page_of(u64 spte);
+void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
+	       unsigned int index, struct shadow_page *child);
+void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int index);
+void page_zap(struct mmu_vm *vm, struct shadow_page *sp);
+void page_commit(struct mmu_vm *vm);
+void page_make_room(struct mmu_vm *vm, unsigned long nr);
+unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr);
+bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn);
+void page_used(struct mmu_vm *vm, struct shadow_page *sp);
+void page_root_get(struct shadow_page *sp);
+void page_root_put(struct mmu_vm *vm, struct shadow_page *sp);
+bool page_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn);
+int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
+
+/* All live shadow pages of a guest table's frame, those with none excluded. */
+#define for_each_shadow_of(vm, sp, n, g)					\
+	hlist_for_each_entry_safe(sp, n, page_bucket(vm, g), hash)		\
+		if (sp->gfn == (g) && !sp->role.metaphysical)
+
+/* ---- cache.c: objects allocated before the lock is taken ---- */
+
+int cache_fill(struct mmu_cache *cache);
+void cache_free(struct mmu_cache *cache);
+u64 *cache_table(struct mmu_cache *cache);
+struct shadow_page *cache_page(struct mmu_cache *cache);
+
+/* ---- walk.c: the guest's tables ---- */
+
+/**
+ * struct walk - how the guest translates one address
+ * @gva:	the address
+ * @top:	highest level read from memory
+ * @level:	level of the leaf; 1 with paging off
+ * @gfn:	frame that @gva falls in
+ * @table:	[level] frame of the table read
+ * @pte:	[level] entry found, with the A and D bits set by the walk
+ * @pte_gpa:	[level] and where
+ * @above:	[level] ACC_* granted by the entries above that level
+ * @access:	ACC_* granted by all entries
+ * @dirty:	the leaf's dirty bit is set (or there is no leaf)
+ * @error:	if the walk failed: architectural error code
+ */
+struct walk {
+	gva_t gva;
+	u8 top, level;
+	gfn_t gfn;
+	gfn_t table[MAX_LEVEL + 1];
+	u64 pte[MAX_LEVEL + 1];
+	gpa_t pte_gpa[MAX_LEVEL + 1];
+	u8 above[MAX_LEVEL + 1];
+	u8 access;
+	bool dirty;
+	u32 error;
+};
+
+/**
+ * struct pt_format - a paging format as data
+ * @levels:	tables read from memory: 2 for 32-bit and PAE, 4, 5
+ * @entry_bytes: 4 or 8
+ * @index_bits:	10 or 9
+ * @frame:	bits of an entry that hold a frame
+ */
+struct pt_format {
+	u8 levels;
+	u8 entry_bytes;
+	u8 index_bits;
+	u64 frame;
+};
+
+const struct pt_format *format_of(const struct mmu_regs *regs, unsigned int *glevels);
+/* 0, -EFAULT (the guest's page fault) or -EAGAIN (begin again) */
+int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w);
+bool pte_is_leaf(union mmu_role role, u64 pte, int level);
+bool pte_reserved(union mmu_role role, u64 pte, int level);
+unsigned int pte_access(union mmu_role role, u64 pte);
+gfn_t pte_gfn(union mmu_role role, u64 pte, int level);
+
+/* Bytes of an entry in the guest tables that a role stands for. */
+static inline unsigned int role_entry_bytes(union mmu_role role)
+{
+	return role.glevels == 2 ? 4 : 8;
+}
+
+/* A 32-bit directory entry maps 4 MiB, a shadow one 2 MiB. */
+static inline unsigned int sptes_per_entry(union mmu_role role)
+{
+	return role.glevels == 2 && role.level == 2 ? 2 : 1;
+}
+
+/* Where the guest's entry for a spte of a guest table's shadow is. */
+static inline gpa_t entry_gpa(const struct shadow_page *sp, unsigned int index)
+{
+	unsigned int entry = sp->role.quadrant * TABLE_ENTRIES + index;
+
+	return (sp->gfn << PAGE_BITS) +
+	       entry / sptes_per_entry(sp->role) * role_entry_bytes(sp->role);
+}
+
+/* ---- map.c: the shadow tables ---- */
+
+enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+			   const struct memslot *slot, const struct host_page *page);
+void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
+void entry_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
+void leaf_install(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		  unsigned int index, const struct memslot *slot, gfn_t gfn, u64 spte);
+union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned int access);
+
+/* ---- fill.c: entries shadowed ahead of a fault ---- */
+
+bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		  unsigned int index, u64 gpte);
+void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		 unsigned int index);
+
+/* ---- root.c ---- */
+
+void root_drop_locked(struct mmu_vcpu *m);
+
+/* ---- flush.c ---- */
+
+void flush_remote(struct mmu_vm *vm);
+void flush_if(struct mmu_vm *vm, bool changed);
+
+/* ---- audit.c ---- */
+
+unsigned long audit_locked(struct mmu_vm *vm);
+
+/* Module parameters, each a switch of one optimisation or a limit. */
+extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
+extern bool mmu_eager;		/* eager: refill sptes when the guest writes an entry */
+extern bool mmu_large;		/* large: use large sptes */
+extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
+extern unsigned int mmu_flood;	/* flood: unused writes after which a shadow is dropped */
+
+#endif

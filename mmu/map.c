@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a walk of the guest's tables to shadow tables that say the same.
+ *
+ *    root                      shadow of the guest's top table
+ *     | map_descend               ... one level down, made if need be
+ *    shadow page               shadow of a guest table, or metaphysical:
+ *     | leaf_install               below a large guest page, or paging off
+ *    leaf spte -> host frame
+ *
+ * Before a spte is set in the shadow of a guest table, that table is
+ * write-protected and the entry is read again: what the walk saw may be gone.
+ */
+#include "internal.h"
+
+/* Remove a leaf. The guest's TLB may keep it until the guest flushes. */
+void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
+{
+	spte_take(&sp->spt[index]);
+	rmap_remove(vm, sp, index);
+	sp->present--;
+	vm->tlb_dirty = true;
+}
+
+/* Make any entry not present. */
+void entry_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
+{
+	u64 spte = sp->spt[index];
+
+	if (!spte_present(spte))
+		return;
+	if (spte_is_leaf(spte, sp->role.level))
+		leaf_drop(vm, sp, index);
+	else
+		page_unlink(vm, sp, index);
+}
+
+/* Set a leaf, whatever was there before. */
+void leaf_install(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		  unsigned int index, const struct memslot *slot, gfn_t gfn, u64 spte)
+{
+	u64 old = sp->spt[index];
+
+	if (spte_present(old) && spte_is_leaf(old, sp->role.level)) {
+		/* Never not present in between: the guest may be running on it. */
+		rmap_remove(vm, sp, index);
+		if (spte_loses(old, spte))
+			vm->tlb_dirty = true;
+	} else {
+		entry_drop(vm, sp, index);
+		sp->present++;
+	}
+	rmap_add(vm, cache, slot, gfn, sp, index);
+	spte_write(&sp->spt[index], spte);
+	trace_umbra_spte_set(gfn, spte, sp->role.level);
+}
+
+/* Role of the shadow page below an entry of a guest table. */
+union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned int access)
+{
+	union mmu_role role = parent;
+
+	role.level--;
+	role.access = access;
+	/* A 32-bit table has 1024 entries: the lower and the upper half. */
+	role.quadrant = parent.glevels == 2 ? index & 1 : 0;
+	return role;
+}
+
+/*
+ * What the leaf grants. Without the dirty bit a write must fault, so that it
+ * gets set. Where CR0.WP is clear and the supervisor writes to a read-only page, it
+ * may: the spte is then the supervisor's alone, until a user access comes.
+ */
+static unsigned int leaf_access(const struct mmu_vcpu *m, const struct mmu_fault *f,
+				const struct walk *w)
+{
+	unsigned int access = w->access;
+
+	if (f->access.write && !f->access.user && !(access & ACC_WRITE)) {
+		access = (access | ACC_WRITE) & ~ACC_USER;
+		/* A user page stays forbidden to the supervisor's fetches. */
+		if (m->role.smep && (w->access & ACC_USER))
+			access &= ~ACC_EXEC;
+	}
+	if (!w->dirty)
+		access &= ~ACC_WRITE;
+	return access;
+}
+
+/* May the frame be mapped at this level? */
+static bool level_fits(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int level)
+{
+	u64 frames = level_frames(level);
+	gfn_t first = gfn & ~(frames - 1);
+
+	if (((slot->hva >> PAGE_BITS) ^ slot->base_gfn) & (frames - 1))
+		return false;
+	if (first < slot->base_gfn || first + frames > slot->base_gfn + slot->npages)
+		return false;
+	return !rmap_head(vm, slot, gfn, level)->prev;
+}
+
+/* Largest level at which guest, host and slot agree. */
+static int map_level(const struct mmu_vcpu *m, const struct walk *w, const struct memslot *slot,
+		     const struct host_page *page)
+{
+	int level = m->format ? w->level : 2;
+
+	if (!mmu_large || (slot->flags & MEMSLOT_LOG_DIRTY))
+		return 1;
+	level = min_t(int, level, page->level);
+	while (level > 1 && !level_fits(m->vm, slot, w->gfn, level))
+		level--;
+	return level;
+}
+
+/* Does the guest's entry still say what the walk saw? */
+static bool walk_current(const struct mmu_vcpu *m, const struct shadow_page *sp,
+			 const struct walk *w)
+{
+	int level = sp->role.level;
+	u64 pte = 0;
+
+	if (sp->role.metaphysical)
+		return true;
+	return !host_read_atomic(m->vm, w->pte_gpa[level], &pte, m->format->entry_bytes) &&
+	       pte == w->pte[level];
+}
+
+/* Identity of the shadow page one level below @sp on the way of the walk. */
+static gfn_t child_identity(const struct mmu_vcpu *m, const struct shadow_page *sp,
+			    unsigned int index, const struct walk *w, unsigned int access,
+			    union mmu_role *role)
+{
+	int level = sp->role.level;
+
+	if (m->format && level > w->level) {
+		*role = child_role(sp->role, index, w->above[level - 1]);
+		return w->table[level - 1];
+	}
+	*role = child_role(sp->role, 0, access);
+	role->metaphysical = 1;
+	return w->gfn & ~(level_frames(level) - 1);
+}
+
+/* One level down; NULL if the guest's entry changed. */
+static struct shadow_page *map_descend(struct mmu_vcpu *m, struct shadow_page *sp,
+				       const struct walk *w, unsigned int access)
+{
+	unsigned int index = spte_index(w->gva, sp->role.level);
+	u64 spte = sp->spt[index];
+	struct shadow_page *child;
+	union mmu_role role;
+	gfn_t gfn = child_identity(m, sp, index, w, access, &role);
+
+	if (spte_present(spte) && !spte_is_leaf(spte, sp->role.level)) {
+		child = page_of(spte);
+		if (child->gfn == gfn && child->role.word == role.word)
+			return child;
+	}
+	if (!walk_current(m, sp, w))
+		return NULL;
+	entry_drop(m->vm, sp, index);
+	child = page_get(m->vm, &m->cache, gfn, role);
+	page_link(m->vm, &m->cache, sp, index, child);
+	return child;
+}
+
+static bool may_write(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int level)
+{
+	if (slot->flags & MEMSLOT_READONLY)
+		return false;
+	return level > 1 || !page_tracked(vm, slot, gfn);
+}
+
+/* Does the write go to a table that also translates its own address? */
+static bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w)
+{
+	int level;
+
+	for (level = w->level; m->format && level <= w->top; level++)
+		if (w->table[level] == w->gfn)
+			return true;
+	return false;
+}
+
+static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+				 const struct memslot *slot, const struct host_page *page,
+				 struct shadow_page *sp, unsigned int access)
+{
+	int level = sp->role.level;
+	unsigned int index = spte_index(w->gva, level);
+	u64 mask = level_frames(level) - 1;
+	bool writable = (access & ACC_WRITE) && page->writable &&
+			may_write(m->vm, slot, w->gfn, level);
+
+	/* Only a write that happens is logged. */
+	if (writable && (slot->flags & MEMSLOT_LOG_DIRTY)) {
+		writable = f->access.write;
+		if (writable)
+			host_mark_dirty(slot, w->gfn);
+	}
+	if (!writable)
+		access &= ~ACC_WRITE;
+	if (spte_present(sp->spt[index]))
+		host_flush_gva(m, f->gva);
+	leaf_install(m->vm, &m->cache, sp, index, slot, w->gfn & ~mask,
+		     spte_leaf(page->pfn & ~mask, level, access, true));
+	page_used(m->vm, sp);
+	if (!f->access.write || writable)
+		return MMU_FIXED;
+	f->to_table = true;
+	f->self_map = writes_own_table(m, w);
+	return MMU_EMULATE;
+}
+
+/* The part of the root that translates an address. */
+static struct shadow_page *map_root(struct mmu_vcpu *m, gva_t gva)
+{
+	return m->root[m->root_level == 3 ? gva >> 30 & 3 : 0];
+}
+
+/**
+ * map_fault - make the shadow tables translate as the walk did
+ * @m:		the vCPU; the lock is held, its cache is filled
+ * @f:		the fault
+ * @w:		a successful walk
+ * @slot:	slot of w->gfn
+ * @page:	its host frame, not stale
+ *
+ * Return: MMU_FIXED, MMU_RETRY, or MMU_EMULATE for a write to a shadowed table.
+ */
+enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+			   const struct memslot *slot, const struct host_page *page)
+{
+	unsigned int access = leaf_access(m, f, w);
+	struct shadow_page *sp = map_root(m, w->gva);
+	int level;
+
+	if (!sp || !mmu_root_ok(m))
+		return MMU_RETRY;
+	/* The root's frame had no memory when it was loaded, but has now. */
+	if (sp->role.metaphysical && m->format) {
+		root_drop_locked(m);
+		return MMU_RETRY;
+	}
+	level = map_level(m, w, slot, page);
+	while (sp->role.level > level) {
+		sp = map_descend(m, sp, w, access);
+		if (!sp)
+			return MMU_RETRY;
+		/* A table made on the way may forbid a large spte over it. */
+		if (level > 1 && !level_fits(m->vm, slot, w->gfn, level))
+			level = map_level(m, w, slot, page);
+	}
+	if (!walk_current(m, sp, w))
+		return MMU_RETRY;
+	if (level == 1 && mmu_prefill > 1)
+		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1));
+	return map_leaf(m, f, w, slot, page, sp, access);
+}

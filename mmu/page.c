@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shadow pages: found by gfn and role, made, linked, zapped and recycled.
+ *
+ * Life of a shadow page:
+ *
+ *   page_get   hashed, on vm->active; the guest's table is write-protected
+ *   page_zap   unhashed, no parent, no entry; then
+ *                on vm->doomed, freed by page_commit after a flush, or
+ *                obsolete, until the last vCPU whose root it is lets go
+ */
+#include <linux/hash.h>
+#include <linux/log2.h>
+
+#include "internal.h"
+
+#define HASH_BITS_MIN 6
+
+struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn)
+{
+	return &vm->hash[hash_64(gfn, vm->hash_bits)];
+}
+
+/* A bucket for each page of the quota, so that chains stay short. */
+int page_hash_resize(struct mmu_vm *vm, unsigned long pages)
+{
+	unsigned int bits = max_t(unsigned int, HASH_BITS_MIN, ilog2(roundup_pow_of_two(pages)));
+	struct hlist_head *old, *hash;
+	struct shadow_page *sp;
+
+	if (vm->hash && bits <= vm->hash_bits)
+		return 0;
+	hash = host_alloc(sizeof(*hash) << bits);
+	if (!hash)
+		return -ENOMEM;
+	spin_lock(&vm->lock);
+	old = vm->hash;
+	vm->hash = hash;
+	vm->hash_bits = bits;
+	list_for_each_entry(sp, &vm->active, list) {
+		hlist_del(&sp->hash);
+		hlist_add_head(&sp->hash, page_bucket(vm, sp->gfn));
+	}
+	spin_unlock(&vm->lock);
+	host_free(old);
+	return 0;
+}
+
+bool page_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
+{
+	return rmap_head(vm, slot, gfn, 1)->prev;
+}
+
+/* The frame becomes (@by 1) or ceases to be (@by -1) a shadowed table. */
+static void track_frame(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int by)
+{
+	int level;
+
+	for (level = 1; level <= MEMSLOT_LEVELS; level++)
+		rmap_head(vm, slot, gfn, level)->prev += by;
+}
+
+static void page_track(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	const struct memslot *slot = sp->role.metaphysical ? NULL : host_slot(vm, sp->gfn);
+	bool changed;
+
+	if (!slot)
+		return;
+	track_frame(vm, slot, sp->gfn, 1);
+	changed = rmap_protect(vm, slot, sp->gfn);
+	/* From here on every write is seen; only now may entries be read. */
+	flush_if(vm, changed);
+}
+
+static void page_untrack(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	const struct memslot *slot = sp->role.metaphysical ? NULL : host_slot(vm, sp->gfn);
+
+	if (slot)
+		track_frame(vm, slot, sp->gfn, -1);
+}
+
+static struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_role role)
+{
+	struct shadow_page *sp;
+
+	hlist_for_each_entry(sp, page_bucket(vm, gfn), hash)
+		if (sp->gfn == gfn && sp->role.word == role.word)
+			return sp;
+	return NULL;
+}
+
+static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
+				    union mmu_role role)
+{
+	struct shadow_page *sp = cache_page(cache);
+
+	sp->spt = cache_table(cache);
+	sp->gfn = gfn;
+	sp->role = role;
+	INIT_LIST_HEAD(&sp->unsync_node);
+	host_table_set_owner(sp->spt, sp);
+	hlist_add_head(&sp->hash, page_bucket(vm, gfn));
+	list_add_tail(&sp->list, &vm->active);
+	vm->nr_pages++;
+	vm->stats.pages = vm->nr_pages;
+	page_track(vm, sp);
+	return sp;
+}
+
+/* The shadow page with this identity; @cache provides for a new one. */
+struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
+			     union mmu_role role)
+{
+	struct shadow_page *sp = page_find(vm, gfn, role);
+	bool found = sp;
+
+	if (found)
+		vm->stats.page_hits++;
+	else
+		vm->stats.page_misses++;
+	if (!found)
+		sp = page_new(vm, cache, gfn, role);
+	page_used(vm, sp);
+	trace_umbra_page_get(gfn, role.word, !found);
+	return sp;
+}
+
+/* The guest walks through it: it is no flood of data, and not old. */
+void page_used(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	sp->writes = 0;
+	list_move_tail(&sp->list, &vm->active);
+}
+
+/* The shadow page that a non-leaf spte points to. */
+struct shadow_page *page_of(u64 spte)
+{
+	return host_table_owner(spte_child(spte));
+}
+
+void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
+	       unsigned int index, struct shadow_page *child)
+{
+	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
+	parent->present++;
+	spte_write(&parent->spt[index], spte_table(host_table_hpa(child->spt)));
+}
+
+void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int index)
+{
+	struct shadow_page *child = page_of(spte_take(&parent->spt[index]));
+
+	link_del(vm, link_find(parent, index), &child->parents);
+	parent->present--;
+	vm->tlb_dirty = true;
+}
+
+static void page_drop_parents(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	struct shadow_page *parent;
+	unsigned int index;
+
+	while (sp->parents) {
+		parent = link_owner(vm, sp->parents, &index);
+		page_unlink(vm, parent, index);
+	}
+}
+
+static void page_drop_entries(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	unsigned int i;
+
+	for (i = 0; sp->present && i < TABLE_ENTRIES; i++)
+		entry_drop(vm, sp, i);
+}
+
+/*
+ * page_zap - take a shadow page out of use
+ *
+ * Hardware may walk its table until page_commit(), which must follow before
+ * the lock is released.
+ */
+void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	trace_umbra_page_zap(sp->gfn, sp->role.word);
+	page_drop_parents(vm, sp);
+	page_drop_entries(vm, sp);
+	links_release(vm, sp);
+	page_untrack(vm, sp);
+	hlist_del(&sp->hash);
+	vm->nr_pages--;
+	vm->stats.pages = vm->nr_pages;
+	vm->stats.page_zaps++;
+	if (sp->roots) {
+		sp->obsolete = true;
+		list_del_init(&sp->list);
+		vm->reload = true;
+	} else {
+		list_move_tail(&sp->list, &vm->doomed);
+	}
+}
+
+/* Free what was zapped, once no processor can walk it any more. */
+void page_commit(struct mmu_vm *vm)
+{
+	struct shadow_page *sp, *n;
+
+	if (vm->reload) {
+		vm->reload = false;
+		host_request_reload(vm);
+	}
+	if (list_empty(&vm->doomed))
+		return;
+	flush_remote(vm);
+	list_for_each_entry_safe(sp, n, &vm->doomed, list) {
+		list_del(&sp->list);
+		host_free_table(sp->spt);
+		host_free(sp);
+	}
+}
+
+void page_root_get(struct shadow_page *sp)
+{
+	sp->roots++;
+}
+
+/* The caller commits. */
+void page_root_put(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	if (--sp->roots == 0 && sp->obsolete)
+		list_add_tail(&sp->list, &vm->doomed);
+}
+
+/* Zap up to @nr pages, the least recently used first; roots in use stay. */
+unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr)
+{
+	struct shadow_page *sp, *n;
+	unsigned long dropped = 0;
+
+	list_for_each_entry_safe(sp, n, &vm->active, list) {
+		if (dropped >= nr)
+			break;
+		if (sp->roots)
+			continue;
+		page_zap(vm, sp);
+		dropped++;
+	}
+	page_commit(vm);
+	return dropped;
+}
+
+/*
+ * Make room for @nr new pages in the quota. A sixteenth goes at a time, so
+ * that the flush is shared. Where only roots in use are left, the quota gives.
+ */
+void page_make_room(struct mmu_vm *vm, unsigned long nr)
+{
+	if (likely(vm->nr_pages + nr <= vm->max_pages))
+		return;
+	nr = max(nr, vm->max_pages / 16);
+	vm->stats.page_recycled += page_drop_oldest(vm, nr);
+}
+
+/* Drop every shadow of a guest table; returns whether there was one. */
+bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn)
+{
+	struct shadow_page *sp;
+	struct hlist_node *n;
+	bool zapped = false;
+
+	for_each_shadow_of(vm, sp, n, gfn) {
+		page_zap(vm, sp);
+		zapped = true;
+	}
+	page_commit(vm);
+	return zapped;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to sptes when slots come and go, and when the host takes back,
+ * ages or logs the memory behind them.
+ */
+#include "internal.h"
+
+/* rmap heads a slot needs at a level: one a frame of that size that it touches. */
+static unsigned long slot_heads(const struct memslot *slot, int level)
+{
+	int shift = 9 * (level - 1);
+
+	return ((slot->base_gfn + slot->npages - 1) >> shift) - (slot->base_gfn >> shift) + 1;
+}
+
+int mmu_slot_create(struct mmu_vm *vm, struct memslot *slot)
+{
+	int level;
+
+	for (level = 1; level <= MEMSLOT_LEVELS; level++) {
+		u32 base = links_alloc_heads(vm, slot_heads(slot, level));
+
+		slot->rmap_base[level - 1] = base;
+		if (!base) {
+			mmu_slot_free(vm, slot);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void mmu_slot_free(struct mmu_vm *vm, struct memslot *slot)
+{
+	int level;
+
+	for (level = 1; level <= MEMSLOT_LEVELS; level++) {
+		if (slot->rmap_base[level - 1])
+			links_free_heads(vm, slot->rmap_base[level - 1], slot_heads(slot, level));
+		slot->rmap_base[level - 1] = 0;
+	}
+}
+
+bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end)
+{
+	bool zapped = false;
+	gfn_t gfn;
+	int level;
+
+	for (level = 1; level <= MEMSLOT_LEVELS; level++)
+		for (gfn = first & ~(level_frames(level) - 1); gfn < end;
+		     gfn += level_frames(level))
+			zapped |= rmap_zap(vm, rmap_head(vm, slot, gfn, level));
+	vm->stats.notifier_zaps += zapped;
+	return zapped || vm->tlb_dirty;
+}
+
+static bool age_head(struct mmu_vm *vm, struct link *head, bool clear)
+{
+	struct shadow_page *sp;
+	bool young = false;
+	unsigned int index;
+	u32 id;
+
+	for (id = head->next; id; id = link_at(vm, id)->next) {
+		sp = link_owner(vm, id, &index);
+		young |= clear ? spte_age(&sp->spt[index]) : spte_accessed(sp->spt[index]);
+	}
+	return young;
+}
+
+bool mmu_age_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end,
+		   bool clear)
+{
+	bool young = false;
+	gfn_t gfn;
+	int level;
+
+	for (level = 1; level <= MEMSLOT_LEVELS; level++)
+		for (gfn = first & ~(level_frames(level) - 1); gfn < end;
+		     gfn += level_frames(level))
+			young |= age_head(vm, rmap_head(vm, slot, gfn, level), clear);
+	return young;
+}
+
+bool mmu_slot_wrprotect(struct mmu_vm *vm, const struct memslot *slot, u64 offset,
+			unsigned long mask)
+{
+	bool changed = false;
+
+	spin_lock(&vm->lock);
+	for (; mask && offset < slot->npages; mask >>= 1, offset++)
+		if (mask & 1)
+			changed |= rmap_protect(vm, slot, slot->base_gfn + offset);
+	changed |= vm->tlb_dirty;
+	spin_unlock(&vm->lock);
+	return changed;
+}
+
+/* Zap the shadows of all guest tables in the slot. */
+static void slot_zap_tables(struct mmu_vm *vm, const struct memslot *slot)
+{
+	struct shadow_page *sp, *n;
+
+	list_for_each_entry_safe(sp, n, &vm->active, list) {
+		if (sp->role.metaphysical || !memslot_has(slot, sp->gfn))
+			continue;
+		page_zap(vm, sp);
+	}
+}
+
+void mmu_slot_gone(struct mmu_vm *vm, struct memslot *slot)
+{
+	gfn_t gfn, end = slot->base_gfn + slot->npages;
+
+	spin_lock(&vm->lock);
+	slot_zap_tables(vm, slot);
+	for (gfn = slot->base_gfn; gfn < end; gfn += TABLE_ENTRIES) {
+		mmu_zap_range(vm, slot, gfn, min(gfn + TABLE_ENTRIES, end));
+		/* The slot can't be found any more, so the lock may be given up. */
+		if (gfn % (64 * TABLE_ENTRIES) == 0) {
+			page_commit(vm);
+			host_relax(vm);
+		}
+	}
+	page_commit(vm);
+	flush_remote(vm);
+	spin_unlock(&vm->lock);
+}

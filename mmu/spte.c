@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shadow page-table entries. Nobody else knows their bits or writes them.
+ *
+ * Hardware sets A and D on its own, so every change is atomic. Shadow tables
+ * above a leaf allow everything: a leaf holds all of the guest's rights. CR0.WP
+ * and EFER.NXE are always set while shadow tables are walked.
+ */
+#include "internal.h"
+
+u64 spte_table(hpa_t table)
+{
+	return table | PTE_P | PTE_W | PTE_U | PTE_A;
+}
+
+u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed)
+{
+	u64 spte = pfn << PAGE_BITS | PTE_P;
+
+	if (access & ACC_WRITE)
+		spte |= PTE_W;
+	if (access & ACC_USER)
+		spte |= PTE_U;
+	if (!(access & ACC_EXEC))
+		spte |= PTE_NX;
+	if (accessed)
+		spte |= PTE_A;
+	if (level > 1)
+		spte |= PTE_PS;
+	return spte;
+}
+
+bool spte_present(u64 spte)
+{
+	return spte & PTE_P;
+}
+
+bool spte_is_leaf(u64 spte, int level)
+{
+	return level == 1 || (spte & PTE_PS);
+}
+
+bool spte_writable(u64 spte)
+{
+	return spte & PTE_W;
+}
+
+bool spte_user(u64 spte)
+{
+	return spte & PTE_U;
+}
+
+bool spte_accessed(u64 spte)
+{
+	return spte & PTE_A;
+}
+
+hfn_t spte_pfn(u64 spte)
+{
+	return (spte & PTE_FRAME) >> PAGE_BITS;
+}
+
+hpa_t spte_child(u64 spte)
+{
+	return spte & PTE_FRAME;
+}
+
+/* Could a TLB that holds @old allow what @new does not? */
+bool spte_loses(u64 old, u64 new)
+{
+	if (!(old & PTE_P))
+		return false;
+	if ((old ^ new) & (PTE_FRAME | PTE_P | PTE_PS))
+		return true;
+	return (old & ~new & (PTE_W | PTE_U)) || (~old & new & PTE_NX);
+}
+
+void spte_write(u64 *sptep, u64 spte)
+{
+	WRITE_ONCE(*sptep, spte);
+}
+
+/* Make a spte not present; returns what it was. */
+u64 spte_take(u64 *sptep)
+{
+	return xchg(sptep, 0);
+}
+
+static u64 spte_clear(u64 *sptep, u64 bits)
+{
+	u64 old = READ_ONCE(*sptep);
+
+	while (!try_cmpxchg64(sptep, &old, old & ~bits))
+		;
+	return old;
+}
+
+/* Take the right to write; returns whether it was there. */
+bool spte_protect(u64 *sptep)
+{
+	return spte_writable(READ_ONCE(*sptep)) && (spte_clear(sptep, PTE_W) & PTE_W);
+}
+
+/* Forget that the page was used; returns whether it was. */
+bool spte_age(u64 *sptep)
+{
+	return spte_accessed(READ_ONCE(*sptep)) && (spte_clear(sptep, PTE_A) & PTE_A);
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes to shadowed guest tables.
+ *
+ * A write is let through to memory first; then, under the lock, the entries
+ * that it touched are read back and the shadow made to agree. Reading back
+ * makes the order of two racing writers not matter, nor how a write is split
+ * or misaligned.
+ *
+ * A table that is only written, and never walked in between, is probably no
+ * table any more, or is being torn down: its shadow is dropped (a flood).
+ */
+#include "internal.h"
+
+/* Is the entry above level 1 still what its spte says? */
+static bool link_current(const struct shadow_page *sp, unsigned int index, u64 gpte)
+{
+	u64 spte = sp->spt[index];
+	int level = sp->role.level;
+	struct shadow_page *child;
+	union mmu_role role;
+
+	if (spte_is_leaf(spte, level) || !(gpte & PTE_P) || !(gpte & PTE_A))
+		return false;
+	if (pte_reserved(sp->role, gpte, level) || pte_is_leaf(sp->role, gpte, level))
+		return false;
+	child = page_of(spte);
+	role = child_role(sp->role, index, sp->role.access & pte_access(sp->role, gpte));
+	return child->gfn == pte_gfn(sp->role, gpte, level) && child->role.word == role.word;
+}
+
+static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+			 unsigned int index, u64 gpte)
+{
+	if (sp->role.level > 1) {
+		if (spte_present(sp->spt[index]) && !link_current(sp, index, gpte))
+			entry_drop(vm, sp, index);
+	} else if (!mmu_eager) {
+		entry_drop(vm, sp, index);
+	} else if (entry_refill(vm, cache, sp, index, gpte)) {
+		vm->stats.pte_updates++;
+	}
+}
+
+/* Written over and over, with no walk through it in between? */
+static bool is_flood(struct shadow_page *sp)
+{
+	if (sp->role.level == 1 && spte_accessed(sp->spt[sp->last_write]))
+		sp->writes = 0;
+	return ++sp->writes > mmu_flood;
+}
+
+/*
+ * The sptes of @sp that bytes [@offset, @offset + @len) of its guest table decide;
+ * false if none. A shadow page of a 32-bit page table covers half of it,
+ * one of a directory a quarter, with two sptes an entry.
+ */
+static bool sptes_written(const struct shadow_page *sp, unsigned int offset, unsigned int len,
+			  unsigned int *first, unsigned int *last)
+{
+	unsigned int bytes = role_entry_bytes(sp->role), per_entry = sptes_per_entry(sp->role);
+	unsigned int base = sp->role.quadrant * TABLE_ENTRIES;
+
+	*first = max(offset / bytes * per_entry, base);
+	*last = min((offset + len - 1) / bytes * per_entry + per_entry - 1,
+		    base + TABLE_ENTRIES - 1);
+	if (*first > *last)
+		return false;
+	*first -= base;
+	*last -= base;
+	return true;
+}
+
+static void sptes_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+			 unsigned int first, unsigned int last)
+{
+	unsigned int i;
+
+	for (i = first; i <= last; i++) {
+		u64 gpte = 0;
+
+		/* What can't be read is not there. */
+		if (host_read_atomic(vm, entry_gpa(sp, i), &gpte, role_entry_bytes(sp->role)))
+			gpte = 0;
+		entry_update(vm, cache, sp, i, gpte);
+	}
+	sp->last_write = first;
+}
+
+static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, unsigned int len)
+{
+	unsigned int first, last;
+	struct shadow_page *sp;
+	struct hlist_node *n;
+
+	vm->stats.pte_writes++;
+	for_each_shadow_of(vm, sp, n, gpa >> PAGE_BITS) {
+		if (!sptes_written(sp, gpa & (TABLE_BYTES - 1), len, &first, &last))
+			continue;
+		if (is_flood(sp)) {
+			vm->stats.floods++;
+			page_zap(vm, sp);
+		} else {
+			sptes_update(vm, cache, sp, first, last);
+		}
+	}
+	page_commit(vm);
+}
+
+static bool is_tracked(struct mmu_vm *vm, gfn_t gfn)
+{
+	const struct memslot *slot = host_slot(vm, gfn);
+
+	return slot && page_tracked(vm, slot, gfn);
+}
+
+/* Memory was written; if there is a table, bring its shadows up to date. */
+static void guest_written(struct mmu_vcpu *m, gpa_t gpa, unsigned int len)
+{
+	struct mmu_vm *vm = m->vm;
+	/* Without spare objects entries are dropped instead of refilled. */
+	struct mmu_cache *cache = cache_fill(&m->cache) ? NULL : &m->cache;
+
+	spin_lock(&vm->lock);
+	if (is_tracked(vm, gpa >> PAGE_BITS)) {
+		trace_umbra_pte_write(gpa, len, 0);
+		track_write(vm, cache, gpa, len);
+	}
+	spin_unlock(&vm->lock);
+}
+
+int mmu_write_guest(struct mmu_vcpu *m, gpa_t gpa, const void *src, unsigned int len)
+{
+	int r = host_write(m->vm, gpa, src, len);
+
+	if (!r && len)
+		guest_written(m, gpa, len);
+	return r;
+}
+
+int mmu_cmpxchg_guest(struct mmu_vcpu *m, gpa_t gpa, const void *old, const void *new,
+		      unsigned int len)
+{
+	int r = host_cmpxchg(m->vm, gpa, old, new, len);
+
+	if (!r)
+		guest_written(m, gpa, len);
+	return r;
+}
+
+int mmu_read_guest(struct mmu_vcpu *m, gpa_t gpa, void *dst, unsigned int len)
+{
+	return host_read(m->vm, gpa, dst, len);
+}
+
+bool mmu_unprotect(struct mmu_vcpu *m, gpa_t gpa)
+{
+	struct mmu_vm *vm = m->vm;
+	bool zapped;
+
+	spin_lock(&vm->lock);
+	zapped = page_zap_gfn(vm, gpa >> PAGE_BITS);
+	if (zapped)
+		vm->stats.unprotects++;
+	spin_unlock(&vm->lock);
+	return zapped;
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's page tables, walked as the processor would.
+ *
+ *            5-level  4-level   PAE        32-bit
+ *   level 5   PML5E
+ *   level 4   PML4E    PML4E
+ *   level 3   PDPTE    PDPTE    (register)
+ *   level 2   PDE      PDE      PDE        PDE
+ *   level 1   PTE      PTE      PTE        PTE
+ *
+ * Formats are data. Intel SDM 3A chapter 4, AMD APM 2 chapter 5.
+ */
+#include "internal.h"
+
+static const struct pt_format format_32bit = { 2, 4, 10, GENMASK_ULL(31, 12) };
+static const struct pt_format format_pae = { 2, 8, 9, PTE_FRAME };
+static const struct pt_format format_4level = { 4, 8, 9, PTE_FRAME };
+static const struct pt_format format_5level = { 5, 8, 9, PTE_FRAME };
+
+/* The format that a guest state selects (NULL: paging off), and role.glevels. */
+const struct pt_format *format_of(const struct mmu_regs *regs, unsigned int *glevels)
+{
+	*glevels = 0;
+	if (!(regs->cr0 & CR0_PG))
+		return NULL;
+	if (regs->efer & EFER_LMA_BIT) {
+		*glevels = regs->cr4 & CR4_LA57 ? 5 : 4;
+		return regs->cr4 & CR4_LA57 ? &format_5level : &format_4level;
+	}
+	*glevels = regs->cr4 & CR4_PAE ? 3 : 2;
+	return regs->cr4 & CR4_PAE ? &format_pae : &format_32bit;
+}
+
+/* Does a present entry end the walk? */
+bool pte_is_leaf(union mmu_role role, u64 pte, int level)
+{
+	if (level == 1)
+		return true;
+	if (!(pte & PTE_PS) || level > 3)
+		return false;
+	return role.glevels == 2 ? role.pse : level == 2 || role.gbpages;
+}
+
+/* Reserved bits of a 32-bit 4 MiB entry: bit 21, and frame bits that don't exist. */
+static u64 reserved_pse36(union mmu_role role)
+{
+	unsigned int bits = clamp_t(unsigned int, role.maxphyaddr, 32, 40) - 32;
+
+	return BIT_ULL(21) | (GENMASK_ULL(20, 13) & ~(GENMASK_ULL(12 + bits, 12) & ~BIT_ULL(12)));
+}
+
+/* Is a bit set that must not be? */
+bool pte_reserved(union mmu_role role, u64 pte, int level)
+{
+	bool leaf = pte_is_leaf(role, pte, level);
+	u64 reserved;
+
+	if (role.glevels == 2)
+		return leaf && level == 2 && (pte & reserved_pse36(role));
+	reserved = GENMASK_ULL(51, 12) & ~(BIT_ULL(role.maxphyaddr) - 1);
+	if (!role.nxe)
+		reserved |= PTE_NX;
+	if (role.glevels == 3)
+		reserved |= GENMASK_ULL(62, 52);
+	if (!leaf && level > 2)
+		reserved |= PTE_PS;
+	if (leaf && level > 1)
+		reserved |= GENMASK_ULL(PAGE_BITS + 9 * (level - 1) - 1, 13);
+	return pte & reserved;
+}
+
+/* What a present entry allows. */
+unsigned int pte_access(union mmu_role role, u64 pte)
+{
+	unsigned int access = 0;
+
+	if (pte & PTE_W)
+		access |= ACC_WRITE;
+	if (pte & PTE_U)
+		access |= ACC_USER;
+	if (!(pte & PTE_NX) || role.glevels == 2)
+		access |= ACC_EXEC;
+	return access;
+}
+
+/* Frame of the next table, or first frame of the page. */
+gfn_t pte_gfn(union mmu_role role, u64 pte, int level)
+{
+	bool large = level > 1 && pte_is_leaf(role, pte, level);
+
+	if (role.glevels == 2 && large)
+		return (pte & GENMASK_ULL(31, 22)) >> PAGE_BITS | (pte & GENMASK_ULL(20, 13)) << 7;
+	if (role.glevels == 2)
+		return (pte & GENMASK_ULL(31, 12)) >> PAGE_BITS;
+	if (large)
+		pte &= ~(BIT_ULL(PAGE_BITS + 9 * (level - 1)) - 1);
+	return (pte & PTE_FRAME) >> PAGE_BITS;
+}
+
+static unsigned int guest_index(const struct pt_format *fmt, gva_t gva, int level)
+{
+	return (gva >> (PAGE_BITS + fmt->index_bits * (level - 1))) & (BIT(fmt->index_bits) - 1);
+}
+
+/* Frame within a leaf. */
+static gfn_t leaf_gfn(const struct pt_format *fmt, union mmu_role role, const struct walk *w)
+{
+	u64 frames = 1ull << (fmt->index_bits * (w->level - 1));
+
+	return pte_gfn(role, w->pte[w->level], w->level) + (w->gva >> PAGE_BITS & (frames - 1));
+}
+
+/* The table that the walk begins with; false if its PDPTE is not present. */
+static bool walk_start(const struct mmu_vcpu *m, struct walk *w, gfn_t *table)
+{
+	u64 entry = m->regs.cr3;
+
+	if (m->role.glevels == 3) {
+		entry = m->pdpte[w->gva >> 30 & 3];
+		*table = (entry & PTE_FRAME) >> PAGE_BITS;
+		return entry & PTE_P;
+	}
+	*table = (entry & m->format->frame) >> PAGE_BITS;
+	return true;
+}
+
+/* Error-code bits that depend only on the access. */
+static u32 access_error(const struct mmu_vcpu *m, const struct mmu_access *access)
+{
+	bool reports_fetch = (m->role.nxe && m->role.glevels > 2) || (m->regs.cr4 & CR4_SMEP);
+	u32 error = 0;
+
+	if (access->write)
+		error |= PFERR_WRITE;
+	if (access->user)
+		error |= PFERR_USER;
+	if (access->fetch && reports_fetch)
+		error |= PFERR_FETCH;
+	return error;
+}
+
+/* Intel SDM 3A 4.6.1: does the page allow the access? */
+static bool access_allowed(const struct mmu_vcpu *m, const struct mmu_access *access,
+			   unsigned int page)
+{
+	if (access->user && !(page & ACC_USER))
+		return false;
+	if (access->fetch) {
+		if (!access->user && (page & ACC_USER) && (m->regs.cr4 & CR4_SMEP))
+			return false;
+		return page & ACC_EXEC;
+	}
+	if (!access->user && (page & ACC_USER) && (m->regs.cr4 & CR4_SMAP) && !access->ac)
+		return false;
+	if (access->write && !(page & ACC_WRITE))
+		return !access->user && !m->role.wp;
+	return true;
+}
+
+/* Read the entries from the top down to the leaf. */
+static int walk_read(struct mmu_vcpu *m, struct walk *w)
+{
+	const struct pt_format *fmt = m->format;
+	gfn_t table;
+	int level;
+
+	w->access = ACC_ALL;
+	w->top = fmt->levels;
+	if (!walk_start(m, w, &table))
+		return -EFAULT;
+	for (level = fmt->levels;; level--) {
+		u64 pte = 0;
+		gpa_t gpa = (table << PAGE_BITS) +
+			    guest_index(fmt, w->gva, level) * fmt->entry_bytes;
+
+		/* No memory there: the table reads as if nothing were present. */
+		if (host_read(m->vm, gpa, &pte, fmt->entry_bytes) || !(pte & PTE_P))
+			return -EFAULT;
+		if (pte_reserved(m->role, pte, level)) {
+			w->error |= PFERR_PRESENT | PFERR_RSVD;
+			return -EFAULT;
+		}
+		w->table[level] = table;
+		w->pte[level] = pte;
+		w->pte_gpa[level] = gpa;
+		w->above[level] = w->access;
+		w->access &= pte_access(m->role, pte);
+		w->level = level;
+		if (pte_is_leaf(m->role, pte, level))
+			return 0;
+		table = pte_gfn(m->role, pte, level);
+	}
+}
+
+/*
+ * Set bits in an entry, atomically against the guest. Tables in read-only
+ * memory stay as they are. -EAGAIN: the entry is not what was read.
+ */
+static int entry_set_bits(struct mmu_vcpu *m, struct walk *w, int level, u64 bits)
+{
+	u64 old = w->pte[level], new = old | bits;
+	int r;
+
+	if (old == new)
+		return 0;
+	r = host_cmpxchg(m->vm, w->pte_gpa[level], &old, &new, m->format->entry_bytes);
+	w->pte[level] = new;
+	return r == 1 ? -EAGAIN : r == -EFAULT ? r : 0;
+}
+
+/* Accessed in every entry used, dirty in the leaf if written: SDM 3A 4.8. */
+static int walk_set_ad(struct mmu_vcpu *m, struct walk *w, bool write)
+{
+	int level, r = 0;
+
+	for (level = w->top; !r && level >= w->level; level--)
+		r = entry_set_bits(m, w, level,
+				   PTE_A | (write && level == w->level ? PTE_D : 0));
+	return r;
+}
+
+/**
+ * walk_guest - translate as the processor would
+ * @m:		the vCPU
+ * @gva:	linear address
+ * @access:	what is attempted; NULL for a look without checks and side effects
+ * @w:		result
+ *
+ * Return: 0; -EFAULT: page fault with w->error; -EAGAIN: raced, begin again.
+ */
+int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w)
+{
+	int r;
+
+	*w = (struct walk) { .gva = gva, .level = 1, .access = ACC_ALL, .dirty = true };
+	if (!m->format) {
+		w->gfn = (gva & U32_MAX) >> PAGE_BITS;
+		return 0;
+	}
+	if (m->role.glevels < 4)
+		w->gva &= U32_MAX;
+	if (access)
+		w->error = access_error(m, access);
+	r = walk_read(m, w);
+	if (r)
+		return r;
+	w->gfn = leaf_gfn(m->format, m->role, w);
+	if (!access)
+		return 0;
+	if (!access_allowed(m, access, w->access)) {
+		w->error |= PFERR_PRESENT;
+		return -EFAULT;
+	}
+	r = walk_set_ad(m, w, access->write);
+	w->dirty = w->pte[w->level] & PTE_D;
+	return r;
+}
+
+int mmu_translate(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, gpa_t *gpa,
+		  u32 *error)
+{
+	struct walk w;
+	int r = walk_guest(m, gva, access, &w);
+
+	*error = w.error;
+	*gpa = w.gfn << PAGE_BITS | (gva & (TABLE_BYTES - 1));
+	return r;
+}
