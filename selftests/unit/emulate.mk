@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The instruction decoder and emulator. Included by Makefile, which has the rules for objects.
+#
+#	decode_test	known encodings; lengths against Zydis, if libzydis-dev is installed
+#	emulate_test	on a model machine: faults, restarts, locks, privileged, real mode
+#	emulate_native	random instructions against the processor beneath
+#			(SEED=n, ROUNDS=n in the environment for others, and more)
+#	fuzz_emulate	libFuzzer, with clang: make build/fuzz_emulate, and run it
+
+EMULATE_TESTS := $(addprefix $(O)/,decode_test emulate_test emulate_native)
+EMULATE_UNITS := decode decode_tables decode_tables_0f emulate emulate_access emulate_alu \
+		 emulate_arith emulate_move emulate_stack emulate_string emulate_far \
+		 emulate_system
+EMULATE_OBJS := $(EMULATE_UNITS:%=$(O)/%.o)
+
+$(O)/decode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
+$(O)/decode_test: $(O)/decode_test.o $(EMULATE_OBJS)
+	$(link)
+
+$(O)/emulate_test: $(O)/emulate_test.o $(EMULATE_OBJS)
+	$(link)
+
+$(O)/emulate_native: $(O)/emulate_native.o $(O)/native_step.o $(EMULATE_OBJS)
+	$(link)
+
+$(O)/fuzz_emulate: fuzz_emulate.c $(EMULATE_UNITS:%=$(TOP)/%.c)
+	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fno-strict-aliasing \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^
