@@ -45,27 +45,22 @@ static void audit_link(struct audit *a, struct shadow_page *sp, unsigned int ind
 		breach(a, sp, index, "child does not know its parent");
 }
 
-/* The guest's entry, or 0. */
-static u64 guest_entry(struct audit *a, const struct shadow_page *sp, unsigned int index)
+/* The guest's entry; false if the host would have to wait for its memory. */
+static bool guest_entry(struct audit *a, const struct shadow_page *sp, unsigned int index,
+			u64 *gpte)
 {
-	u64 gpte = 0;
-
-	if (host_read_atomic(a->vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)))
-		return 0;
-	return gpte;
+	*gpte = 0;
+	return !host_read_atomic(a->vm, entry_gpa(sp, index), gpte, role_entry_bytes(sp->role));
 }
 
 /* gfn that a leaf should map by what is above it; false if it should not be there. */
-static bool leaf_expected(struct audit *a, const struct shadow_page *sp, unsigned int index,
+static bool leaf_expected(const struct shadow_page *sp, unsigned int index, u64 gpte,
 			  gfn_t *gfn, unsigned int *access)
 {
-	u64 gpte;
-
 	*gfn = sp->gfn + index * level_frames(sp->role.level);
 	*access = sp->role.access;
 	if (sp->role.metaphysical)
 		return true;
-	gpte = guest_entry(a, sp, index);
 	if (!(gpte & PTE_P) || !(gpte & PTE_A) || pte_reserved(sp->role, gpte, sp->role.level) ||
 	    !pte_is_leaf(sp->role, gpte, sp->role.level))
 		return false;
@@ -83,13 +78,15 @@ static bool leaf_expected(struct audit *a, const struct shadow_page *sp, unsigne
 
 static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int index)
 {
-	u64 spte = sp->spt[index];
+	u64 spte = sp->spt[index], gpte = 0;
 	const struct memslot *slot;
 	unsigned int access;
 	u32 head;
 	gfn_t gfn;
 
-	if (!leaf_expected(a, sp, index, &gfn, &access)) {
+	if (!sp->role.metaphysical && !guest_entry(a, sp, index, &gpte))
+		return;
+	if (!leaf_expected(sp, index, gpte, &gfn, &access)) {
 		breach(a, sp, index, "leaf that the guest's table does not have");
 		return;
 	}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Debug registers: the guest's as user space sees them, and the host's given back. */
+#include <linux/percpu.h>
+#include <linux/string.h>
+
+#include "vcpu.h"
+#include "vendor.h"
+
+#include <asm/debugreg.h>
+
+#define DR6_INIT	0xffff0ff0ull
+#define DR7_INIT	0x400ull
+#define DR7_ENABLED	0xffull
+
+void debug_reset(struct vcpu *vcpu)
+{
+	vcpu->debug = (struct vcpu_debug){ .dr6 = DR6_INIT, .dr7 = DR7_INIT };
+}
+
+/* The host's breakpoints are off first: with the guest's addresses they would hit the host. */
+void debug_enter(struct vcpu *vcpu)
+{
+	const u64 *db = vcpu->debug.db;
+
+	if (likely(!(vcpu->debug.dr7 & DR7_ENABLED)))
+		return;
+	set_debugreg(0, 7);
+	set_debugreg(db[0], 0);
+	set_debugreg(db[1], 1);
+	set_debugreg(db[2], 2);
+	set_debugreg(db[3], 3);
+}
+
+/* An exit turns all breakpoints off, so that the host's are due even if the guest had none. */
+void debug_leave(struct vcpu *vcpu)
+{
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+}
+
+int state_get_debugregs(struct vcpu *vcpu, struct kvm_debugregs *dbg)
+{
+	memset(dbg, 0, sizeof(*dbg));
+	memcpy(dbg->db, vcpu->debug.db, sizeof(dbg->db));
+	dbg->dr6 = vcpu->debug.dr6;
+	dbg->dr7 = vcpu->debug.dr7;
+	return 0;
+}
+
+int state_set_debugregs(struct vcpu *vcpu, const struct kvm_debugregs *dbg)
+{
+	if (dbg->flags || dbg->dr6 >> 32 || dbg->dr7 >> 32)
+		return -EINVAL;
+	memcpy(vcpu->debug.db, dbg->db, sizeof(dbg->db));
+	vcpu->debug.dr6 = (dbg->dr6 & 0xe00full) | DR6_INIT;
+	vcpu->debug.dr7 = (dbg->dr7 & 0xffff2bffull) | DR7_INIT;
+	vendor(update_mode)(vcpu);
+	return 0;
+}

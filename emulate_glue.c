@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One instruction of a vCPU through the emulator, and what follows from how it ended. */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "vcpu.h"
+#include "vendor.h"
+
+#define DR6_BS		BIT_ULL(14)
+
+/*
+ * A table that is unshadowed for an unknown instruction may be needed to execute just that
+ * instruction, and come back at once. When the guest's registers have been the very same for
+ * so many times, it won't get on.
+ */
+#define MAX_UNPROTECTS	64
+
+static void load_ctxt(struct vcpu *vcpu)
+{
+	struct emulate_ctxt *ctxt = vcpu->emul;
+
+	ctxt->ops = &vcpu_emulate_ops;
+	ctxt->priv = vcpu;
+	memcpy(ctxt->regs, vcpu->regs.gpr, sizeof(ctxt->regs));
+	ctxt->rip = vcpu->regs.rip;
+	ctxt->rflags = vcpu->regs.rflags;
+	ctxt->mode = mode_insn(vcpu);
+	ctxt->cpl = vendor(get_cpl)(vcpu);
+	ctxt->la57 = vcpu->mode.cr4 & X86_CR4_LA57;
+	ctxt->code_len = 0;
+}
+
+/* Also after a fault or an exit: the complete iterations of a repeated instruction are in it. */
+static void store_ctxt(struct vcpu *vcpu)
+{
+	const struct emulate_ctxt *ctxt = vcpu->emul;
+
+	memcpy(vcpu->regs.gpr, ctxt->regs, sizeof(ctxt->regs));
+	vcpu->regs.rip = ctxt->rip;
+	vcpu->regs.rflags = ctxt->rflags;
+}
+
+static int inject_fault(struct vcpu *vcpu)
+{
+	const struct emulate_fault *f = &vcpu->emul->fault;
+
+	if (f->vector == EMU_PF)
+		event_queue_pf(vcpu, f->cr2, f->error);
+	else
+		event_queue_exception(vcpu, f->vector, f->has_error, f->error);
+	return 1;
+}
+
+static int done(struct vcpu *vcpu)
+{
+	const struct emulate_ctxt *ctxt = vcpu->emul;
+
+	vcpu->stats.emulated++;
+	vendor(set_shadow)(vcpu, (ctxt->shadow & EMU_SHADOW_STI ? SHADOW_STI : 0) |
+				 (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0));
+	if (ctxt->tf_trap) {
+		vcpu->debug.dr6 |= DR6_BS;
+		event_queue_exception(vcpu, X86_TRAP_DB, false, 0);
+	}
+	if (!vcpu->io.then)
+		return 1;
+	vcpu->run->exit_reason = vcpu->io.then;
+	return 0;
+}
+
+/* In an unprivileged process of the guest it is that process's problem, not the machine's. */
+static int failed(struct vcpu *vcpu)
+{
+	const struct emulate_ctxt *ctxt = vcpu->emul;
+	struct kvm_run *run = vcpu->run;
+
+	vcpu->stats.emulate_failed++;
+	if (vendor(get_cpl)(vcpu)) {
+		event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
+		return 1;
+	}
+	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	run->emulation_failure.ndata = 3;	/* the flags, and two words of size and bytes */
+	if (ctxt->code_len) {
+		run->emulation_failure.flags = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+		run->emulation_failure.insn_size = ctxt->code_len;
+		memcpy(run->emulation_failure.insn_bytes, ctxt->code, ctxt->code_len);
+	}
+	return 0;
+}
+
+bool emulate_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault)
+{
+	struct vcpu_io *io = &vcpu->io;
+
+	if (memcmp(&io->stuck.regs, &vcpu->regs, sizeof(vcpu->regs))) {
+		io->stuck.regs = vcpu->regs;
+		io->stuck.count = 0;
+	}
+	if (fault->self_map || ++io->stuck.count > MAX_UNPROTECTS)
+		return false;
+	mmu_unprotect(&vcpu->mmu, fault->gpa);
+	return true;
+}
+
+static int unhandled(struct vcpu *vcpu, const struct mmu_fault *fault)
+{
+	if (fault && fault->to_table && emulate_unprotect(vcpu, fault))
+		return 1;
+	return failed(vcpu);
+}
+
+static int needs_user(struct vcpu *vcpu)
+{
+	if (vcpu->io.err)
+		return vcpu->io.err;
+	vcpu->io.pending = IO_EMULATE;
+	vcpu->io.rip = vcpu->regs.rip;
+	return 0;
+}
+
+/* INVPCID reg, m128: Intel SDM 2. Its operand is read like any other, its effect is ours. */
+static enum emu_status invpcid(struct vcpu *vcpu)
+{
+	struct emulate_ctxt *ctxt = vcpu->emul;
+	const struct insn *insn = &ctxt->insn;
+	struct emulate_segment seg;
+	enum emu_status status;
+	u64 desc[2], addr, type = ctxt->regs[insn->reg];
+
+	if (!vcpu->cpuid.invpcid)
+		return emulate_raise(ctxt, EMU_UD, 0);
+	if (ctxt->cpl)
+		return emulate_raise(ctxt, EMU_GP, 0);
+	addr = insn_address(insn, ctxt->regs, ctxt->rip);
+	ctxt->ops->get_segment(ctxt, insn->seg, &seg);
+	if (ctxt->mode != INSN_LONG64) {
+		addr = (u32)(addr + seg.base);
+		type = (u32)type;
+	} else if (insn->seg == SREG_FS || insn->seg == SREG_GS) {
+		addr += seg.base;
+	}
+	status = emulate_mem_read(ctxt, addr, desc, sizeof(desc), 0);
+	if (status)
+		return status;
+	if (mode_invpcid(vcpu, type, desc[0], desc[1]))
+		return emulate_raise(ctxt, EMU_GP, 0);
+	ctxt->rip += insn->length;
+	if (ctxt->mode != INSN_LONG64)
+		ctxt->rip = (u32)ctxt->rip;
+	ctxt->tf_trap = ctxt->rflags & X86_EFLAGS_TF;
+	ctxt->rflags &= ~(u64)X86_EFLAGS_RF;
+	return EMU_DONE;
+}
+
+static enum emu_status run_emulator(struct vcpu *vcpu, const struct mmu_fault *fault)
+{
+	struct emulate_ctxt *ctxt = vcpu->emul;
+	enum emu_status status;
+
+	vcpu->io.pos = 0;
+	vcpu->io.err = 0;
+	vcpu->io.then = 0;
+	vcpu->io.fault = fault;
+	load_ctxt(vcpu);
+	status = emulate(ctxt);
+	if (status == EMU_UNHANDLED && ctxt->decoded && ctxt->insn.op == OP_INVPCID)
+		status = invpcid(vcpu);
+	store_ctxt(vcpu);
+	vcpu->io.fault = NULL;
+	return status;
+}
+
+static int emulate_and_act(struct vcpu *vcpu, const struct mmu_fault *fault)
+{
+	switch (run_emulator(vcpu, fault)) {
+	case EMU_DONE:
+		return done(vcpu);
+	case EMU_FAULT:
+		return inject_fault(vcpu);
+	case EMU_EXIT:
+		return needs_user(vcpu);
+	case EMU_RETRY:
+		return 1;
+	case EMU_UNHANDLED:
+		break;
+	}
+	return unhandled(vcpu, fault);
+}
+
+int emulate_one(struct vcpu *vcpu, const struct mmu_fault *fault)
+{
+	io_begin(vcpu);
+	return emulate_and_act(vcpu, fault);
+}
+
+int emulate_resume(struct vcpu *vcpu)
+{
+	return emulate_and_act(vcpu, NULL);
+}
+
+unsigned int emulate_length(struct vcpu *vcpu)
+{
+	struct emulate_ctxt *ctxt = vcpu->emul;
+	struct emulate_segment cs;
+	unsigned int bytes, n = 0;
+	int decoded = INSN_MORE;
+	gva_t gva;
+
+	load_ctxt(vcpu);
+	gva = ctxt->rip;
+	if (ctxt->mode != INSN_LONG64) {
+		ctxt->ops->get_segment(ctxt, SREG_CS, &cs);
+		gva = (u32)(gva + cs.base);
+	}
+	while (decoded == INSN_MORE && n < INSN_MAX_BYTES) {
+		bytes = min_t(unsigned int, INSN_MAX_BYTES - n, PAGE_SIZE - offset_in_page(gva));
+		if (emulate_mem_fetch(ctxt, gva, ctxt->code + n, bytes))
+			break;
+		n += bytes;
+		gva += bytes;
+		decoded = insn_decode(&ctxt->insn, ctxt->code, n, ctxt->mode);
+	}
+	return decoded == INSN_OK ? ctxt->insn.length : 0;
+}

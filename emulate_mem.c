@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The emulator's memory: linear addresses through the guest's paging to RAM or to devices.
+ * An operand lies in one page or in two; both are translated and checked before anything is
+ * read or written.
+ */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include <asm/processor-flags.h>
+
+#include "vcpu.h"
+
+#define MAX_TRANSLATIONS	1000	/* then the tables change all the time: enter again */
+
+struct piece {
+	gpa_t gpa;
+	unsigned int len;
+	bool device;
+};
+
+static struct mmu_access access_for(const struct emulate_ctxt *ctxt, unsigned int flags,
+				    bool write)
+{
+	bool system = flags & EMU_ACC_SYSTEM;
+
+	return (struct mmu_access) {
+		.write = write || (flags & EMU_ACC_RMW),
+		.user = ctxt->cpl == 3 && !system,
+		.ac = ctxt->cpl < 3 && !system && (ctxt->rflags & X86_EFLAGS_AC),
+	};
+}
+
+/* The fault that brought us here has been translated already. */
+static bool known_page(const struct mmu_fault *f, gva_t gva, const struct mmu_access *access)
+{
+	return f && (f->gva & PAGE_MASK) == (gva & PAGE_MASK) && !access->fetch &&
+	       !f->access.fetch && access->write <= f->access.write &&
+	       access->user == f->access.user && access->ac == f->access.ac;
+}
+
+static enum emu_status translate(struct emulate_ctxt *ctxt, gva_t gva,
+				 const struct mmu_access *access, gpa_t *gpa)
+{
+	struct vcpu *vcpu = ctxt->priv;
+	const struct mmu_fault *f = vcpu->io.fault;
+	unsigned int tries = 0;
+	u32 error;
+	int err;
+
+	if (known_page(f, gva, access)) {
+		*gpa = (f->gpa & PAGE_MASK) | offset_in_page(gva);
+		return EMU_DONE;
+	}
+	do {
+		err = mmu_translate(&vcpu->mmu, gva, access, gpa, &error);
+		cond_resched();
+	} while (err == -EAGAIN && ++tries < MAX_TRANSLATIONS);
+	if (err == -EFAULT)
+		return emulate_raise_pf(ctxt, gva, error);
+	return err ? EMU_RETRY : EMU_DONE;
+}
+
+static bool is_device(struct vcpu *vcpu, gpa_t gpa, bool write)
+{
+	const struct memslot *slot = memslot_find(vcpu->vm, gpa >> PAGE_SHIFT);
+
+	return !slot || (write && (slot->flags & MEMSLOT_READONLY));
+}
+
+static enum emu_status locate(struct emulate_ctxt *ctxt, gva_t gva, unsigned int bytes,
+			      const struct mmu_access *access, struct piece p[2])
+{
+	unsigned int room = PAGE_SIZE - offset_in_page(gva);
+	enum emu_status status = EMU_DONE;
+	int i;
+
+	p[0].len = min(bytes, room);
+	p[1].len = bytes - p[0].len;
+	for (i = 0; i < 2 && p[i].len && !status; i++) {
+		status = translate(ctxt, gva, access, &p[i].gpa);
+		if (!status)
+			p[i].device = is_device(ctxt->priv, p[i].gpa, access->write);
+		gva += room;
+		if (ctxt->mode != INSN_LONG64)
+			gva = (u32)gva;
+	}
+	return status;
+}
+
+enum emu_status emulate_error(struct vcpu *vcpu, int err)
+{
+	vcpu->io.err = err;
+	return EMU_EXIT;
+}
+
+/* The slots are held, so what was RAM is RAM still. */
+static enum emu_status ram_result(struct vcpu *vcpu, int err)
+{
+	if (!err)
+		return EMU_DONE;
+	return emulate_error(vcpu, err == -ENXIO ? -EFAULT : err);
+}
+
+/* User space takes at most 8 bytes at a time. */
+static enum emu_status device_access(struct vcpu *vcpu, const struct piece *p, void *buf,
+				     bool write)
+{
+	enum emu_status status = EMU_DONE;
+	struct io_access a;
+	unsigned int done;
+
+	for (done = 0; done < p->len && !status; done += a.len) {
+		a = (struct io_access) {
+			.gpa = p->gpa + done,
+			.len = min_t(unsigned int, p->len - done, sizeof(a.data)),
+			.write = write,
+		};
+		if (write)
+			memcpy(a.data, buf + done, a.len);
+		status = io_access(vcpu, &a, buf + done);
+	}
+	return status;
+}
+
+static enum emu_status read_piece(struct vcpu *vcpu, const struct piece *p, void *buf)
+{
+	if (!p->len)
+		return EMU_DONE;
+	if (p->device)
+		return device_access(vcpu, p, buf, false);
+	return ram_result(vcpu, mmu_read_guest(&vcpu->mmu, p->gpa, buf, p->len));
+}
+
+/* Devices first, in case user space has to act: RAM is then written once, when all is sure. */
+static enum emu_status write_pieces(struct vcpu *vcpu, const struct piece p[2], const u8 *buf,
+				    bool device)
+{
+	enum emu_status status = EMU_DONE;
+	int i;
+
+	for (i = 0; i < 2 && p[i].len && !status; buf += p[i++].len) {
+		if (p[i].device != device)
+			continue;
+		if (device)
+			status = device_access(vcpu, &p[i], (void *)buf, true);
+		else
+			status = ram_result(vcpu, mmu_write_guest(&vcpu->mmu, p[i].gpa, buf,
+								  p[i].len));
+	}
+	return status;
+}
+
+enum emu_status emulate_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+				  unsigned int bytes)
+{
+	const struct mmu_access access = { .fetch = true, .user = ctxt->cpl == 3 };
+	struct vcpu *vcpu = ctxt->priv;
+	enum emu_status status;
+	gpa_t gpa;
+
+	status = translate(ctxt, addr, &access, &gpa);
+	if (status)
+		return status;
+	if (is_device(vcpu, gpa, false))
+		return EMU_UNHANDLED;
+	return ram_result(vcpu, mmu_read_guest(&vcpu->mmu, gpa, buf, bytes));
+}
+
+enum emu_status emulate_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+				 unsigned int bytes, unsigned int flags)
+{
+	const struct mmu_access access = access_for(ctxt, flags, false);
+	struct vcpu *vcpu = ctxt->priv;
+	enum emu_status status;
+	struct piece p[2];
+
+	status = locate(ctxt, addr, bytes, &access, p);
+	if (!status)
+		status = read_piece(vcpu, &p[0], buf);
+	if (!status)
+		status = read_piece(vcpu, &p[1], buf + p[0].len);
+	return status;
+}
+
+enum emu_status emulate_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
+				  unsigned int bytes, unsigned int flags)
+{
+	const struct mmu_access access = access_for(ctxt, flags, true);
+	struct vcpu *vcpu = ctxt->priv;
+	enum emu_status status;
+	struct piece p[2];
+
+	status = locate(ctxt, addr, bytes, &access, p);
+	if (!status)
+		status = write_pieces(vcpu, p, buf, true);
+	if (!status)
+		status = write_pieces(vcpu, p, buf, false);
+	return status;
+}
+
+/* Across pages, misaligned or on a device, what the bus locks is only compared and written. */
+static enum emu_status cmpxchg_split(struct emulate_ctxt *ctxt, gva_t addr, void *old,
+				     const void *new, unsigned int bytes, bool *swapped)
+{
+	enum emu_status status;
+	u8 now[16];
+
+	status = emulate_mem_read(ctxt, addr, now, bytes, EMU_ACC_RMW);
+	if (status)
+		return status;
+	*swapped = !memcmp(now, old, bytes);
+	if (*swapped)
+		return emulate_mem_write(ctxt, addr, new, bytes, 0);
+	memcpy(old, now, bytes);
+	return EMU_DONE;
+}
+
+/* Memory differed: say what is there. Should it be @old again by now, then try again. */
+static enum emu_status cmpxchg_ram(struct vcpu *vcpu, gpa_t gpa, void *old, const void *new,
+				   unsigned int bytes, bool *swapped)
+{
+	u8 now[16];
+	int err;
+
+	do {
+		err = mmu_cmpxchg_guest(&vcpu->mmu, gpa, old, new, bytes);
+		*swapped = !err;
+		if (err == 1)
+			err = mmu_read_guest(&vcpu->mmu, gpa, now, bytes);
+		else
+			return ram_result(vcpu, err);
+	} while (!err && !memcmp(now, old, bytes));
+	if (!err)
+		memcpy(old, now, bytes);
+	return ram_result(vcpu, err);
+}
+
+enum emu_status emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
+				    const void *new, unsigned int bytes, bool *swapped)
+{
+	const struct mmu_access access = access_for(ctxt, 0, true);
+	enum emu_status status;
+	struct piece p[2];
+
+	if (bytes > 16)
+		return EMU_UNHANDLED;
+	status = locate(ctxt, addr, bytes, &access, p);
+	if (status)
+		return status;
+	if (p[1].len || p[0].device || (addr & (bytes - 1)))
+		return cmpxchg_split(ctxt, addr, old, new, bytes, swapped);
+	return cmpxchg_ram(ctxt->priv, p[0].gpa, old, new, bytes, swapped);
+}
+
+enum emu_status emulate_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
+				  unsigned int flags)
+{
+	const struct mmu_access access = access_for(ctxt, flags, true);
+	struct piece p[2];
+
+	return locate(ctxt, addr, bytes, &access, p);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exceptions, NMIs and external interrupts on their way to the guest.
+ *
+ * An event is queued, handed to the processor for one entry, and delivered unless the exit says
+ * that it interrupted the delivery; then it goes first at the next entry. At most one of the
+ * *_injected flags is set. An exception raised by the delivery of an interrupt or NMI goes first:
+ * the interrupt waits, none is lost. Intel SDM 3A 6.9 and 6.15, AMD APM 2 8.5.
+ */
+#include <asm/kvm.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "vcpu.h"
+#include "vendor.h"
+
+#define MAX_PENDING_NMIS	2
+
+/* Those that are restarted: RFLAGS is pushed with RF set, so that no breakpoint hits twice. */
+#define NOT_FAULTS (BIT(X86_TRAP_DB) | BIT(X86_TRAP_NMI) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) | \
+		    BIT(X86_TRAP_DF) | BIT(X86_TRAP_MC))
+
+#define CONTRIBUTORY (BIT(X86_TRAP_DE) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
+		      BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(X86_TRAP_CP))
+
+static bool is_contributory(u8 vector)
+{
+	return vector < 32 && (BIT(vector) & CONTRIBUTORY);
+}
+
+/* Does @second, while @first is being delivered, make a double fault? */
+static bool makes_double_fault(u8 first, u8 second)
+{
+	if (first == X86_TRAP_PF)
+		return second == X86_TRAP_PF || is_contributory(second);
+	return is_contributory(first) && is_contributory(second);
+}
+
+static void set_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	struct vcpu_events *e = &vcpu->events;
+
+	e->exception = (struct event) {
+		.type = EVENT_EXCEPTION,
+		.vector = vector,
+		.has_error = has_error,
+		.error = has_error ? error : 0,
+	};
+	e->exception_injected = false;
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+/* An exception goes before what was being delivered. */
+static void postpone_interrupts(struct vcpu_events *e)
+{
+	e->irq_injected = false;
+	if (e->nmi_injected) {
+		e->nmi_injected = false;
+		e->nmi_masked = false;
+		e->nmi_pending = min(e->nmi_pending + 1, MAX_PENDING_NMIS);
+	}
+}
+
+void event_queue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
+{
+	struct vcpu_events *e = &vcpu->events;
+
+	postpone_interrupts(e);
+	if (e->exception.type == EVENT_NONE || e->exception.vector == X86_TRAP_DB) {
+		set_exception(vcpu, vector, has_error, error);
+	} else if (e->exception.vector == X86_TRAP_DF) {
+		e->exception.type = EVENT_NONE;
+		e->exception_injected = false;
+		vcpu_request(vcpu, REQ_TRIPLE_FAULT);
+	} else if (makes_double_fault(e->exception.vector, vector)) {
+		set_exception(vcpu, X86_TRAP_DF, true, 0);
+	} else {
+		set_exception(vcpu, vector, has_error, error);
+	}
+}
+
+void event_queue_pf(struct vcpu *vcpu, gva_t gva, u32 error)
+{
+	vcpu->mode.cr2 = gva;
+	event_queue_exception(vcpu, X86_TRAP_PF, true, error);
+}
+
+/* All that was handed over has arrived. */
+static void delivered(struct vcpu_events *e)
+{
+	if (e->exception_injected)
+		e->exception.type = EVENT_NONE;
+	if (e->irq_injected)
+		e->irq.type = EVENT_NONE;
+	e->exception_injected = false;
+	e->irq_injected = false;
+	e->nmi_injected = false;
+}
+
+void event_requeue(struct vcpu *vcpu, const struct event *event)
+{
+	struct vcpu_events *e = &vcpu->events;
+
+	delivered(e);
+	switch (event->type) {
+	case EVENT_EXCEPTION:
+		e->exception = *event;
+		e->exception_injected = true;
+		break;
+	case EVENT_NMI:
+		e->nmi_injected = true;
+		e->nmi_masked = true;
+		break;
+	case EVENT_IRQ:
+		e->irq = *event;
+		e->irq_injected = true;
+		break;
+	}
+}
+
+static void inject_exception(struct vcpu *vcpu)
+{
+	struct event event = vcpu->events.exception;
+
+	if (event.vector < 32 && !(BIT(event.vector) & NOT_FAULTS))
+		vcpu->regs.rflags |= X86_EFLAGS_RF;
+	event.has_error &= vcpu->mode.cr0 & X86_CR0_PE;
+	if (vendor(get_shadow)(vcpu))
+		vendor(set_shadow)(vcpu, 0);
+	vcpu->events.exception_injected = true;
+	vcpu->stats.exception_injections++;
+	vendor(inject)(vcpu, &event);
+}
+
+static void inject_nmi(struct vcpu *vcpu)
+{
+	static const struct event nmi = { .type = EVENT_NMI, .vector = X86_TRAP_NMI };
+
+	vcpu->events.nmi_injected = true;
+	vcpu->events.nmi_masked = true;
+	vcpu->stats.nmi_injections++;
+	vendor(inject)(vcpu, &nmi);
+}
+
+static void inject_irq(struct vcpu *vcpu)
+{
+	vcpu->events.irq_injected = true;
+	vcpu->stats.irq_injections++;
+	vendor(inject)(vcpu, &vcpu->events.irq);
+}
+
+/* Could the processor itself take one now, nothing else considered? */
+static bool irqs_open(struct vcpu *vcpu)
+{
+	return (vcpu->regs.rflags & X86_EFLAGS_IF) && !vendor(get_shadow)(vcpu);
+}
+
+static bool nmis_open(struct vcpu *vcpu)
+{
+	return !vcpu->events.nmi_masked && !vendor(get_shadow)(vcpu);
+}
+
+void event_inject(struct vcpu *vcpu)
+{
+	struct vcpu_events *e = &vcpu->events;
+	bool irq_waits;
+
+	if (e->exception.type != EVENT_NONE) {
+		inject_exception(vcpu);
+	} else if (e->nmi_injected) {
+		inject_nmi(vcpu);
+	} else if (e->irq_injected) {
+		inject_irq(vcpu);
+	} else if (e->nmi_pending && nmis_open(vcpu)) {
+		e->nmi_pending--;
+		inject_nmi(vcpu);
+	} else if (e->irq.type != EVENT_NONE && irqs_open(vcpu)) {
+		inject_irq(vcpu);
+	}
+	irq_waits = (e->irq.type != EVENT_NONE && !e->irq_injected) ||
+		    vcpu->run->request_interrupt_window;
+	vendor(open_windows)(vcpu, irq_waits, e->nmi_pending || e->nmi_masked);
+}
+
+/* All is still queued, and event_inject() decides anew. An NMI is masked already: it must go. */
+void event_cancel(struct vcpu *vcpu)
+{
+	static const struct event none = { .type = EVENT_NONE };
+
+	vcpu->events.exception_injected = false;
+	vcpu->events.irq_injected = false;
+	vendor(inject)(vcpu, &none);
+}
+
+bool event_irq_allowed(struct vcpu *vcpu)
+{
+	const struct vcpu_events *e = &vcpu->events;
+
+	return e->irq.type == EVENT_NONE && e->exception.type == EVENT_NONE &&
+	       !e->nmi_injected && irqs_open(vcpu);
+}
+
+int event_interrupt(struct vcpu *vcpu, u32 vector)
+{
+	if (vector > 255)
+		return -EINVAL;
+	if (vcpu->events.irq.type != EVENT_NONE)
+		return -EEXIST;
+	vcpu->events.irq = (struct event) { .type = EVENT_IRQ, .vector = vector };
+	vcpu->events.irq_injected = false;
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+int event_nmi(struct vcpu *vcpu)
+{
+	struct vcpu_events *e = &vcpu->events;
+
+	e->nmi_pending = min(e->nmi_pending + 1, MAX_PENDING_NMIS);
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+static u8 shadow_to_user(u32 shadow)
+{
+	return (shadow & SHADOW_STI ? KVM_X86_SHADOW_INT_STI : 0) |
+	       (shadow & SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+}
+
+static u32 shadow_from_user(u8 shadow)
+{
+	return (shadow & KVM_X86_SHADOW_INT_STI ? SHADOW_STI : 0) |
+	       (shadow & KVM_X86_SHADOW_INT_MOV_SS ? SHADOW_MOV_SS : 0);
+}
+
+/* INT3 and INTO are not shown: the instruction runs again. */
+static bool exception_shown(const struct event *e)
+{
+	return e->type != EVENT_NONE && e->vector != X86_TRAP_BP && e->vector != X86_TRAP_OF;
+}
+
+void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
+{
+	const struct vcpu_events *e = &vcpu->events;
+
+	memset(events, 0, sizeof(*events));
+	if (exception_shown(&e->exception)) {
+		events->exception.injected = 1;
+		events->exception.nr = e->exception.vector;
+		events->exception.has_error_code = e->exception.has_error;
+		events->exception.error_code = e->exception.error;
+	}
+	if (e->irq.type != EVENT_NONE) {
+		events->interrupt.injected = 1;
+		events->interrupt.nr = e->irq.vector;
+	}
+	events->interrupt.shadow = shadow_to_user(vendor(get_shadow)(vcpu));
+	events->nmi.injected = e->nmi_injected;
+	events->nmi.pending = e->nmi_pending;
+	events->nmi.masked = e->nmi_masked;
+	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+}
+
+#define VALID_FLAGS (KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW | \
+		     KVM_VCPUEVENT_VALID_SIPI_VECTOR | KVM_VCPUEVENT_VALID_SMM)
+
+/* There is no SMM, and no software interrupt waits to be injected. */
+static bool events_valid(const struct kvm_vcpu_events *events)
+{
+	if (events->flags & ~VALID_FLAGS)
+		return false;
+	if (events->exception.injected &&
+	    (events->exception.nr > 31 || events->exception.nr == X86_TRAP_NMI))
+		return false;
+	if (events->interrupt.injected && events->interrupt.soft)
+		return false;
+	return !(events->flags & KVM_VCPUEVENT_VALID_SMM) ||
+	       !(events->smi.smm || events->smi.pending || events->smi.smm_inside_nmi);
+}
+
+static void set_interrupts(struct vcpu_events *e, const struct kvm_vcpu_events *events)
+{
+	e->irq_injected = false;
+	e->irq.type = EVENT_NONE;
+	if (events->interrupt.injected)
+		e->irq = (struct event) { .type = EVENT_IRQ, .vector = events->interrupt.nr };
+
+	e->nmi_masked = events->nmi.masked;
+	e->nmi_injected = events->nmi.injected;
+	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
+		e->nmi_pending = min_t(u8, events->nmi.pending, MAX_PENDING_NMIS);
+}
+
+int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	struct vcpu_events *e = &vcpu->events;
+
+	if (!events_valid(events))
+		return -EINVAL;
+	set_interrupts(e, events);
+	e->exception_injected = false;
+	e->exception.type = EVENT_NONE;
+	if (events->exception.injected) {
+		postpone_interrupts(e);
+		set_exception(vcpu, events->exception.nr, events->exception.has_error_code,
+			      events->exception.error_code);
+	}
+	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
+		vendor(set_shadow)(vcpu, shadow_from_user(events->interrupt.shadow));
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What to do about an exit: one small handler for each kind. */
+#include <linux/kvm_para.h>
+#include <linux/stdarg.h>
+
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "vcpu.h"
+#include "vendor.h"
+
+#define DR6_BS		BIT_ULL(14)
+#define DR6_TRAPS	0xfull
+
+typedef int (*exit_handler)(struct vcpu *vcpu, struct exit *exit);
+
+int exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...)
+{
+	struct kvm_run *run = vcpu->run;
+	unsigned int i;
+	va_list args;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = suberror;
+	run->internal.ndata = nr;
+	va_start(args, nr);
+	for (i = 0; i < nr; i++)
+		run->internal.data[i] = va_arg(args, u64);
+	va_end(args);
+	return 0;
+}
+
+static int inject_gp(struct vcpu *vcpu)
+{
+	event_queue_exception(vcpu, X86_TRAP_GP, true, 0);
+	return 1;
+}
+
+static int inject_ud(struct vcpu *vcpu)
+{
+	event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
+	return 1;
+}
+
+static bool is_long(struct vcpu *vcpu)
+{
+	return mode_insn(vcpu) == INSN_LONG64;
+}
+
+void insn_finish(struct vcpu *vcpu, u64 next_rip)
+{
+	bool trap = vcpu->regs.rflags & X86_EFLAGS_TF;
+
+	vcpu->regs.rip = next_rip;
+	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
+	if (vendor(get_shadow)(vcpu))
+		vendor(set_shadow)(vcpu, 0);
+	if (trap) {
+		vcpu->debug.dr6 |= DR6_BS;
+		event_queue_exception(vcpu, X86_TRAP_DB, false, 0);
+	}
+}
+
+/* Go past the instruction that exited. Where the processor does not say how long it is, decode. */
+static int skip(struct vcpu *vcpu, const struct exit *exit)
+{
+	u64 next = exit->next_rip;
+	unsigned int len;
+
+	if (!next) {
+		len = emulate_length(vcpu);
+		if (!len)
+			return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
+						   2, exit->hw_reason, (u64)vcpu->cpu);
+		next = vcpu->regs.rip + len;
+		if (!is_long(vcpu))
+			next = (u32)next;
+	}
+	insn_finish(vcpu, next);
+	return 1;
+}
+
+/* @err of an access to a register: done, #GP(0), or something the host lacks. */
+static int skip_or_gp(struct vcpu *vcpu, const struct exit *exit, int err)
+{
+	if (err == -EINVAL)
+		return inject_gp(vcpu);
+	return err ?: skip(vcpu, exit);
+}
+
+/* ---- page faults ---- */
+
+/* An event was being delivered, so no instruction is to be emulated: free the way for it. */
+static int pf_in_delivery(struct vcpu *vcpu, const struct exit *exit, const struct mmu_fault *f)
+{
+	if (f->to_table && emulate_unprotect(vcpu, f))
+		return 1;
+	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 4,
+				   (u64)exit->delivering.vector, exit->hw_reason, f->gpa,
+				   (u64)f->error);
+}
+
+/* Implicit supervisor accesses (descriptor tables, TSS) at CPL 3 don't heed RFLAGS.AC. */
+static struct mmu_access access_of(struct vcpu *vcpu, u32 error)
+{
+	bool user = error & PFERR_USER;
+
+	return (struct mmu_access) {
+		.write = error & PFERR_WRITE,
+		.fetch = error & PFERR_FETCH,
+		.user = user,
+		.ac = !user && (vcpu->regs.rflags & X86_EFLAGS_AC) && vendor(get_cpl)(vcpu) < 3,
+	};
+}
+
+static int handle_pf(struct vcpu *vcpu, struct exit *exit)
+{
+	struct mmu_fault f = {
+		.gva = exit->pf.gva,
+		.error = exit->pf.error,
+		.access = access_of(vcpu, exit->pf.error),
+	};
+
+	vcpu->stats.exits_pf++;
+	switch (mmu_fault(&vcpu->mmu, &f)) {
+	case MMU_FIXED:
+	case MMU_RETRY:
+		return 1;
+	case MMU_EMULATE:
+		if (exit->delivering.type != EVENT_NONE)
+			return pf_in_delivery(vcpu, exit, &f);
+		return emulate_one(vcpu, &f);
+	case MMU_INJECT:
+		event_queue_pf(vcpu, f.gva, f.inject_error);
+		return 1;
+	case MMU_ERROR:
+		break;
+	}
+	return f.err;
+}
+
+/* ---- exceptions and windows ---- */
+
+/* #UD is intercepted where CPUID offers an instruction that this processor lacks. */
+static bool only_in_software(struct vcpu *vcpu)
+{
+	return emulate_length(vcpu) && vcpu->emul->insn.op == OP_INVPCID;
+}
+
+static int handle_exception(struct vcpu *vcpu, struct exit *exit)
+{
+	u8 vector = exit->exception.vector;
+
+	vcpu->stats.exits_exception++;
+	if (vector == X86_TRAP_UD && only_in_software(vcpu))
+		return emulate_one(vcpu, NULL);
+	if (vector == X86_TRAP_MC)
+		return 1;	/* the host's, and the host has seen to it */
+	if (vector == X86_TRAP_DB)
+		vcpu->debug.dr6 = (vcpu->debug.dr6 & ~DR6_TRAPS) | exit->exception.dr6;
+	event_queue_exception(vcpu, vector, exit->exception.has_error, exit->exception.error);
+	return 1;
+}
+
+static int handle_host_irq(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->stats.exits_irq++;
+	return 1;
+}
+
+static int handle_irq_window(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->stats.exits_irq_window++;
+	return 1;
+}
+
+static int handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->events.nmi_masked = false;
+	return 1;
+}
+
+/* ---- instructions ---- */
+
+static int handle_io(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->stats.exits_io++;
+	return exit->io.string ? emulate_one(vcpu, NULL) : io_port(vcpu, exit);
+}
+
+static void run_cpuid(struct vcpu *vcpu)
+{
+	u64 *gpr = vcpu->regs.gpr;
+	u32 eax = gpr[GPR_RAX], ebx = gpr[GPR_RBX], ecx = gpr[GPR_RCX], edx = gpr[GPR_RDX];
+
+	vcpu->stats.exits_cpuid++;
+	cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
+	gpr[GPR_RAX] = eax;
+	gpr[GPR_RBX] = ebx;
+	gpr[GPR_RCX] = ecx;
+	gpr[GPR_RDX] = edx;
+}
+
+static int handle_cpuid(struct vcpu *vcpu, struct exit *exit)
+{
+	run_cpuid(vcpu);
+	return skip(vcpu, exit);
+}
+
+/* There is no interrupt controller in the kernel: what ends a HLT is known to user space. */
+static int handle_hlt(struct vcpu *vcpu, struct exit *exit)
+{
+	int r = skip(vcpu, exit);
+
+	vcpu->stats.exits_hlt++;
+	if (r <= 0)
+		return r;
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
+	return 0;
+}
+
+static int handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
+{
+	u64 data;
+
+	vcpu->stats.exits_msr++;
+	if (msr_read(vcpu, vcpu->regs.gpr[GPR_RCX], &data, false))
+		return inject_gp(vcpu);
+	vcpu->regs.gpr[GPR_RAX] = (u32)data;
+	vcpu->regs.gpr[GPR_RDX] = data >> 32;
+	return skip(vcpu, exit);
+}
+
+static u64 edx_eax(struct vcpu *vcpu)
+{
+	return (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;
+}
+
+static int handle_wrmsr(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->stats.exits_msr++;
+	return skip_or_gp(vcpu, exit,
+			  msr_write(vcpu, vcpu->regs.gpr[GPR_RCX], edx_eax(vcpu), false));
+}
+
+/* A lowered task priority may let an interrupt through that user space holds back. */
+static int write_cr8(struct vcpu *vcpu, const struct exit *exit, u64 value)
+{
+	u64 old = vcpu->mode.cr8;
+	int err = mode_set_cr8(vcpu, value);
+	int r = skip_or_gp(vcpu, exit, err);
+
+	if (err || r <= 0 || value >= old)
+		return r;
+	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
+	return 0;
+}
+
+static int handle_cr_write(struct vcpu *vcpu, struct exit *exit)
+{
+	u64 value = vcpu->regs.gpr[exit->cr.gpr];
+
+	vcpu->stats.exits_cr++;
+	if (!is_long(vcpu))
+		value = (u32)value;
+	switch (exit->cr.cr) {
+	case 0:
+		return skip_or_gp(vcpu, exit, mode_set_cr0(vcpu, value));
+	case 2:
+		vcpu->mode.cr2 = value;
+		return skip(vcpu, exit);
+	case 3:
+		return skip_or_gp(vcpu, exit, mode_set_cr3(vcpu, value));
+	case 4:
+		return skip_or_gp(vcpu, exit, mode_set_cr4(vcpu, value));
+	case 8:
+		return write_cr8(vcpu, exit, value);
+	}
+	return inject_ud(vcpu);
+}
+
+static int handle_cr_read(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct vcpu_mode *m = &vcpu->mode;
+	u64 value;
+
+	vcpu->stats.exits_cr++;
+	switch (exit->cr.cr) {
+	case 0: value = m->cr0; break;
+	case 2: value = m->cr2; break;
+	case 3: value = m->cr3; break;
+	case 4: value = m->cr4; break;
+	case 8: value = m->cr8; break;
+	default: return inject_ud(vcpu);
+	}
+	vcpu->regs.gpr[exit->cr.gpr] = is_long(vcpu) ? value : (u32)value;
+	return skip(vcpu, exit);
+}
+
+static int handle_invlpg(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->stats.exits_invlpg++;
+	mmu_invlpg(&vcpu->mmu, exit->gva);
+	return skip(vcpu, exit);
+}
+
+static int handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
+{
+	if (!(vcpu->mode.cr4 & X86_CR4_OSXSAVE))
+		return inject_ud(vcpu);
+	if (vendor(get_cpl)(vcpu) || (u32)vcpu->regs.gpr[GPR_RCX])
+		return inject_gp(vcpu);
+	return skip_or_gp(vcpu, exit, mode_set_xcr0(vcpu, edx_eax(vcpu)));
+}
+
+static int handle_gp(struct vcpu *vcpu, struct exit *exit)
+{
+	return inject_gp(vcpu);
+}
+
+static int handle_nothing(struct vcpu *vcpu, struct exit *exit)
+{
+	return skip(vcpu, exit);
+}
+
+/* No hypercall is offered; a guest that tries one is told so in KVM's way. */
+static int handle_vmcall(struct vcpu *vcpu, struct exit *exit)
+{
+	long answer = vendor(get_cpl)(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+
+	vcpu->regs.gpr[GPR_RAX] = is_long(vcpu) ? (u64)answer : (u32)answer;
+	return skip(vcpu, exit);
+}
+
+static int handle_ud(struct vcpu *vcpu, struct exit *exit)
+{
+	return inject_ud(vcpu);
+}
+
+static int handle_emulate(struct vcpu *vcpu, struct exit *exit)
+{
+	return emulate_one(vcpu, NULL);
+}
+
+/* ---- the end ---- */
+
+static int handle_task_switch(struct vcpu *vcpu, struct exit *exit)
+{
+	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 4, 0ull, exit->hw_reason,
+				   exit->hw_info[0], exit->hw_info[1]);
+}
+
+static int handle_shutdown(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+static int handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
+{
+	vendor(dump)(vcpu);
+	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	vcpu->run->fail_entry.hardware_entry_failure_reason = exit->hw_reason;
+	vcpu->run->fail_entry.cpu = vcpu->cpu;
+	return 0;
+}
+
+static int handle_unknown(struct vcpu *vcpu, struct exit *exit)
+{
+	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 4,
+				   exit->hw_reason, (u64)vcpu->cpu, exit->hw_info[0],
+				   exit->hw_info[1]);
+}
+
+static const exit_handler handlers[NR_EXIT_KINDS] = {
+	[EXIT_PF]		= handle_pf,
+	[EXIT_EXCEPTION]	= handle_exception,
+	[EXIT_HOST_IRQ]		= handle_host_irq,
+	[EXIT_HOST_NMI]		= handle_host_irq,
+	[EXIT_IRQ_WINDOW]	= handle_irq_window,
+	[EXIT_NMI_WINDOW]	= handle_nmi_window,
+	[EXIT_IO]		= handle_io,
+	[EXIT_CPUID]		= handle_cpuid,
+	[EXIT_HLT]		= handle_hlt,
+	[EXIT_RDMSR]		= handle_rdmsr,
+	[EXIT_WRMSR]		= handle_wrmsr,
+	[EXIT_CR_WRITE]		= handle_cr_write,
+	[EXIT_CR_READ]		= handle_cr_read,
+	[EXIT_INVLPG]		= handle_invlpg,
+	[EXIT_XSETBV]		= handle_xsetbv,
+	[EXIT_RDPMC]		= handle_gp,
+	[EXIT_WBINVD]		= handle_nothing,
+	[EXIT_PAUSE]		= handle_nothing,
+	[EXIT_VMCALL]		= handle_vmcall,
+	[EXIT_UD]		= handle_ud,
+	[EXIT_EMULATE]		= handle_emulate,
+	[EXIT_TASK_SWITCH]	= handle_task_switch,
+	[EXIT_SHUTDOWN]		= handle_shutdown,
+	[EXIT_FAIL_ENTRY]	= handle_fail_entry,
+	[EXIT_UNKNOWN]		= handle_unknown,
+};
+
+int exit_handle(struct vcpu *vcpu, struct exit *exit)
+{
+	if (WARN_ON_ONCE(exit->kind >= NR_EXIT_KINDS))
+		return handle_unknown(vcpu, exit);
+	return handlers[exit->kind](vcpu, exit);
+}
+
+bool exit_fast(struct vcpu *vcpu, const struct exit *exit)
+{
+	if (exit->kind != EXIT_CPUID || !exit->next_rip)
+		return false;
+	run_cpuid(vcpu);
+	insn_finish(vcpu, exit->next_rip);
+	return true;
+}

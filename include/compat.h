@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only place that knows kernel versions: 6.1, 6.12 and 7.2.
+ */
+#ifndef UMBRA_COMPAT_H
+#define UMBRA_COMPAT_H
+
+#include <linux/cpuhotplug.h>
+#include <linux/mmu_notifier.h>
+#include <linux/shrinker.h>
+#include <linux/smp.h>
+#include <linux/syscore_ops.h>
+#include <linux/version.h>
+
+#define UMBRA_KERNEL(major, minor) (LINUX_VERSION_CODE >= KERNEL_VERSION(major, minor, 0))
+
+#if UMBRA_KERNEL(6, 4)
+#include <trace/events/ipi.h>	/* smp_send_reschedule() */
+#endif
+
+#if UMBRA_KERNEL(6, 16)
+#include <asm/msr.h>
+#define rdmsrl rdmsrq
+#define wrmsrl wrmsrq
+#endif
+
+/* Does the host issue IBPBs? */
+#include <asm/cpufeatures.h>
+#ifndef X86_FEATURE_USE_IBPB
+#define X86_FEATURE_USE_IBPB X86_FEATURE_IBPB
+#endif
+
+/*
+ * KVM's own place in CPU hotplug: after tasks have left a dying CPU. As a state
+ * has one owner, kvm_amd or kvm_intel and we can't both be loaded.
+ */
+#if UMBRA_KERNEL(6, 6)
+#define UMBRA_CPUHP_STATE CPUHP_AP_KVM_ONLINE
+#else
+#define UMBRA_CPUHP_STATE CPUHP_AP_KVM_STARTING
+#endif
+
+/* How to turn virtualization off in a crash; the other kernels look for it themselves. */
+#if UMBRA_KERNEL(6, 6) && !UMBRA_KERNEL(7, 0)
+#include <asm/reboot.h>
+#define crash_register(fn) cpu_emergency_register_virt_callback(fn)
+#define crash_unregister(fn) cpu_emergency_unregister_virt_callback(fn)
+#else
+#define crash_register(fn) ((void)(fn))
+#define crash_unregister(fn) ((void)(fn))
+#endif
+
+/* What the young operations of an MMU notifier return. */
+#if UMBRA_KERNEL(7, 0)
+typedef bool mmu_young_t;
+#else
+typedef int mmu_young_t;
+#endif
+
+/*
+ * DEFINE_SYSCORE(name, suspend, resume) makes name_register() and name_unregister().
+ * Kbuild looks which interface there is: backports make the version useless.
+ */
+#ifdef UMBRA_HAVE_SYSCORE
+#define DEFINE_SYSCORE(name, suspend_fn, resume_fn)				\
+static int name##_suspend_op(void *data)					\
+{										\
+	return suspend_fn();							\
+}										\
+static void name##_resume_op(void *data)					\
+{										\
+	resume_fn();								\
+}										\
+static const struct syscore_ops name##_ops = {					\
+	.suspend = name##_suspend_op,						\
+	.resume = name##_resume_op,						\
+};										\
+static struct syscore name##_syscore = { .ops = &name##_ops };			\
+static void name##_register(void)						\
+{										\
+	register_syscore(&name##_syscore);					\
+}										\
+static void name##_unregister(void)						\
+{										\
+	unregister_syscore(&name##_syscore);					\
+}
+#else
+#define DEFINE_SYSCORE(name, suspend_fn, resume_fn)				\
+static struct syscore_ops name##_ops = {					\
+	.suspend = suspend_fn,							\
+	.resume = resume_fn,							\
+};										\
+static void name##_register(void)						\
+{										\
+	register_syscore_ops(&name##_ops);					\
+}										\
+static void name##_unregister(void)						\
+{										\
+	unregister_syscore_ops(&name##_ops);					\
+}
+#endif
+
+typedef unsigned long shrinker_fn(struct shrinker *shrinker, struct shrink_control *sc);
+
+/*
+ * DEFINE_SHRINKER(name, count, scan) makes int name_register() and name_unregister().
+ */
+#if UMBRA_KERNEL(6, 7)
+#define DEFINE_SHRINKER(name, count, scan)					\
+static struct shrinker *name##_shrinker;					\
+static int name##_register(void)						\
+{										\
+	name##_shrinker = shrinker_alloc(0, "umbra");				\
+	if (!name##_shrinker)							\
+		return -ENOMEM;							\
+	name##_shrinker->count_objects = count;					\
+	name##_shrinker->scan_objects = scan;					\
+	name##_shrinker->seeks = DEFAULT_SEEKS * 10;				\
+	shrinker_register(name##_shrinker);					\
+	return 0;								\
+}										\
+static void name##_unregister(void)						\
+{										\
+	shrinker_free(name##_shrinker);						\
+}
+#else
+#define DEFINE_SHRINKER(name, count, scan)					\
+static struct shrinker name##_shrinker = {					\
+	.count_objects = count,							\
+	.scan_objects = scan,							\
+	.seeks = DEFAULT_SEEKS * 10,						\
+};										\
+static int name##_register(void)						\
+{										\
+	return register_shrinker(&name##_shrinker, "umbra");			\
+}										\
+static void name##_unregister(void)						\
+{										\
+	unregister_shrinker(&name##_shrinker);					\
+}
+#endif
+
+/* kvm_run.immediate_exit, which user space may change at any time. */
+#if UMBRA_KERNEL(6, 10)
+#define run_immediate_exit(run) READ_ONCE((run)->immediate_exit__unsafe)
+#else
+#define run_immediate_exit(run) READ_ONCE((run)->immediate_exit)
+#endif
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Why the guest stopped, in words that no vendor owns. A backend's enter
+ * operation fills one in; exit.c acts on it.
+ */
+#ifndef UMBRA_EXIT_H
+#define UMBRA_EXIT_H
+
+#include "types.h"
+
+struct vcpu;
+
+/**
+ * enum exit_kind - what happened
+ *
+ * EXIT_EMULATE stands for everything that is best done by running the
+ * instruction in the emulator: accesses to control and debug registers,
+ * INVLPG and the like when the processor did not decode them.
+ */
+enum exit_kind {
+	EXIT_PF,		/* .pf */
+	EXIT_EXCEPTION,		/* .exception: an intercepted one other than #PF */
+	EXIT_HOST_IRQ,		/* a host interrupt (pending until interrupts are enabled) */
+	EXIT_HOST_NMI,
+	EXIT_IRQ_WINDOW,	/* the guest can take an interrupt now */
+	EXIT_NMI_WINDOW,	/* ... an NMI */
+	EXIT_IO,		/* .io */
+	EXIT_CPUID,
+	EXIT_HLT,
+	EXIT_RDMSR,
+	EXIT_WRMSR,
+	EXIT_CR_WRITE,		/* .cr, decoded by the processor */
+	EXIT_CR_READ,		/* .cr */
+	EXIT_INVLPG,		/* .gva, decoded by the processor */
+	EXIT_XSETBV,
+	EXIT_RDPMC,
+	EXIT_WBINVD,
+	EXIT_PAUSE,
+	EXIT_VMCALL,
+	EXIT_UD,		/* an instruction the guest does not have */
+	EXIT_EMULATE,
+	EXIT_TASK_SWITCH,
+	EXIT_SHUTDOWN,		/* triple fault */
+	EXIT_FAIL_ENTRY,	/* the processor refused the state; .hw_reason */
+	EXIT_UNKNOWN,		/* .hw_reason, .hw_info */
+	NR_EXIT_KINDS
+};
+
+/* What an event is; enum values are arbitrary. */
+enum event_type {
+	EVENT_NONE,
+	EVENT_IRQ,		/* external interrupt */
+	EVENT_NMI,
+	EVENT_EXCEPTION,	/* fault, trap or abort, also of INT3 and INTO */
+	EVENT_SOFT_IRQ,		/* INT n */
+};
+
+/**
+ * struct event - something to deliver, or being delivered, through the guest's IDT
+ * @type:	enum event_type
+ * @vector:	IDT vector
+ * @has_error:	@error is pushed
+ * @error:	error code
+ */
+struct event {
+	u8 type;
+	u8 vector;
+	bool has_error;
+	u32 error;
+};
+
+/**
+ * struct exit - one exit
+ * @kind:	enum exit_kind
+ * @next_rip:	rip after the exiting instruction, or 0 where the processor
+ *		does not say (the instruction is then decoded)
+ * @delivering:	the event whose delivery the exit interrupted; to be delivered
+ *		again. Software interrupts are not reported: the instruction
+ *		runs again.
+ * @hw_reason: @hw_info: the processor's own words, for traces and errors
+ */
+struct exit {
+	u8 kind;
+	u64 next_rip;
+	struct event delivering;
+	u64 hw_reason;
+	u64 hw_info[2];
+	union {
+		struct {
+			gva_t gva;
+			u32 error;
+		} pf;
+		struct {
+			u8 vector;
+			bool has_error;
+			u32 error;
+			u64 dr6;	/* #DB: bits newly set, with their DR6 polarity */
+		} exception;
+		struct {
+			u16 port;
+			u8 size;	/* 1, 2, 4 */
+			bool in, string, rep;
+		} io;
+		struct {
+			u8 cr;		/* 0, 2, 3, 4, 8 */
+			u8 gpr;		/* index into vcpu.regs.gpr */
+		} cr;
+		gva_t gva;
+	};
+};
+
+/**
+ * exit_handle() - act on an exit
+ * @vcpu:	loaded, interrupts on, slots held (SRCU)
+ * @exit:	why
+ *
+ * Return: 1 to enter again, 0 to return to user space with vcpu->run filled
+ * in, or a negative errno for KVM_RUN.
+ */
+int exit_handle(struct vcpu *vcpu, struct exit *exit);
+
+/**
+ * exit_fast() - act on an exit for which the guest need not really be left
+ * @vcpu:	interrupts off, the guest's FPU still loaded
+ * @exit:	why
+ *
+ * Return: whether it is dealt with and the guest may go on.
+ */
+bool exit_fast(struct vcpu *vcpu, const struct exit *exit);
+
+/**
+ * insn_finish() - an instruction was completed on behalf of the guest
+ * @vcpu:	loaded
+ * @next_rip:	where the next one begins
+ *
+ * Ends interrupt shadows and RFLAGS.RF, and queues the single-step trap of RFLAGS.TF.
+ */
+void insn_finish(struct vcpu *vcpu, u64 next_rip);
+
+/**
+ * exit_internal_error() - end KVM_RUN with KVM_EXIT_INTERNAL_ERROR
+ * @vcpu:	the vCPU
+ * @suberror:	KVM_INTERNAL_ERROR_*
+ * @nr:		how many words of data follow, at most 4
+ *
+ * Return: 0, for handlers to return.
+ */
+int exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A virtual machine: guest memory, the MMU's part, and its vCPUs.
+ */
+#ifndef UMBRA_VM_H
+#define UMBRA_VM_H
+
+#include <linux/kvm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/srcu.h>
+
+#include "mmu.h"
+
+#define UMBRA_MAX_VCPUS		64
+#define UMBRA_MAX_VCPU_IDS	256
+#define UMBRA_MAX_SLOTS		512
+
+struct vcpu;
+
+/**
+ * struct memslots - one immutable set of slots, published through SRCU
+ * @nr:		how many
+ * @hint:	index of the slot found last
+ * @slot:	sorted by base_gfn, no two overlap
+ */
+struct memslots {
+	unsigned int nr;
+	unsigned int hint;
+	struct memslot *slot[];
+};
+
+/**
+ * struct vm - a virtual machine
+ * @mm:		the VMM's address space; ioctls from another one get -EIO
+ * @users:	the VM's file and each vCPU's file
+ * @lock:	protects creation of vCPUs
+ * @vcpus:	by creation order, @nr_vcpus of them; grows only, published with a
+ *		release store to @nr_vcpus
+ * @slots_lock:	serialises changes of @slots (before mmu.lock)
+ * @dying:	slot out of @slots whose sptes are being dropped; protected by mmu.lock
+ * @srcu:	protects readers of @slots
+ * @notifier:	tells when @mm's mappings change
+ * @inval_count: @inval_seq: @inval_start: @inval_end: notifier in progress,
+ *		generation, and hva range; protected by mmu.lock
+ * @quota_fixed: KVM_SET_NR_MMU_PAGES was used; protected by slots_lock
+ * @tss_addr: @identity_addr: from user space, for VT-x
+ * @mmu:	the MMU's part
+ * @node:	in the list of all VMs
+ * @stats_id:	names the VM in debugfs and stats
+ */
+struct vm {
+	struct mm_struct *mm;
+	refcount_t users;
+	struct mutex lock;
+	struct vcpu *vcpus[UMBRA_MAX_VCPUS];
+	unsigned int nr_vcpus;
+
+	struct mutex slots_lock;
+	struct memslots __rcu *slots;
+	const struct memslot *dying;
+	struct srcu_struct srcu;
+	struct mmu_notifier notifier;
+	unsigned long inval_count, inval_seq;
+	unsigned long inval_start, inval_end;
+
+	bool quota_fixed;
+	gpa_t tss_addr, identity_addr;
+	struct mmu_vm mmu;
+
+	struct list_head node;
+	char stats_id[48];
+	struct dentry *debugfs;
+};
+
+/**
+ * vm_module_init() - get ready to make VMs
+ *
+ * Return: 0 or a negative errno.
+ */
+int vm_module_init(void);
+
+/**
+ * vm_module_exit() - no VM is left
+ */
+void vm_module_exit(void);
+
+/**
+ * vm_stop_all() - make every vCPU leave its guest for good: the host goes down
+ */
+void vm_stop_all(void);
+
+/**
+ * vm_for_each() - look at all VMs
+ * @fn:		called with the list held; must not destroy a VM
+ * @data:	its second argument
+ */
+void vm_for_each(void (*fn)(struct vm *vm, void *data), void *data);
+
+/**
+ * vm_update_quota() - fit the automatic quota of shadow pages to the guest's memory
+ * @vm:	the VM, slots_lock held
+ */
+void vm_update_quota(struct vm *vm);
+
+/**
+ * vm_create_file() - KVM_CREATE_VM
+ * @type:	must be 0
+ *
+ * Process context. KVM API 4.2. Return: a file descriptor or a negative errno.
+ */
+int vm_create_file(unsigned long type);
+
+/**
+ * vm_get() - take a reference
+ * @vm:	the VM
+ */
+static inline void vm_get(struct vm *vm)
+{
+	refcount_inc(&vm->users);
+}
+
+/**
+ * vm_put() - drop a reference; the last one destroys the VM
+ * @vm:	the VM
+ *
+ * May sleep.
+ */
+void vm_put(struct vm *vm);
+
+/**
+ * memslots_init() - start with no slots and register the MMU notifier
+ * @vm:	the VM, mm set
+ *
+ * May sleep. Return: 0 or a negative errno.
+ */
+int memslots_init(struct vm *vm);
+
+/**
+ * memslots_quiesce() - stop the MMU notifier; nothing maps guest memory afterwards
+ * @vm:	the VM, no vCPU runs
+ */
+void memslots_quiesce(struct vm *vm);
+
+/**
+ * memslots_destroy() - free all slots
+ * @vm:	the VM, after memslots_quiesce() and after its vCPUs are gone
+ */
+void memslots_destroy(struct vm *vm);
+
+/**
+ * memslot_set() - KVM_SET_USER_MEMORY_REGION
+ * @vm:		the VM
+ * @region:	user space's wish; nothing in it is trusted
+ *
+ * Creates, moves, changes the flags of, or deletes a slot. May sleep.
+ * KVM API 4.35. Return: 0, -EINVAL, -EEXIST (overlap) or -ENOMEM.
+ */
+int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region);
+
+/**
+ * memslot_get_dirty_log() - KVM_GET_DIRTY_LOG
+ * @vm:		the VM
+ * @log:	slot and user space's bitmap
+ *
+ * Hands out the bitmap, clears it, write-protects what was dirty. May sleep.
+ * KVM API 4.8. Return: 0, -EINVAL, -ENOENT (no log kept) or -EFAULT.
+ */
+int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
+
+/**
+ * memslot_find() - the slot of a gfn
+ * @vm:		the VM
+ * @gfn:	guest frame
+ *
+ * Under srcu, slots_lock or mmu.lock held with slots stable. Return: slot or NULL.
+ */
+struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
+
+/**
+ * memslots_pages() - how much memory does the guest have?
+ * @vm:	the VM, slots_lock held
+ *
+ * Return: 4 KiB frames in all slots.
+ */
+u64 memslots_pages(struct vm *vm);
+
+/* ---- stats.c ---- */
+
+/**
+ * stats_init() - make the debugfs root and the sums over all VMs
+ *
+ * Failure is not fatal, as everywhere in debugfs.
+ */
+void stats_init(void);
+
+/**
+ * stats_exit() - remove them
+ */
+void stats_exit(void);
+
+/**
+ * stats_add_vm() - make a VM's folder in debugfs and choose its name
+ * @vm:	new
+ */
+void stats_add_vm(struct vm *vm);
+
+/**
+ * stats_remove_vm() - remove the folder; what the VM counted stays in the sums
+ * @vm:	on its way out, not in the list of VMs any more
+ */
+void stats_remove_vm(struct vm *vm);
+
+/**
+ * vm_stats_fd() - KVM_GET_STATS_FD on a VM
+ * @vm:	the VM
+ *
+ * KVM API 4.133. Return: a file descriptor or a negative errno.
+ */
+int vm_stats_fd(struct vm *vm);
+
+/**
+ * vcpu_stats_fd() - KVM_GET_STATS_FD on a vCPU
+ * @vcpu:	the vCPU
+ *
+ * Return: as vm_stats_fd().
+ */
+int vcpu_stats_fd(struct vcpu *vcpu);
+
+static inline struct vm *mmu_to_vm(struct mmu_vm *mmu)
+{
+	return container_of(mmu, struct vm, mmu);
+}
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Device accesses, which user space makes. An instruction may need several: each is logged, and
+ * the emulation that starts anew when user space is back gets those it had from the log.
+ */
+#include <linux/string.h>
+
+#include "vcpu.h"
+
+/* Port data lies in the page behind struct kvm_run. */
+static void *port_data(struct vcpu *vcpu)
+{
+	return (u8 *)vcpu->run + PAGE_SIZE;
+}
+
+static void ask_port(struct vcpu *vcpu, u16 port, u8 size, bool in, const void *data)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = 1;
+	run->io.data_offset = PAGE_SIZE;
+	if (!in)
+		memcpy(port_data(vcpu), data, size);
+}
+
+static void ask_mmio(struct vcpu *vcpu, const struct io_access *a)
+{
+	struct kvm_run *run = vcpu->run;
+
+	vcpu->stats.exits_mmio++;
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = a->gpa;
+	run->mmio.len = a->len;
+	run->mmio.is_write = a->write;
+	memset(run->mmio.data, 0, sizeof(run->mmio.data));
+	if (a->write)
+		memcpy(run->mmio.data, a->data, a->len);
+}
+
+void io_begin(struct vcpu *vcpu)
+{
+	vcpu->io.nr = 0;
+	vcpu->io.pos = 0;
+}
+
+static bool same_access(const struct io_access *a, const struct io_access *b)
+{
+	return a->gpa == b->gpa && a->len == b->len && a->write == b->write && a->port == b->port;
+}
+
+enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void *data)
+{
+	struct vcpu_io *io = &vcpu->io;
+	struct io_access *a;
+
+	if (io->pos == IO_LOG_MAX)
+		return EMU_UNHANDLED;
+	a = &io->log[io->pos++];
+	if (io->pos <= io->nr && a->done && same_access(a, want)) {
+		if (!a->write)
+			memcpy(data, a->data, a->len);
+		return EMU_DONE;
+	}
+	*a = *want;
+	a->done = false;
+	io->nr = io->pos;
+	if (a->port)
+		ask_port(vcpu, a->gpa, a->len, !a->write, a->data);
+	else
+		ask_mmio(vcpu, a);
+	return EMU_EXIT;
+}
+
+static int complete_emulation(struct vcpu *vcpu)
+{
+	struct io_access *a = &vcpu->io.log[vcpu->io.nr - 1];
+
+	a->done = true;
+	if (!a->write)
+		memcpy(a->data, a->port ? port_data(vcpu) : vcpu->run->mmio.data, a->len);
+	return emulate_resume(vcpu);
+}
+
+/* Byte and word forms leave the rest of RAX alone, the others clear it. */
+static void load_rax(struct vcpu *vcpu, const void *data, u8 size)
+{
+	u64 value = size == 4 ? 0 : vcpu->regs.gpr[GPR_RAX];
+
+	memcpy(&value, data, size);
+	vcpu->regs.gpr[GPR_RAX] = value;
+}
+
+static int complete_port(struct vcpu *vcpu)
+{
+	if (vcpu->io.pio.in)
+		load_rax(vcpu, port_data(vcpu), vcpu->io.pio.size);
+	insn_finish(vcpu, vcpu->io.next_rip);
+	return 1;
+}
+
+int io_port(struct vcpu *vcpu, const struct exit *exit)
+{
+	struct vcpu_io *io = &vcpu->io;
+
+	if (!exit->next_rip)
+		return emulate_one(vcpu, NULL);
+	io->pending = IO_PIO;
+	io->rip = vcpu->regs.rip;
+	io->next_rip = exit->next_rip;
+	io->pio.port = exit->io.port;
+	io->pio.size = exit->io.size;
+	io->pio.in = exit->io.in;
+	ask_port(vcpu, exit->io.port, exit->io.size, exit->io.in, &vcpu->regs.gpr[GPR_RAX]);
+	return 0;
+}
+
+int io_complete(struct vcpu *vcpu)
+{
+	int pending = vcpu->io.pending;
+
+	vcpu->io.pending = IO_NONE;
+	if (pending == IO_NONE || vcpu->regs.rip != vcpu->io.rip)
+		return 1;
+	return pending == IO_PIO ? complete_port(vcpu) : complete_emulation(vcpu);
+}

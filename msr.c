@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MSRs. Those in the control structure are the backend's; the others are here, most of them
+ * nothing but a value that firmware and kernels expect to find. Unknown ones are #GP.
+ */
+#include <linux/limits.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <asm/msr-index.h>
+#include <asm/msr.h>
+#include <asm/mtrr.h>
+#include <asm/processor.h>
+
+#include "compat.h"
+#include "vcpu.h"
+#include "vendor.h"
+
+#define MAX_LIST	256
+#define NR_VAR_MTRR	8
+#define PAT_INIT	0x0007040600070406ull
+#define SPEC_CTRL_VALID	(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD)
+
+/* AMD's, which msr-index.h does not name everywhere. */
+#define HWCR_MCSTATUS_WREN	BIT_ULL(18)
+#define HWCR_TSC_FREQ_SEL	BIT_ULL(24)
+#define HWCR_IGNORED		(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))
+#define DE_CFG			0xc0011029
+#define DE_CFG_LFENCE		BIT_ULL(1)
+
+/* What KVM_GET_MSR_INDEX_LIST says: all that a VMM must carry along with a vCPU. */
+static const u32 saved[] = {
+	MSR_IA32_TSC, MSR_IA32_APICBASE, MSR_IA32_TSC_ADJUST,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	MSR_EFER, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+	MSR_IA32_MISC_ENABLE, MSR_IA32_MCG_STATUS, MSR_IA32_CR_PAT, MSR_MTRRdefType,
+	MSR_MTRRfix64K_00000, MSR_MTRRfix16K_80000, MSR_MTRRfix16K_A0000,
+	MSR_MTRRfix4K_C0000, MSR_MTRRfix4K_C8000, MSR_MTRRfix4K_D0000, MSR_MTRRfix4K_D8000,
+	MSR_MTRRfix4K_E0000, MSR_MTRRfix4K_E8000, MSR_MTRRfix4K_F0000, MSR_MTRRfix4K_F8000,
+	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207,
+	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
+	MSR_IA32_SPEC_CTRL, MSR_K7_HWCR, DE_CFG,
+};
+
+/*
+ * Read as a constant. Writes of a value in @ignored are taken and forgotten: kernels set
+ * these bits for errata and performance.
+ */
+static const struct constant {
+	u32 first, last;
+	u64 value, ignored;
+} constants[] = {
+	{ MSR_IA32_PLATFORM_ID, MSR_IA32_PLATFORM_ID, 0, 0 },
+	{ MSR_IA32_EBL_CR_POWERON, MSR_IA32_EBL_CR_POWERON, 0, 0 },
+	{ MSR_IA32_UCODE_WRITE, MSR_IA32_UCODE_WRITE, 0, U64_MAX },
+	{ MSR_MTRRcap, MSR_MTRRcap, NR_VAR_MTRR | 0x500, 0 },
+	{ MSR_IA32_MCG_CAP, MSR_IA32_MCG_CAP, 0, 0 },
+	{ MSR_IA32_DEBUGCTLMSR, MSR_IA32_DEBUGCTLMSR, 0, 0 },
+	{ MSR_IA32_LASTBRANCHFROMIP, MSR_IA32_LASTINTTOIP, 0, 0 },
+	{ MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, 0, 0 },
+	{ MSR_F15H_PERF_CTL0, MSR_F15H_PERF_CTR5, 0, 0 },
+	{ MSR_AMD64_SYSCFG, MSR_AMD64_SYSCFG, 0, U64_MAX },
+	{ MSR_K8_TOP_MEM1, MSR_K8_TOP_MEM1, 0, 0 },
+	{ MSR_K8_TOP_MEM2, MSR_K8_TOP_MEM2, 0, 0 },
+	{ MSR_AMD64_NB_CFG, MSR_AMD64_NB_CFG, 0, U64_MAX },
+	{ MSR_K8_INT_PENDING_MSG, MSR_K8_INT_PENDING_MSG, 0, U64_MAX },
+	{ MSR_FAM10H_MMIO_CONF_BASE, MSR_FAM10H_MMIO_CONF_BASE, 0, 0 },
+	{ MSR_AMD64_OSVW_ID_LENGTH, MSR_AMD64_OSVW_STATUS, 0, 0 },
+	{ MSR_AMD64_DC_CFG, MSR_AMD64_DC_CFG, 0, U64_MAX },
+	{ MSR_AMD64_BU_CFG2, MSR_AMD64_BU_CFG2, 0, U64_MAX },
+};
+
+static const struct constant *constant_of(u32 index)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(constants); i++)
+		if (index >= constants[i].first && index <= constants[i].last)
+			return &constants[i];
+	return NULL;
+}
+
+/* ---- memory types ---- */
+
+static bool mtrr_type_valid(u64 type)
+{
+	return type < 7 && type != 2 && type != 3;
+}
+
+static bool pat_valid(u64 pat)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i += 8) {
+		u8 type = pat >> i;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+static bool mtrr_fixed_valid(u64 data)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i += 8)
+		if (!mtrr_type_valid((data >> i) & 0xff))
+			return false;
+	return true;
+}
+
+static bool mtrr_var_valid(struct vcpu *vcpu, u32 index, u64 data)
+{
+	if (data >> vcpu->cpuid.maxphyaddr)
+		return false;
+	if (index & 1)		/* mask: the valid bit is bit 11 */
+		return !(data & 0x7ff);
+	return !(data & 0xf00) && mtrr_type_valid(data & 0xff);
+}
+
+/* Where a fixed-range or variable-range MTRR is kept, or NULL. */
+static u64 *mtrr_slot(struct vcpu *vcpu, u32 index)
+{
+	struct vcpu_msrs *m = &vcpu->msrs;
+
+	if (index >= 0x200 && index < 0x200 + 2 * NR_VAR_MTRR)
+		return &m->mtrr_var[index - 0x200];
+	if (index == MSR_MTRRfix64K_00000)
+		return &m->mtrr_fixed[0];
+	if (index >= MSR_MTRRfix16K_80000 && index <= MSR_MTRRfix16K_A0000)
+		return &m->mtrr_fixed[1 + index - MSR_MTRRfix16K_80000];
+	if (index >= MSR_MTRRfix4K_C0000 && index <= MSR_MTRRfix4K_F8000)
+		return &m->mtrr_fixed[3 + index - MSR_MTRRfix4K_C0000];
+	return NULL;
+}
+
+static int set_mtrr(struct vcpu *vcpu, u32 index, u64 data)
+{
+	bool valid = index < 0x200 + 2 * NR_VAR_MTRR ? mtrr_var_valid(vcpu, index, data) :
+						       mtrr_fixed_valid(data);
+
+	if (!valid)
+		return -EINVAL;
+	*mtrr_slot(vcpu, index) = data;
+	return 0;
+}
+
+/* ---- the backend's ---- */
+
+static bool canonical(struct vcpu *vcpu, u64 addr)
+{
+	int shift = vcpu->cpuid.la57 ? 7 : 16;
+
+	return (u64)((s64)(addr << shift) >> shift) == addr;
+}
+
+static bool holds_address(u32 index)
+{
+	switch (index) {
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+	case MSR_LSTAR:
+	case MSR_CSTAR:
+	case MSR_IA32_SYSENTER_ESP:
+	case MSR_IA32_SYSENTER_EIP:
+		return true;
+	}
+	return false;
+}
+
+/* The adjustment is by how much software has moved the counter. */
+static int set_tsc(struct vcpu *vcpu, u64 data, bool host)
+{
+	u64 now = 0;
+
+	if (!host && !vendor(get_msr)(vcpu, MSR_IA32_TSC, &now))
+		vcpu->msrs.tsc_adjust += data - now;
+	return vendor(set_msr)(vcpu, MSR_IA32_TSC, data);
+}
+
+static int set_tsc_adjust(struct vcpu *vcpu, u64 data, bool host)
+{
+	u64 now, delta = data - vcpu->msrs.tsc_adjust;
+
+	vcpu->msrs.tsc_adjust = data;
+	if (host || !delta)
+		return 0;
+	vendor(get_msr)(vcpu, MSR_IA32_TSC, &now);
+	return vendor(set_msr)(vcpu, MSR_IA32_TSC, now + delta);
+}
+
+/* ---- ours ---- */
+
+static int set_apic_base(struct vcpu *vcpu, u64 data)
+{
+	const u64 flags = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE;
+
+	if (data & ~flags & 0xfff || data >> vcpu->cpuid.maxphyaddr)
+		return -EINVAL;
+	vcpu->mode.apic_base = data;
+	return 0;
+}
+
+static int set_spec_ctrl(struct vcpu *vcpu, u64 data, bool host)
+{
+	if ((!host && !vcpu->cpuid.spec_ctrl) || data & ~SPEC_CTRL_VALID)
+		return -EINVAL;
+	vcpu->msrs.spec_ctrl = data;
+	return 0;
+}
+
+static int set_pred_cmd(struct vcpu *vcpu, u64 data)
+{
+	if (!vcpu->cpuid.ibpb || data & ~(u64)PRED_CMD_IBPB)
+		return -EINVAL;
+	if (data)
+		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	return 0;
+}
+
+static int set_hwcr(struct vcpu *vcpu, u64 data)
+{
+	data &= ~HWCR_IGNORED;
+	if (data & ~(HWCR_MCSTATUS_WREN | HWCR_TSC_FREQ_SEL))
+		return -EINVAL;
+	vcpu->msrs.hwcr = data;
+	return 0;
+}
+
+static int store(u64 *where, u64 data, bool valid)
+{
+	if (!valid)
+		return -EINVAL;
+	*where = data;
+	return 0;
+}
+
+static int set_constant(u32 index, u64 data)
+{
+	const struct constant *c = constant_of(index);
+
+	if (!c || (data != c->value && data & ~c->ignored))
+		return -EINVAL;
+	return 0;
+}
+
+int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	struct vcpu_msrs *m = &vcpu->msrs;
+	int r;
+
+	switch (index) {
+	case MSR_EFER:
+		return mode_set_efer(vcpu, data);
+	case MSR_IA32_TSC:
+		return set_tsc(vcpu, data, host);
+	case MSR_IA32_TSC_ADJUST:
+		return set_tsc_adjust(vcpu, data, host);
+	case MSR_IA32_APICBASE:
+		return set_apic_base(vcpu, data);
+	case MSR_IA32_CR_PAT:
+		return store(&m->pat, data, pat_valid(data));
+	case MSR_MTRRdefType:
+		return store(&m->mtrr_def_type, data,
+			     !(data & ~0xcffull) && mtrr_type_valid(data & 0xff));
+	case MSR_IA32_MISC_ENABLE:
+		return store(&m->misc_enable, data, true);
+	case MSR_IA32_MCG_STATUS:
+		return store(&m->mcg_status, data, host || !data);
+	case MSR_TSC_AUX:
+		return store(&m->tsc_aux, data, !(data >> 32));
+	case MSR_IA32_SPEC_CTRL:
+		return set_spec_ctrl(vcpu, data, host);
+	case MSR_IA32_PRED_CMD:
+		return set_pred_cmd(vcpu, data);
+	case MSR_IA32_UCODE_REV:
+		return 0;
+	case MSR_K7_HWCR:
+		return set_hwcr(vcpu, data);
+	case DE_CFG:
+		return store(&m->de_cfg, data, !(data & ~DE_CFG_LFENCE));
+	}
+	if (mtrr_slot(vcpu, index))
+		return set_mtrr(vcpu, index, data);
+	if (holds_address(index) && !canonical(vcpu, data))
+		return -EINVAL;
+	r = vendor(set_msr)(vcpu, index, data);
+	return r == -ENOENT ? set_constant(index, data) : r;
+}
+
+static int get_constant(u32 index, u64 *data)
+{
+	const struct constant *c = constant_of(index);
+
+	if (!c)
+		return -EINVAL;
+	*data = c->value;
+	return 0;
+}
+
+int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	struct vcpu_msrs *m = &vcpu->msrs;
+	const u64 *mtrr = mtrr_slot(vcpu, index);
+	int r;
+
+	switch (index) {
+	case MSR_EFER:
+		*data = vcpu->mode.efer;
+		return 0;
+	case MSR_IA32_TSC_ADJUST:
+		*data = m->tsc_adjust;
+		return 0;
+	case MSR_IA32_APICBASE:
+		*data = vcpu->mode.apic_base;
+		return 0;
+	case MSR_IA32_CR_PAT:
+		*data = m->pat;
+		return 0;
+	case MSR_MTRRdefType:
+		*data = m->mtrr_def_type;
+		return 0;
+	case MSR_IA32_MISC_ENABLE:
+		*data = m->misc_enable;
+		return 0;
+	case MSR_IA32_MCG_STATUS:
+		*data = m->mcg_status;
+		return 0;
+	case MSR_TSC_AUX:
+		*data = m->tsc_aux;
+		return 0;
+	case MSR_IA32_SPEC_CTRL:
+		*data = m->spec_ctrl;
+		return host || vcpu->cpuid.spec_ctrl ? 0 : -EINVAL;
+	case MSR_IA32_UCODE_REV:
+		*data = boot_cpu_data.microcode;
+		return 0;
+	case MSR_K7_HWCR:
+		*data = m->hwcr;
+		return 0;
+	case DE_CFG:
+		*data = m->de_cfg;
+		return 0;
+	}
+	if (mtrr) {
+		*data = *mtrr;
+		return 0;
+	}
+	r = vendor(get_msr)(vcpu, index, data);
+	return r == -ENOENT ? get_constant(index, data) : r;
+}
+
+void msr_reset(struct vcpu *vcpu)
+{
+	vcpu->msrs = (struct vcpu_msrs){
+		.pat = PAT_INIT,
+		.misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING,
+		.de_cfg = DE_CFG_LFENCE,
+	};
+}
+
+/* ---- user space's lists ---- */
+
+int msr_index_list(struct kvm_msr_list __user *list)
+{
+	u32 nr;
+
+	if (get_user(nr, &list->nmsrs))
+		return -EFAULT;
+	if (put_user((u32)ARRAY_SIZE(saved), &list->nmsrs))
+		return -EFAULT;
+	if (nr < ARRAY_SIZE(saved))
+		return -E2BIG;
+	return copy_to_user(list->indices, saved, sizeof(saved)) ? -EFAULT : 0;
+}
+
+static struct kvm_msr_entry *copy_list(struct kvm_msrs __user *msrs, u32 *nr)
+{
+	if (get_user(*nr, &msrs->nmsrs))
+		return ERR_PTR(-EFAULT);
+	if (*nr >= MAX_LIST)
+		return ERR_PTR(-E2BIG);
+	return memdup_user(msrs->entries, *nr * sizeof(struct kvm_msr_entry));
+}
+
+long msr_get_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs)
+{
+	struct kvm_msr_entry *entry;
+	u32 i, nr;
+	long r;
+
+	entry = copy_list(msrs, &nr);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	for (i = 0; i < nr; i++)
+		if (msr_read(vcpu, entry[i].index, &entry[i].data, true))
+			break;
+	r = copy_to_user(msrs->entries, entry, nr * sizeof(*entry)) ? -EFAULT : i;
+	kfree(entry);
+	return r;
+}
+
+long msr_set_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs)
+{
+	struct kvm_msr_entry *entry;
+	u32 i, nr;
+
+	entry = copy_list(msrs, &nr);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	for (i = 0; i < nr; i++)
+		if (msr_write(vcpu, entry[i].index, entry[i].data, true))
+			break;
+	kfree(entry);
+	return i;
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_RUN: prepare, enter, handle, until user space has something to do.
+ *
+ *   guest work -> requests -> root -> inject -> | irqs off, IN_GUEST, check | enter ... | handle
+ *
+ * The slots (SRCU) are held all the time except while the guest runs and while we may be
+ * scheduled away for long: a change of slots never waits for a guest that does not exit.
+ */
+#include <linux/cpumask.h>
+#include <linux/smp.h>
+
+#include "compat.h"
+#include "guestmode.h"
+#include "trace.h"
+#include "vcpu.h"
+#include "vendor.h"
+
+/*
+ * A vCPU announces guest mode and then looks for requests; the one who asks sets the request and
+ * then looks for vCPUs in guest mode. With a full barrier between the two steps on both sides,
+ * either the vCPU sees the request or the asker sees the vCPU, whose processor then gets an
+ * interrupt: it is taken only when guest mode has been left. The caller's own vCPU is not in it.
+ */
+static void do_nothing(void *unused)
+{
+}
+
+static bool find_running(struct vm *vm, struct cpumask *mask)
+{
+	unsigned int i, nr = smp_load_acquire(&vm->nr_vcpus);
+	bool found = false;
+
+	for (i = 0; i < nr; i++) {
+		struct vcpu *vcpu = vm->vcpus[i];
+		int cpu = READ_ONCE(vcpu->cpu);
+
+		if (READ_ONCE(vcpu->where) == VCPU_OUTSIDE || cpu < 0)
+			continue;
+		if (mask)
+			cpumask_set_cpu(cpu, mask);
+		found = true;
+	}
+	return found;
+}
+
+void vm_make_request(struct vm *vm, int req)
+{
+	unsigned int i, nr = smp_load_acquire(&vm->nr_vcpus);
+	cpumask_var_t mask;
+
+	for (i = 0; i < nr; i++)
+		vcpu_request(vm->vcpus[i], req);
+	smp_mb();
+	if (!find_running(vm, NULL))
+		return;
+	preempt_disable();
+	if (zalloc_cpumask_var(&mask, GFP_ATOMIC | __GFP_NOWARN)) {
+		if (find_running(vm, mask))
+			smp_call_function_many(mask, do_nothing, NULL, true);
+		free_cpumask_var(mask);
+	} else {
+		smp_call_function_many(cpu_online_mask, do_nothing, NULL, true);
+	}
+	preempt_enable();
+}
+
+static int exit_to_user(struct vcpu *vcpu, u32 reason)
+{
+	vcpu->run->exit_reason = reason;
+	return 0;
+}
+
+/* The signal or immediate_exit is told by -EINTR; exit_reason is for those who look all the same. */
+static int interrupted(struct vcpu *vcpu)
+{
+	exit_to_user(vcpu, KVM_EXIT_INTR);
+	return -EINTR;
+}
+
+static int load_root(struct vcpu *vcpu)
+{
+	hpa_t before = vcpu->mmu.root_hpa;
+	int err;
+
+	if (vcpu_take_request(vcpu, REQ_RELOAD_ROOT) && !mmu_root_ok(&vcpu->mmu)) {
+		mmu_drop_root(&vcpu->mmu);
+		before = INVALID_ROOT;
+	}
+	err = mmu_load_root(&vcpu->mmu);
+	if (!err && vcpu->mmu.root_hpa != before)
+		vendor(update_mode)(vcpu);
+	return err;
+}
+
+/* Returns 1 to enter, 0 to return to user space, or an errno. */
+static int prepare(struct vcpu *vcpu)
+{
+	int err;
+
+	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT))
+		return exit_to_user(vcpu, KVM_EXIT_SHUTDOWN);
+	if (vcpu->run->request_interrupt_window && event_irq_allowed(vcpu))
+		return exit_to_user(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
+	err = load_root(vcpu);
+	if (err)
+		return err;
+	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
+		vendor(flush_tlb)(vcpu);
+	vcpu_take_request(vcpu, REQ_EVENT);
+	event_inject(vcpu);
+	return 1;
+}
+
+static bool must_stay(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || guest_work_pending();
+}
+
+/*
+ * Interrupts are off. Goes back into the guest as long as an exit needs nothing that the world of
+ * interrupts-on has to offer. Returns whether the last exit has been handled already.
+ */
+static bool guest_mode(struct vcpu *vcpu, struct exit *exit)
+{
+	bool handled;
+
+	guest_timing_enter();
+	fpu_enter(vcpu);
+	debug_enter(vcpu);
+	do {
+		trace_umbra_enter(vcpu->id, vcpu->regs.rip);
+		vendor(enter)(vcpu, exit);
+		trace_umbra_exit(vcpu->id, exit->kind, vcpu->regs.rip, exit->hw_reason);
+		vcpu->stats.exits++;
+		event_requeue(vcpu, &exit->delivering);
+		handled = exit_fast(vcpu, exit);
+	} while (handled && !must_stay(vcpu));
+	debug_leave(vcpu);
+	fpu_leave(vcpu);
+	vendor(exit_irq)(vcpu, exit);
+	return handled;
+}
+
+/* Enter once. Returns whether there is an exit to handle. */
+static bool enter(struct vcpu *vcpu, struct exit *exit)
+{
+	bool handled = true;
+
+	local_irq_disable();
+	smp_store_mb(vcpu->where, VCPU_IN_GUEST);
+	if (must_stay(vcpu)) {
+		smp_store_release(&vcpu->where, VCPU_OUTSIDE);
+		local_irq_enable();
+		event_cancel(vcpu);
+		return false;
+	}
+	handled = guest_mode(vcpu, exit);
+	smp_store_release(&vcpu->where, VCPU_OUTSIDE);
+
+	/* What interrupted the guest runs now; a timer tick still finds the guest's time. */
+	local_irq_enable();
+	nop();
+	local_irq_disable();
+	guest_timing_exit();
+	local_irq_enable();
+	return !handled;
+}
+
+static int run_loop(struct vcpu *vcpu, int *srcu)
+{
+	struct srcu_struct *slots = &vcpu->vm->srcu;
+	struct exit exit;
+	bool unhandled;
+	int r;
+
+	do {
+		if (guest_work_pending()) {
+			srcu_read_unlock(slots, *srcu);
+			r = guest_work();
+			*srcu = srcu_read_lock(slots);
+			if (r)
+				return interrupted(vcpu);
+		}
+		r = prepare(vcpu);
+		if (r <= 0)
+			return r;
+		srcu_read_unlock(slots, *srcu);
+		unhandled = enter(vcpu, &exit);
+		*srcu = srcu_read_lock(slots);
+		if (unhandled)
+			r = exit_handle(vcpu, &exit);
+	} while (r > 0);
+	return r;
+}
+
+/* KVM_SET_MP_STATE can make a vCPU halt; only an event ends that. */
+static int check_halted(struct vcpu *vcpu)
+{
+	const struct vcpu_events *e = &vcpu->events;
+
+	if (vcpu->mp_state != KVM_MP_STATE_HALTED)
+		return 1;
+	if (e->exception.type == EVENT_NONE && !e->nmi_injected &&
+	    (!e->nmi_pending || e->nmi_masked) &&
+	    (e->irq.type == EVENT_NONE || !(vcpu->regs.rflags & X86_EFLAGS_IF)))
+		return exit_to_user(vcpu, KVM_EXIT_HLT);
+	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	return 1;
+}
+
+/* What user space asked for before the guest goes on. */
+static int begin(struct vcpu *vcpu)
+{
+	int r = mode_set_cr8(vcpu, vcpu->run->cr8);
+
+	if (r)
+		return r;
+	r = io_complete(vcpu);
+	if (r > 0 && run_immediate_exit(vcpu->run))
+		return interrupted(vcpu);
+	return r > 0 ? check_halted(vcpu) : r;
+}
+
+static void show_state(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(vcpu->regs.rflags & X86_EFLAGS_IF);
+	run->flags = 0;
+	run->cr8 = vcpu->mode.cr8;
+	run->apic_base = vcpu->mode.apic_base;
+	run->ready_for_interrupt_injection = event_irq_allowed(vcpu);
+}
+
+int vcpu_run(struct vcpu *vcpu)
+{
+	int srcu, r;
+
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	vcpu_load(vcpu);
+	srcu = srcu_read_lock(&vcpu->vm->srcu);
+	r = begin(vcpu);
+	if (r > 0)
+		r = run_loop(vcpu, &srcu);
+	srcu_read_unlock(&vcpu->vm->srcu, srcu);
+	show_state(vcpu);
+	vcpu->stats.exits_user++;
+	vcpu_put(vcpu);
+	return r;
+}

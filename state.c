@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Registers as user space gets and sets them, and what they are after reset. */
+#include <linux/bitmap.h>
+#include <linux/string.h>
+
+#include <asm/processor-flags.h>
+
+#include "vcpu.h"
+#include "vendor.h"
+
+#define RFLAGS_FIXED	X86_EFLAGS_FIXED
+#define RFLAGS_VALID	0x3f7fd5ull
+
+int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs)
+{
+	const u64 *gpr = vcpu->regs.gpr;
+
+	regs->rax = gpr[GPR_RAX];
+	regs->rbx = gpr[GPR_RBX];
+	regs->rcx = gpr[GPR_RCX];
+	regs->rdx = gpr[GPR_RDX];
+	regs->rsi = gpr[GPR_RSI];
+	regs->rdi = gpr[GPR_RDI];
+	regs->rsp = gpr[GPR_RSP];
+	regs->rbp = gpr[GPR_RBP];
+	regs->r8 = gpr[GPR_R8];
+	regs->r9 = gpr[GPR_R9];
+	regs->r10 = gpr[GPR_R10];
+	regs->r11 = gpr[GPR_R11];
+	regs->r12 = gpr[GPR_R12];
+	regs->r13 = gpr[GPR_R13];
+	regs->r14 = gpr[GPR_R14];
+	regs->r15 = gpr[GPR_R15];
+	regs->rip = vcpu->regs.rip;
+	regs->rflags = vcpu->regs.rflags;
+	return 0;
+}
+
+int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
+{
+	u64 *gpr = vcpu->regs.gpr;
+
+	gpr[GPR_RAX] = regs->rax;
+	gpr[GPR_RBX] = regs->rbx;
+	gpr[GPR_RCX] = regs->rcx;
+	gpr[GPR_RDX] = regs->rdx;
+	gpr[GPR_RSI] = regs->rsi;
+	gpr[GPR_RDI] = regs->rdi;
+	gpr[GPR_RSP] = regs->rsp;
+	gpr[GPR_RBP] = regs->rbp;
+	gpr[GPR_R8] = regs->r8;
+	gpr[GPR_R9] = regs->r9;
+	gpr[GPR_R10] = regs->r10;
+	gpr[GPR_R11] = regs->r11;
+	gpr[GPR_R12] = regs->r12;
+	gpr[GPR_R13] = regs->r13;
+	gpr[GPR_R14] = regs->r14;
+	gpr[GPR_R15] = regs->r15;
+	vcpu->regs.rip = regs->rip;
+	vcpu->regs.rflags = (regs->rflags & RFLAGS_VALID) | RFLAGS_FIXED;
+	vcpu->events.exception.type = EVENT_NONE;
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
+{
+	const struct vcpu_mode *mode = &vcpu->mode;
+
+	vendor(get_segment)(vcpu, VCPU_SREG_CS, &sregs->cs);
+	vendor(get_segment)(vcpu, VCPU_SREG_DS, &sregs->ds);
+	vendor(get_segment)(vcpu, VCPU_SREG_ES, &sregs->es);
+	vendor(get_segment)(vcpu, VCPU_SREG_FS, &sregs->fs);
+	vendor(get_segment)(vcpu, VCPU_SREG_GS, &sregs->gs);
+	vendor(get_segment)(vcpu, VCPU_SREG_SS, &sregs->ss);
+	vendor(get_segment)(vcpu, VCPU_SREG_TR, &sregs->tr);
+	vendor(get_segment)(vcpu, VCPU_SREG_LDTR, &sregs->ldt);
+	vendor(get_dt)(vcpu, VCPU_DTR_GDT, &sregs->gdt);
+	vendor(get_dt)(vcpu, VCPU_DTR_IDT, &sregs->idt);
+	sregs->cr0 = mode->cr0;
+	sregs->cr2 = mode->cr2;
+	sregs->cr3 = mode->cr3;
+	sregs->cr4 = mode->cr4;
+	sregs->cr8 = mode->cr8;
+	sregs->efer = mode->efer;
+	sregs->apic_base = mode->apic_base;
+	memset(sregs->interrupt_bitmap, 0, sizeof(sregs->interrupt_bitmap));
+	if (vcpu->events.irq.type == EVENT_IRQ)
+		__set_bit(vcpu->events.irq.vector, (unsigned long *)sregs->interrupt_bitmap);
+	return 0;
+}
+
+static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	struct vcpu_mode *mode = &vcpu->mode;
+
+	mode->cr0 = sregs->cr0;
+	mode->cr2 = sregs->cr2;
+	mode->cr3 = sregs->cr3;
+	mode->cr4 = sregs->cr4;
+	mode->cr8 = sregs->cr8;
+	mode->efer = sregs->efer;
+	mode->apic_base = sregs->apic_base;
+	vendor(set_dt)(vcpu, VCPU_DTR_GDT, &sregs->gdt);
+	vendor(set_dt)(vcpu, VCPU_DTR_IDT, &sregs->idt);
+	vendor(set_segment)(vcpu, VCPU_SREG_CS, &sregs->cs);
+	vendor(set_segment)(vcpu, VCPU_SREG_DS, &sregs->ds);
+	vendor(set_segment)(vcpu, VCPU_SREG_ES, &sregs->es);
+	vendor(set_segment)(vcpu, VCPU_SREG_FS, &sregs->fs);
+	vendor(set_segment)(vcpu, VCPU_SREG_GS, &sregs->gs);
+	vendor(set_segment)(vcpu, VCPU_SREG_SS, &sregs->ss);
+	vendor(set_segment)(vcpu, VCPU_SREG_TR, &sregs->tr);
+	vendor(set_segment)(vcpu, VCPU_SREG_LDTR, &sregs->ldt);
+	return mode_load(vcpu);
+}
+
+static void queue_irq(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	unsigned long vector = find_first_bit((const unsigned long *)sregs->interrupt_bitmap,
+					      KVM_NR_INTERRUPTS);
+
+	if (vector == KVM_NR_INTERRUPTS)
+		return;
+	vcpu->events.irq = (struct event){ .type = EVENT_IRQ, .vector = vector };
+	vcpu_request(vcpu, REQ_EVENT);
+}
+
+/* PDPTEs are in guest memory, so that only loading them shows whether they are good. */
+int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	struct kvm_sregs old;
+	int r;
+
+	if (!mode_valid_sregs(vcpu, sregs))
+		return -EINVAL;
+	state_get_sregs(vcpu, &old);
+	r = load_sregs(vcpu, sregs);
+	if (r) {
+		load_sregs(vcpu, &old);
+		return r;
+	}
+	queue_irq(vcpu, sregs);
+	return 0;
+}
+
+void vcpu_reset(struct vcpu *vcpu)
+{
+	memset(&vcpu->regs, 0, sizeof(vcpu->regs));
+	vcpu->regs.gpr[GPR_RDX] = 0x600;
+	vcpu->regs.rip = 0xfff0;
+	vcpu->regs.rflags = RFLAGS_FIXED;
+	vcpu->mode = (struct vcpu_mode){
+		.cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET,
+		.xcr0 = 1,
+		.apic_base = 0xfee00800 | (vcpu->id ? 0 : 0x100),
+	};
+	memset(&vcpu->events, 0, sizeof(vcpu->events));
+	memset(&vcpu->io, 0, sizeof(vcpu->io));
+	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	debug_reset(vcpu);
+	msr_reset(vcpu);
+	vendor(vcpu_reset)(vcpu);
+	mode_load(vcpu);
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Into the guest and out again.
+ */
+#include <linux/mem_encrypt.h>
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+#include <asm/trapnr.h>
+
+#include "compat.h"
+#include "guestmode.h"
+#include "svm.h"
+
+#define DR6_CLEAR	0xffff0ff0ull
+
+static_assert(offsetof(struct vcpu_regs, gpr) == 0 && GPR_RCX == 1 && GPR_RDI == 7,
+	      "entry.S knows this");
+
+void svm_vcpu_load(struct vcpu *vcpu, int cpu)
+{
+	struct svm_cpu *c = per_cpu_ptr(&svm_cpu, cpu);
+	u64 serial = to_svm(vcpu)->serial;
+
+	if (c->last == serial)
+		return;
+	c->last = serial;
+	if (boot_cpu_has(X86_FEATURE_USE_IBPB))
+		svm_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
+void svm_vcpu_put(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+
+	if (!svm->tsc_aux_loaded)
+		return;
+	svm_wrmsr(MSR_TSC_AUX, this_cpu_read(svm_cpu.tsc_aux));
+	svm->tsc_aux_loaded = false;
+}
+
+/* The host kernel itself does not use the MSR, so that the guest's may stay until put. */
+static void load_tsc_aux(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+	u32 value = vcpu->msrs.tsc_aux;
+
+	if (!svm_caps.rdtscp || (svm->tsc_aux_loaded && svm->tsc_aux == value))
+		return;
+	svm_wrmsr(MSR_TSC_AUX, value);
+	svm->tsc_aux = value;
+	svm->tsc_aux_loaded = true;
+}
+
+static u64 spec_ctrl_valid(void)
+{
+	return (boot_cpu_has(X86_FEATURE_IBRS) ? SPEC_CTRL_IBRS : 0) |
+	       (boot_cpu_has(X86_FEATURE_STIBP) ? SPEC_CTRL_STIBP : 0) |
+	       (boot_cpu_has(X86_FEATURE_AMD_SSBD) ? SPEC_CTRL_SSBD : 0);
+}
+
+/* The guest may ask for more than the host's setting, never for less. */
+static u64 extra_spec_ctrl(const struct vcpu *vcpu)
+{
+	if (!vcpu->msrs.spec_ctrl || !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return 0;
+	return vcpu->msrs.spec_ctrl & spec_ctrl_valid() & ~this_cpu_read(x86_spec_ctrl_current);
+}
+
+static void load_cr(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+	struct vmcb_save *save = &svm->vmcb->save;
+	u64 cr3 = __sme_set(vcpu->mmu.root_hpa);
+
+	if (svm->root_level != vcpu->mmu.root_level)
+		svm_update_mode(vcpu);
+	if (save->cr3 != cr3) {
+		save->cr3 = cr3;
+		svm->flush = true;
+		svm_dirty(svm, CLEAN_CR);
+	}
+	if (save->cr2 != vcpu->mode.cr2) {
+		save->cr2 = vcpu->mode.cr2;
+		svm_dirty(svm, CLEAN_CR2);
+	}
+	/* The guest's own accesses exit: bits set here afterwards are this entry's news. */
+	if (save->dr6 != DR6_CLEAR) {
+		save->dr6 = DR6_CLEAR;
+		svm_dirty(svm, CLEAN_DR);
+	}
+}
+
+static void load_tpr(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+	struct vmcb_control *control = &svm->vmcb->control;
+
+	if ((control->int_ctl & VINTR_TPR) == vcpu->mode.cr8)
+		return;
+	control->int_ctl = (control->int_ctl & ~VINTR_TPR) | (vcpu->mode.cr8 & VINTR_TPR);
+	svm_dirty(svm, CLEAN_INT_CTL);
+}
+
+static void load_guest(struct vcpu *vcpu)
+{
+	struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
+
+	save->rax = vcpu->regs.gpr[GPR_RAX];
+	save->rsp = vcpu->regs.gpr[GPR_RSP];
+	save->rip = vcpu->regs.rip;
+	save->rflags = vcpu->regs.rflags | X86_EFLAGS_FIXED;
+	load_cr(vcpu);
+	load_tpr(vcpu);
+	load_tsc_aux(vcpu);
+	svm_prepare_events(vcpu);
+}
+
+static void save_guest(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;
+
+	vcpu->regs.gpr[GPR_RAX] = vmcb->save.rax;
+	vcpu->regs.gpr[GPR_RSP] = vmcb->save.rsp;
+	vcpu->regs.rip = vmcb->save.rip;
+	vcpu->regs.rflags = vmcb->save.rflags;
+	vcpu->mode.cr2 = vmcb->save.cr2;
+	vcpu->mode.cr8 = vmcb->control.int_ctl & VINTR_TPR;
+}
+
+/* Suspend, kexec or reboot took the processor away. */
+static void refuse(struct exit *exit)
+{
+	*exit = (struct exit){ .kind = EXIT_FAIL_ENTRY, .hw_reason = VMEXIT_INVALID };
+}
+
+static noinstr void switch_worlds(struct vcpu_regs *regs, hpa_t vmcb_pa, hpa_t host_pa)
+{
+	guest_state_enter();
+	svm_enter_guest(regs, vmcb_pa, host_pa);
+	guest_state_exit();
+}
+
+void svm_enter(struct vcpu *vcpu, struct exit *exit)
+{
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
+	struct svm *svm = to_svm(vcpu);
+	u64 spec_ctrl = extra_spec_ctrl(vcpu);
+
+	if (!cpu->enabled) {
+		refuse(exit);
+		return;
+	}
+	load_guest(vcpu);
+	svm_prepare_asid(svm, cpu);
+
+	if (spec_ctrl)
+		svm_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current) | spec_ctrl);
+	switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa);
+	if (spec_ctrl)
+		svm_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current));
+
+	svm->vmcb->control.clean = svm->vmcb->control.exit_code == VMEXIT_INVALID ? 0 : CLEAN_ALL;
+	save_guest(vcpu);
+	svm_decode_exit(vcpu, exit);
+}
+
+/* Interrupts and NMIs wait for STI and STGI by themselves; a machine check that exited is lost. */
+void svm_exit_irq(struct vcpu *vcpu, const struct exit *exit)
+{
+	if (exit->hw_reason == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
+		asm volatile("int $18" : : : "memory");
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * World switch. AMD APM volume 2, 15.5.
+ */
+#include <linux/linkage.h>
+#include <linux/version.h>
+#include <asm/alternative.h>
+#include <asm/asm.h>
+#include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+#include <asm/segment.h>
+#include <asm/unwind_hints.h>
+
+/* struct vcpu_regs: general registers in the encoding's order, 8 bytes each */
+#define RCX	(1 * 8)
+#define RDX	(2 * 8)
+#define RBX	(3 * 8)
+#define RBP	(5 * 8)
+#define RSI	(6 * 8)
+#define RDI	(7 * 8)
+#define R8	(8 * 8)
+#define R9	(9 * 8)
+#define R10	(10 * 8)
+#define R11	(11 * 8)
+#define R12	(12 * 8)
+#define R13	(13 * 8)
+#define R14	(14 * 8)
+#define R15	(15 * 8)
+
+/* what is on the stack while the guest runs */
+#define STACK_VMCB	0
+#define STACK_HOST	8
+#define STACK_REGS	16
+#define STACK_SIZE	24
+
+	.section .rodata
+	.balign 2
+/* VERW wants a selector in memory; a word of our own, as the kernel's is not for all. */
+SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
+
+	.section .noinstr.text, "ax"
+
+/*
+ * void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa)
+ *
+ * Interrupts are off, and off again on return. Between CLGI and STGI nothing
+ * reaches the host, not even an NMI, so that it never sees the guest's GS, TR
+ * and the like. RFLAGS.IF is set across VMRUN: with V_INTR_MASKING it says
+ * whether a physical interrupt ends guest mode.
+ */
+SYM_FUNC_START(svm_enter_guest)
+	push	%rbp
+	push	%r15
+	push	%r14
+	push	%r13
+	push	%r12
+	push	%rbx
+	push	%rdi
+	push	%rdx
+	push	%rsi
+
+	clgi
+	sti
+	/* Every time: an LDT or TSS seen earlier may be another one by now. */
+	mov	%rdx, %rax
+	vmsave	%rax
+	mov	%rsi, %rax
+	vmload	%rax
+
+	mov	RCX(%rdi), %rcx
+	mov	RDX(%rdi), %rdx
+	mov	RBX(%rdi), %rbx
+	mov	RBP(%rdi), %rbp
+	mov	RSI(%rdi), %rsi
+	mov	R8(%rdi), %r8
+	mov	R9(%rdi), %r9
+	mov	R10(%rdi), %r10
+	mov	R11(%rdi), %r11
+	mov	R12(%rdi), %r12
+	mov	R13(%rdi), %r13
+	mov	R14(%rdi), %r14
+	mov	R15(%rdi), %r15
+	mov	RDI(%rdi), %rdi
+
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+	ALTERNATIVE "jmp .Lbuffers_clear", "", X86_FEATURE_CLEAR_CPU_BUF_VM
+	verw	verw_selector(%rip)
+.Lbuffers_clear:
+#endif
+	vmrun	%rax
+	cli
+
+	mov	STACK_REGS(%rsp), %rax
+	mov	%rcx, RCX(%rax)
+	mov	%rdx, RDX(%rax)
+	mov	%rbx, RBX(%rax)
+	mov	%rbp, RBP(%rax)
+	mov	%rsi, RSI(%rax)
+	mov	%rdi, RDI(%rax)
+	mov	%r8, R8(%rax)
+	mov	%r9, R9(%rax)
+	mov	%r10, R10(%rax)
+	mov	%r11, R11(%rax)
+	mov	%r12, R12(%rax)
+	mov	%r13, R13(%rax)
+	mov	%r14, R14(%rax)
+	mov	%r15, R15(%rax)
+
+	/* No register that the guest chose lives on for speculation to use. */
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	xor	%ebx, %ebx
+	xor	%ebp, %ebp
+	xor	%esi, %esi
+	xor	%edi, %edi
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r10d, %r10d
+	xor	%r11d, %r11d
+	xor	%r12d, %r12d
+	xor	%r13d, %r13d
+	xor	%r14d, %r14d
+	xor	%r15d, %r15d
+
+	mov	STACK_VMCB(%rsp), %rax
+	vmsave	%rax
+	mov	STACK_HOST(%rsp), %rax
+	vmload	%rax
+
+	/*
+	 * Before the first return: the guest owns the return stack's contents. Not
+	 * earlier: this accounts call depth in a per-CPU variable, through our GS.
+	 */
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
+
+	ALTERNATIVE_2 "jmp .Lno_ibpb", "", X86_FEATURE_ENTRY_IBPB, "", X86_FEATURE_IBPB_ON_VMEXIT
+	mov	$MSR_IA32_PRED_CMD, %ecx
+	mov	$PRED_CMD_IBPB, %eax
+	xor	%edx, %edx
+	wrmsr
+.Lno_ibpb:
+	CALL_UNTRAIN_RET
+
+	/* The host is whole again: an NMI that waited arrives here. */
+	stgi
+
+	add	$STACK_SIZE, %rsp
+	pop	%rbx
+	pop	%r12
+	pop	%r13
+	pop	%r14
+	pop	%r15
+	pop	%rbp
+	RET
+SYM_FUNC_END(svm_enter_guest)

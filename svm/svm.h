@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the AMD-V backend share, and nobody else sees.
+ */
+#ifndef UMBRA_SVM_H
+#define UMBRA_SVM_H
+
+#include <linux/irq_work.h>
+#include <linux/percpu.h>
+
+#include "vcpu.h"
+#include "vendor.h"
+#include "vmcb.h"
+
+/**
+ * struct svm_cpu - one physical CPU
+ * @enabled:	EFER.SVME is ours
+ * @hsave:	where VMRUN keeps host state (VM_HSAVE_PA)
+ * @host_pa:	physical address of the area for the host state that VMRUN does
+ *		not keep; VMSAVE's, in the form of a VMCB
+ * @host_area:	the same, virtual
+ * @asid_gen:	counts flushes of all ASIDs; never 0
+ * @asid_next:	the next free ASID of this generation
+ * @tsc_aux:	the host's MSR
+ * @last:	svm.serial of the vCPU that ran last
+ */
+struct svm_cpu {
+	bool enabled;
+	void *hsave;
+	void *host_area;
+	hpa_t host_pa;
+	u64 asid_gen;
+	u32 asid_next;
+	u64 tsc_aux;
+	u64 last;
+};
+
+DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
+
+/**
+ * struct svm - the backend's part of a vCPU
+ * @vmcb: @vmcb_pa: control block
+ * @serial:	unique among all vCPUs since the module was loaded
+ * @cpu:	where ASID and clean bits mean something, or -1
+ * @asid_gen:	svm_cpu.asid_gen that the ASID belongs to
+ * @flush:	forget translations at the next entry
+ * @root_level:	that CR0, CR4 and EFER in the VMCB were derived for
+ * @tsc_aux:	what the MSR holds while loaded; valid if @tsc_aux_loaded
+ * @injected:	what event_inj asks for at this entry
+ * @step:	executing one instruction to get over what blocks an NMI
+ * @step_iret:	... which is the IRET that ends an NMI handler
+ * @step_flags:	the guest's own TF and RF meanwhile
+ * @step_rip:	the instruction
+ * @exit_at_once: leave the guest again as soon as @injected is delivered
+ * @kick:	how
+ */
+struct svm {
+	struct vmcb *vmcb;
+	hpa_t vmcb_pa;
+	u64 serial;
+	int cpu;
+	u64 asid_gen;
+	bool flush;
+	u8 root_level;
+	bool tsc_aux_loaded;
+	u64 tsc_aux;
+	struct event injected;
+	bool step, step_iret;
+	u64 step_flags, step_rip;
+	bool exit_at_once;
+	struct irq_work kick;
+};
+
+/* What this processor offers beyond the first AMD-V: CPUID 8000_000a. */
+struct svm_caps {
+	u32 nr_asids;
+	bool nrips, flush_by_asid, decode_assists;
+	bool rdtscp, invpcid;
+};
+
+extern struct svm_caps svm_caps;
+extern hpa_t svm_iopm_pa, svm_msrpm_pa;
+
+static inline struct svm *to_svm(struct vcpu *vcpu)
+{
+	return vcpu->backend;
+}
+
+/* No tracepoints, no fixups: usable between CLGI and STGI and with RCU not watching. */
+static __always_inline u64 svm_rdmsr(u32 msr)
+{
+	u32 low, high;
+
+	asm volatile("rdmsr" : "=a" (low), "=d" (high) : "c" (msr));
+	return low | (u64)high << 32;
+}
+
+static __always_inline void svm_wrmsr(u32 msr, u64 value)
+{
+	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32))
+		     : "memory");
+}
+
+static inline void svm_dirty(struct svm *svm, u32 clean_bits)
+{
+	svm->vmcb->control.clean &= ~clean_bits;
+}
+
+/**
+ * svm_intercept() - switch one intercept
+ * @svm:	not running
+ * @bit:	enum vmcb_intercept
+ * @on:		whether it shall exit
+ */
+static inline void svm_intercept(struct svm *svm, unsigned int bit, bool on)
+{
+	u32 *word = &svm->vmcb->control.intercept[bit / 32];
+	u32 value = on ? *word | BIT(bit % 32) : *word & ~BIT(bit % 32);
+
+	if (value == *word)
+		return;
+	*word = value;
+	svm_dirty(svm, CLEAN_INTERCEPTS);
+}
+
+/* entry.S */
+asmlinkage void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa,
+				unsigned long host_pa);
+
+/* vmcb.c */
+int svm_vcpu_create(struct vcpu *vcpu);
+void svm_vcpu_destroy(struct vcpu *vcpu);
+void svm_vcpu_reset(struct vcpu *vcpu);
+void svm_update_mode(struct vcpu *vcpu);
+void svm_update_cpuid(struct vcpu *vcpu);
+void svm_dump(struct vcpu *vcpu);
+
+/* segment.c */
+void svm_reset_segments(struct svm *svm);
+void svm_get_segment(struct vcpu *vcpu, int seg, struct kvm_segment *out);
+void svm_set_segment(struct vcpu *vcpu, int seg, const struct kvm_segment *in);
+void svm_get_dt(struct vcpu *vcpu, int dt, struct kvm_dtable *out);
+void svm_set_dt(struct vcpu *vcpu, int dt, const struct kvm_dtable *in);
+int svm_get_cpl(struct vcpu *vcpu);
+
+/* enter.c */
+void svm_vcpu_load(struct vcpu *vcpu, int cpu);
+void svm_vcpu_put(struct vcpu *vcpu);
+void svm_enter(struct vcpu *vcpu, struct exit *exit);
+void svm_exit_irq(struct vcpu *vcpu, const struct exit *exit);
+
+/* tlb.c */
+void svm_flush_tlb(struct vcpu *vcpu);
+void svm_flush_gva(struct vcpu *vcpu, gva_t gva);
+void svm_prepare_asid(struct svm *svm, struct svm_cpu *cpu);
+
+/* exit.c */
+void svm_decode_exit(struct vcpu *vcpu, struct exit *exit);
+
+/* event.c */
+void svm_inject(struct vcpu *vcpu, const struct event *event);
+void svm_open_windows(struct vcpu *vcpu, bool irq, bool nmi);
+u32 svm_get_shadow(struct vcpu *vcpu);
+void svm_set_shadow(struct vcpu *vcpu, u32 shadow);
+void svm_prepare_events(struct vcpu *vcpu);
+void svm_collect_events(struct vcpu *vcpu, struct exit *exit);
+void svm_begin_step(struct vcpu *vcpu, bool iret);
+bool svm_end_step(struct vcpu *vcpu, u64 *dr6);
+
+/* msr.c */
+int svm_msr_init(void);
+void svm_msr_exit(void);
+int svm_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
+int svm_set_msr(struct vcpu *vcpu, u32 index, u64 data);
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The VMCB's making: intercepts, and control registers derived from the guest's.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/mem_encrypt.h>
+#include <linux/ratelimit.h>
+#include <linux/slab.h>
+#include <asm/debugreg.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+#include <asm/special_insns.h>
+#include <asm/trapnr.h>
+
+#include "svm.h"
+
+/* What always exits. */
+static const u8 always[] = {
+	INTERCEPT_CR_READ + 3,		/* the real CR3 is the shadow root */
+	INTERCEPT_CR_WRITE + 0, INTERCEPT_CR_WRITE + 3, INTERCEPT_CR_WRITE + 4,
+	INTERCEPT_CR_WRITE + 8,		/* user space wants to know; reads see V_TPR */
+	INTERCEPT_EXCEPTION + X86_TRAP_PF,
+	INTERCEPT_EXCEPTION + X86_TRAP_MC,	/* #MC is the host's */
+	/* Endless delivery of these two in microcode would hang the host: CVE-2015-5307. */
+	INTERCEPT_EXCEPTION + X86_TRAP_DB, INTERCEPT_EXCEPTION + X86_TRAP_AC,
+	INTERCEPT_INTR, INTERCEPT_NMI, INTERCEPT_SMI, INTERCEPT_INIT,
+	INTERCEPT_RDPMC, INTERCEPT_CPUID, INTERCEPT_RSM, INTERCEPT_INVD, INTERCEPT_HLT,
+	INTERCEPT_INVLPG, INTERCEPT_INVLPGA, INTERCEPT_IOIO, INTERCEPT_MSR,
+	INTERCEPT_TASK_SWITCH, INTERCEPT_FERR_FREEZE, INTERCEPT_SHUTDOWN,
+	INTERCEPT_VMRUN, INTERCEPT_VMMCALL, INTERCEPT_VMLOAD, INTERCEPT_VMSAVE,
+	INTERCEPT_STGI, INTERCEPT_CLGI, INTERCEPT_SKINIT,
+	INTERCEPT_WBINVD, INTERCEPT_MONITOR, INTERCEPT_MWAIT, INTERCEPT_XSETBV,
+	INTERCEPT_RDPRU, INTERCEPT_INVLPGB, INTERCEPT_INVLPGB_ILLEGAL, INTERCEPT_INVPCID,
+	INTERCEPT_MCOMMIT, INTERCEPT_TLBSYNC,
+};
+
+/* CR0 and CR4 bits that shadow paging decides, not the guest. */
+#define CR0_FORCED	(X86_CR0_PG | X86_CR0_WP | X86_CR0_ET)
+#define CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
+#define CR4_HIDDEN	(X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_VMXE | X86_CR4_LA57)
+
+static void init_intercepts(struct svm *svm)
+{
+	unsigned int i;
+
+	memset(svm->vmcb->control.intercept, 0, sizeof(svm->vmcb->control.intercept));
+	for (i = 0; i < ARRAY_SIZE(always); i++)
+		svm_intercept(svm, always[i], true);
+	for (i = 0; i < 8; i++) {
+		svm_intercept(svm, INTERCEPT_DR_READ + i, true);
+		svm_intercept(svm, INTERCEPT_DR_WRITE + i, true);
+	}
+}
+
+/* Only to be the target of an interrupt. */
+static void kick_noop(struct irq_work *work)
+{
+}
+
+int svm_vcpu_create(struct vcpu *vcpu)
+{
+	static atomic64_t serial;
+	struct svm *svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
+	struct vcpu *first = vcpu->vm->nr_vcpus ? vcpu->vm->vcpus[0] : NULL;
+
+	if (!svm)
+		return -ENOMEM;
+	svm->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!svm->vmcb) {
+		kfree(svm);
+		return -ENOMEM;
+	}
+	svm->vmcb_pa = __sme_pa(svm->vmcb);
+	svm->serial = atomic64_inc_return(&serial);
+	svm->cpu = -1;
+	init_irq_work(&svm->kick, kick_noop);
+	/* All of a VM's time stamp counters run alike from the beginning. */
+	svm->vmcb->control.tsc_offset = first && first->backend ?
+		to_svm(first)->vmcb->control.tsc_offset : -rdtsc_ordered();
+	vcpu->backend = svm;
+	return 0;
+}
+
+void svm_vcpu_destroy(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+
+	if (!svm)
+		return;
+	irq_work_sync(&svm->kick);
+	free_page((unsigned long)svm->vmcb);
+	kfree(svm);
+	vcpu->backend = NULL;
+}
+
+void svm_vcpu_reset(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+	u64 tsc_offset = svm->vmcb->control.tsc_offset;
+
+	memset(svm->vmcb, 0, sizeof(*svm->vmcb));
+	svm->vmcb->control.tsc_offset = tsc_offset;
+	svm->vmcb->control.iopm_pa = svm_iopm_pa;
+	svm->vmcb->control.msrpm_pa = svm_msrpm_pa;
+	svm->vmcb->control.int_ctl = VINTR_MASKING;
+	svm->vmcb->save.g_pat = 0x0007040600070406ull;
+	svm->cpu = -1;
+	svm->flush = true;
+	svm->step = false;
+	svm->injected = (struct event){};
+	init_intercepts(svm);
+	svm_reset_segments(svm);
+	svm_update_mode(vcpu);
+	svm_update_cpuid(vcpu);
+}
+
+/* A change of what translations mean also makes old ones useless. */
+static void set_cr(struct svm *svm, u64 *field, u64 value)
+{
+	if (*field == value)
+		return;
+	*field = value;
+	svm->flush = true;
+	svm_dirty(svm, CLEAN_CR);
+}
+
+static u64 hardware_cr0(const struct vcpu_mode *mode)
+{
+	return (mode->cr0 & ~(u64)CR0_HIDDEN) | CR0_FORCED;
+}
+
+static u64 hardware_cr4(const struct vcpu_mode *mode, int root_level)
+{
+	u64 cr4 = (mode->cr4 & ~(u64)CR4_HIDDEN) | X86_CR4_PAE;
+
+	/* Without paging the guest is in tables of user pages. */
+	if (!(mode->cr0 & X86_CR0_PG))
+		cr4 &= ~(u64)(X86_CR4_SMEP | X86_CR4_SMAP);
+	if (root_level == 5)
+		cr4 |= X86_CR4_LA57;
+	/* A machine check with MCE clear shuts the processor down, the host with it. */
+	return cr4 | (__read_cr4() & X86_CR4_MCE);
+}
+
+static u64 hardware_efer(const struct vcpu_mode *mode)
+{
+	u64 efer = mode->efer;
+
+	if (!(efer & EFER_LMA))
+		efer &= ~(u64)EFER_LME;
+	return efer | EFER_SVME | EFER_NX;
+}
+
+static void update_dr7(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+	u64 dr7 = vcpu->debug.dr7;
+
+	if (!(dr7 & DR_GLOBAL_ENABLE_MASK) && !(dr7 & DR_LOCAL_ENABLE_MASK))
+		dr7 = 0x400;
+	if (svm->vmcb->save.dr7 == dr7)
+		return;
+	svm->vmcb->save.dr7 = dr7;
+	svm_dirty(svm, CLEAN_DR);
+}
+
+void svm_update_mode(struct vcpu *vcpu)
+{
+	const struct vcpu_mode *mode = &vcpu->mode;
+	struct svm *svm = to_svm(vcpu);
+	struct vmcb_save *save = &svm->vmcb->save;
+
+	svm->root_level = vcpu->mmu.root_level;
+	set_cr(svm, &save->cr0, hardware_cr0(mode));
+	set_cr(svm, &save->cr4, hardware_cr4(mode, svm->root_level));
+	set_cr(svm, &save->efer, hardware_efer(mode));
+	svm_intercept(svm, INTERCEPT_CR_READ + 0, save->cr0 != mode->cr0);
+	svm_intercept(svm, INTERCEPT_CR_READ + 4, save->cr4 != mode->cr4);
+	update_dr7(vcpu);
+}
+
+static bool guest_has_rdtscp(struct vcpu *vcpu)
+{
+	u32 eax = 0x80000001, ebx = 0, ecx = 0, edx = 0;
+
+	cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
+	return edx & BIT(27);
+}
+
+void svm_update_cpuid(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+
+	svm_intercept(svm, INTERCEPT_RDTSCP, !guest_has_rdtscp(vcpu));
+	/* An instruction that only the guest has reaches the emulator as #UD. */
+	svm_intercept(svm, INTERCEPT_EXCEPTION + X86_TRAP_UD,
+		      vcpu->cpuid.invpcid && !svm_caps.invpcid);
+}
+
+static void dump_seg(const char *name, const struct vmcb_seg *s)
+{
+	pr_err("%-4s %04x attr %03x limit %08x base %016llx\n", name, s->selector, s->attr,
+	       s->limit, s->base);
+}
+
+static void dump_segs(const struct vmcb_save *save)
+{
+	static const char * const names[] = { "es", "cs", "ss", "ds", "fs", "gs" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		dump_seg(names[i], &save->seg[i]);
+	dump_seg("tr", &save->tr);
+	dump_seg("ldtr", &save->ldtr);
+	dump_seg("gdtr", &save->gdtr);
+	dump_seg("idtr", &save->idtr);
+}
+
+void svm_dump(struct vcpu *vcpu)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 2);
+	const struct vmcb *vmcb = to_svm(vcpu)->vmcb;
+	const struct vmcb_control *c = &vmcb->control;
+	const struct vmcb_save *s = &vmcb->save;
+
+	if (!__ratelimit(&limit))
+		return;
+	pr_err("VMCB of vCPU %u: exit %x info %llx %llx int %x/%x inject %x/%x asid %u\n",
+	       vcpu->id, c->exit_code, c->exit_info_1, c->exit_info_2, c->exit_int_info,
+	       c->exit_int_error, c->event_inj, c->event_inj_error, c->asid);
+	pr_err("intercepts %*ph int_ctl %x int_state %llx tsc_offset %llx\n",
+	       (int)sizeof(c->intercept), c->intercept, c->int_ctl, c->int_state, c->tsc_offset);
+	pr_err("cr0 %llx cr2 %llx cr3 %llx cr4 %llx efer %llx dr6 %llx dr7 %llx cpl %u\n",
+	       s->cr0, s->cr2, s->cr3, s->cr4, s->efer, s->dr6, s->dr7, s->cpl);
+	pr_err("rip %llx rsp %llx rax %llx rflags %llx\n", s->rip, s->rsp, s->rax, s->rflags);
+	dump_segs(s);
+}

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A vCPU: its file, its ioctls, its life, and the physical CPU it is on. */
+#include <linux/anon_inodes.h>
+#include <linux/compat.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "main.h"
+#include "vcpu.h"
+#include "vendor.h"
+
+/* ---- on a physical CPU ---- */
+
+static void sched_in(struct preempt_notifier *pn, int cpu)
+{
+	struct vcpu *vcpu = container_of(pn, struct vcpu, notifier);
+
+	WRITE_ONCE(vcpu->cpu, cpu);
+	vendor(vcpu_load)(vcpu, cpu);
+}
+
+static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
+{
+	struct vcpu *vcpu = container_of(pn, struct vcpu, notifier);
+
+	vendor(vcpu_put)(vcpu);
+	WRITE_ONCE(vcpu->cpu, -1);
+}
+
+static struct preempt_ops preempt_ops = {
+	.sched_in = sched_in,
+	.sched_out = sched_out,
+};
+
+void vcpu_load(struct vcpu *vcpu)
+{
+	int cpu = get_cpu();
+
+	preempt_notifier_register(&vcpu->notifier);
+	sched_in(&vcpu->notifier, cpu);
+	put_cpu();
+}
+
+void vcpu_put(struct vcpu *vcpu)
+{
+	preempt_disable();
+	sched_out(&vcpu->notifier, NULL);
+	preempt_notifier_unregister(&vcpu->notifier);
+	preempt_enable();
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+	int self = get_cpu(), cpu = READ_ONCE(vcpu->cpu);
+
+	if (READ_ONCE(vcpu->where) == VCPU_IN_GUEST && cpu >= 0 && cpu != self && cpu_online(cpu))
+		smp_send_reschedule(cpu);
+	put_cpu();
+}
+
+/* ---- ioctls that move a struct of fixed size ---- */
+
+static int get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *state)
+{
+	state->mp_state = vcpu->mp_state;
+	return 0;
+}
+
+static int set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *state)
+{
+	if (state->mp_state != KVM_MP_STATE_RUNNABLE && state->mp_state != KVM_MP_STATE_HALTED)
+		return -EINVAL;
+	vcpu->mp_state = state->mp_state;
+	return 0;
+}
+
+static int translate(struct vcpu *vcpu, struct kvm_translation *tr)
+{
+	gpa_t gpa = 0;
+	u32 error;
+	int r;
+
+	do {
+		r = mmu_translate(&vcpu->mmu, tr->linear_address, NULL, &gpa, &error);
+	} while (r == -EAGAIN && !fatal_signal_pending(current));
+	if (r == -EAGAIN)
+		return -EINTR;
+	tr->physical_address = r ? ~0ull : gpa;
+	tr->valid = !r;
+	tr->writeable = 1;
+	tr->usermode = 0;
+	return 0;
+}
+
+static int get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events)
+{
+	event_get(vcpu, events);
+	return 0;
+}
+
+static int interrupt(struct vcpu *vcpu, struct kvm_interrupt *irq)
+{
+	return event_interrupt(vcpu, irq->irq);
+}
+
+/* The functions above and those of state.c, all with one type. */
+#define VCPU_OP(name, fn)						\
+static int op_##name(struct vcpu *vcpu, void *data)			\
+{									\
+	return fn(vcpu, data);						\
+}
+
+VCPU_OP(get_regs, state_get_regs)
+VCPU_OP(set_regs, state_set_regs)
+VCPU_OP(get_sregs, state_get_sregs)
+VCPU_OP(set_sregs, state_set_sregs)
+VCPU_OP(get_fpu, state_get_fpu)
+VCPU_OP(set_fpu, state_set_fpu)
+VCPU_OP(get_xsave, state_get_xsave)
+VCPU_OP(set_xsave, state_set_xsave)
+VCPU_OP(get_xcrs, state_get_xcrs)
+VCPU_OP(set_xcrs, state_set_xcrs)
+VCPU_OP(get_debugregs, state_get_debugregs)
+VCPU_OP(set_debugregs, state_set_debugregs)
+VCPU_OP(get_events, get_events)
+VCPU_OP(set_events, event_set)
+VCPU_OP(get_mp_state, get_mp_state)
+VCPU_OP(set_mp_state, set_mp_state)
+VCPU_OP(translate, translate)
+VCPU_OP(interrupt, interrupt)
+
+/* The ioctl's number says how large the struct is and which way it goes. */
+static const struct vcpu_op {
+	u32 cmd;
+	int (*fn)(struct vcpu *vcpu, void *data);
+} vcpu_ops[] = {
+	{ KVM_GET_REGS, op_get_regs },
+	{ KVM_SET_REGS, op_set_regs },
+	{ KVM_GET_SREGS, op_get_sregs },
+	{ KVM_SET_SREGS, op_set_sregs },
+	{ KVM_GET_FPU, op_get_fpu },
+	{ KVM_SET_FPU, op_set_fpu },
+	{ KVM_GET_XSAVE, op_get_xsave },
+	{ KVM_SET_XSAVE, op_set_xsave },
+	{ KVM_GET_XCRS, op_get_xcrs },
+	{ KVM_SET_XCRS, op_set_xcrs },
+	{ KVM_GET_DEBUGREGS, op_get_debugregs },
+	{ KVM_SET_DEBUGREGS, op_set_debugregs },
+	{ KVM_GET_VCPU_EVENTS, op_get_events },
+	{ KVM_SET_VCPU_EVENTS, op_set_events },
+	{ KVM_GET_MP_STATE, op_get_mp_state },
+	{ KVM_SET_MP_STATE, op_set_mp_state },
+	{ KVM_TRANSLATE, op_translate },
+	{ KVM_INTERRUPT, op_interrupt },
+};
+
+static const struct vcpu_op *find_op(u32 cmd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vcpu_ops); i++)
+		if (vcpu_ops[i].cmd == cmd)
+			return &vcpu_ops[i];
+	return NULL;
+}
+
+/* Loaded, and with the slots held. */
+#define vcpu_do(vcpu, call)					\
+({								\
+	int idx__ = srcu_read_lock(&(vcpu)->vm->srcu);		\
+	long r__;						\
+								\
+	vcpu_load(vcpu);					\
+	r__ = (call);						\
+	vcpu_put(vcpu);						\
+	srcu_read_unlock(&(vcpu)->vm->srcu, idx__);		\
+	r__;							\
+})
+
+static long do_op(struct vcpu *vcpu, const struct vcpu_op *op, void __user *arg)
+{
+	size_t size = _IOC_SIZE(op->cmd);
+	void *data = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	long r = -EFAULT;
+
+	if (!data)
+		return -ENOMEM;
+	if (_IOC_DIR(op->cmd) & _IOC_WRITE && copy_from_user(data, arg, size))
+		goto out;
+	r = vcpu_do(vcpu, op->fn(vcpu, data));
+	if (!r && _IOC_DIR(op->cmd) & _IOC_READ && copy_to_user(arg, data, size))
+		r = -EFAULT;
+out:
+	kfree(data);
+	return r;
+}
+
+/* ---- the others ---- */
+
+static long set_signal_mask(struct vcpu *vcpu, const struct kvm_signal_mask __user *arg)
+{
+	struct kvm_signal_mask head;
+	sigset_t set;
+
+	if (!arg) {
+		vcpu->sigset_active = false;
+		return 0;
+	}
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.len != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, arg->sigset, sizeof(set)))
+		return -EFAULT;
+	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	vcpu->sigset = set;
+	vcpu->sigset_active = true;
+	return 0;
+}
+
+static long locked_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	const struct vcpu_op *op = find_op(cmd);
+	void __user *uarg = (void __user *)arg;
+
+	if (op)
+		return do_op(vcpu, op, uarg);
+	switch (cmd) {
+	case KVM_RUN:
+		if (arg)
+			return -EINVAL;
+		return cpus_usable() ? vcpu_run(vcpu) : -EBUSY;
+	case KVM_NMI:
+		return event_nmi(vcpu);
+	case KVM_SET_SIGNAL_MASK:
+		return set_signal_mask(vcpu, uarg);
+	case KVM_SET_CPUID2:
+		return vcpu_do(vcpu, cpuid_set(vcpu, uarg));
+	case KVM_GET_CPUID2:
+		return cpuid_get(vcpu, uarg);
+	case KVM_GET_MSRS:
+		return vcpu_do(vcpu, msr_get_many(vcpu, uarg));
+	case KVM_SET_MSRS:
+		return vcpu_do(vcpu, msr_set_many(vcpu, uarg));
+	case KVM_GET_STATS_FD:
+		return vcpu_stats_fd(vcpu);
+	}
+	return -ENOTTY;
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vcpu *vcpu = file->private_data;
+	long r;
+
+	if (vcpu->vm->mm != current->mm)
+		return -EIO;
+	if (mutex_lock_killable(&vcpu->lock))
+		return -EINTR;
+	r = locked_ioctl(vcpu, cmd, arg);
+	mutex_unlock(&vcpu->lock);
+	return r;
+}
+
+/* ---- the file ---- */
+
+static vm_fault_t vcpu_fault(struct vm_fault *vmf)
+{
+	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
+
+	if (vmf->pgoff >= VCPU_MMAP_SIZE >> PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+	vmf->page = virt_to_page((void *)vcpu->run + (vmf->pgoff << PAGE_SHIFT));
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct vcpu_vm_ops = {
+	.fault = vcpu_fault,
+};
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_SIZE >> PAGE_SHIFT)
+		return -EINVAL;
+	vma->vm_ops = &vcpu_vm_ops;
+	return 0;
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct vcpu *vcpu = file->private_data;
+
+	vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vcpu_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = vcpu_mmap,
+	.release = vcpu_release,
+	.llseek = noop_llseek,
+};
+
+/* ---- life ---- */
+
+static void free_vcpu(struct vcpu *vcpu)
+{
+	kvfree(vcpu->cpuid.entry);
+	kfree(vcpu->emul);
+	if (vcpu->run)
+		free_pages_exact(vcpu->run, VCPU_MMAP_SIZE);
+	kfree(vcpu);
+}
+
+static struct vcpu *alloc_vcpu(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+
+	if (!vcpu)
+		return NULL;
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->cpu = -1;
+	mutex_init(&vcpu->lock);
+	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
+	vcpu->emul = kzalloc(sizeof(*vcpu->emul), GFP_KERNEL_ACCOUNT);
+	vcpu->run = alloc_pages_exact(VCPU_MMAP_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (vcpu->emul && vcpu->run)
+		return vcpu;
+	free_vcpu(vcpu);
+	return NULL;
+}
+
+static int init_vcpu(struct vcpu *vcpu)
+{
+	int idx, r = fpu_create(vcpu);
+
+	if (r)
+		return r;
+	r = mmu_vcpu_init(&vcpu->mmu, &vcpu->vm->mmu);
+	if (r)
+		goto out_fpu;
+	r = vendor(vcpu_create)(vcpu);
+	if (r)
+		goto out_mmu;
+	cpuid_reset(vcpu);
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	vcpu_load(vcpu);
+	vcpu_reset(vcpu);
+	vcpu_put(vcpu);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return 0;
+
+out_mmu:
+	mmu_vcpu_destroy(&vcpu->mmu);
+out_fpu:
+	fpu_destroy(vcpu);
+	return r;
+}
+
+void vcpu_destroy(struct vcpu *vcpu)
+{
+	vendor(vcpu_destroy)(vcpu);
+	mmu_vcpu_destroy(&vcpu->mmu);
+	fpu_destroy(vcpu);
+	free_vcpu(vcpu);
+}
+
+static int check_id(const struct vm *vm, u32 id)
+{
+	unsigned int i;
+
+	if (vm->nr_vcpus == UMBRA_MAX_VCPUS)
+		return -EINVAL;
+	for (i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpus[i]->id == id)
+			return -EEXIST;
+	return 0;
+}
+
+/* Others can reach the vCPU from here on, so nothing may fail afterwards. */
+static void publish(struct vm *vm, struct vcpu *vcpu)
+{
+	vcpu->index = vm->nr_vcpus;
+	vm->vcpus[vcpu->index] = vcpu;
+	smp_store_release(&vm->nr_vcpus, vcpu->index + 1);
+}
+
+static struct file *add_to_vm(struct vm *vm, struct vcpu *vcpu)
+{
+	struct file *file;
+	int r;
+
+	mutex_lock(&vm->lock);
+	r = check_id(vm, vcpu->id);
+	file = r ? ERR_PTR(r) : anon_inode_getfile("umbra-vcpu", &vcpu_fops, vcpu, O_RDWR);
+	if (!IS_ERR(file)) {
+		vm_get(vm);
+		publish(vm, vcpu);
+	}
+	mutex_unlock(&vm->lock);
+	return file;
+}
+
+static int install(struct vm *vm, struct vcpu *vcpu)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = add_to_vm(vm, vcpu);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
+int vcpu_create_file(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu = alloc_vcpu(vm, id);
+	int r;
+
+	if (!vcpu)
+		return -ENOMEM;
+	r = init_vcpu(vcpu);
+	if (r) {
+		free_vcpu(vcpu);
+		return r;
+	}
+	r = install(vm, vcpu);
+	if (r < 0)
+		vcpu_destroy(vcpu);
+	return r;
+}

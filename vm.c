@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A VM: its file, its ioctls, its life; the list of all VMs and the shrinker. */
+#include <linux/anon_inodes.h>
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "main.h"
+#include "vcpu.h"
+#include "vm.h"
+
+#define QUOTA_MIN	256
+#define QUOTA_USER_MIN	64	/* KVM API 4.44 */
+
+static unsigned long quota;
+module_param(quota, ulong, 0644);
+MODULE_PARM_DESC(quota, "shadow pages per VM; 0: a fiftieth of its memory, at least 256");
+
+static LIST_HEAD(vms);
+static DEFINE_MUTEX(vms_lock);
+
+void vm_for_each(void (*fn)(struct vm *vm, void *data), void *data)
+{
+	struct vm *vm;
+
+	mutex_lock(&vms_lock);
+	list_for_each_entry(vm, &vms, node)
+		fn(vm, data);
+	mutex_unlock(&vms_lock);
+}
+
+static void stop_vm(struct vm *vm, void *unused)
+{
+	unsigned int i, nr = smp_load_acquire(&vm->nr_vcpus);
+
+	for (i = 0; i < nr; i++) {
+		vcpu_request(vm->vcpus[i], REQ_TRIPLE_FAULT);
+		vcpu_kick(vm->vcpus[i]);
+	}
+}
+
+void vm_stop_all(void)
+{
+	vm_for_each(stop_vm, NULL);
+}
+
+static unsigned long shrink_count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unsigned long n = 0;
+	struct vm *vm;
+
+	if (!mutex_trylock(&vms_lock))
+		return 0;
+	list_for_each_entry(vm, &vms, node)
+		n += READ_ONCE(vm->mmu.nr_pages);
+	mutex_unlock(&vms_lock);
+	return n;
+}
+
+/* The VM that was shrunk goes to the end, so that all have their turn. */
+static unsigned long shrink_scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	unsigned long freed = 0;
+	struct vm *vm, *next, *last;
+
+	if (!mutex_trylock(&vms_lock))
+		return SHRINK_STOP;
+	if (!list_empty(&vms)) {
+		last = list_last_entry(&vms, struct vm, node);
+		list_for_each_entry_safe(vm, next, &vms, node) {
+			freed += mmu_vm_shrink(&vm->mmu, sc->nr_to_scan - freed);
+			list_move_tail(&vm->node, &vms);
+			if (freed >= sc->nr_to_scan || vm == last)
+				break;
+		}
+	}
+	mutex_unlock(&vms_lock);
+	return freed ?: SHRINK_STOP;
+}
+
+DEFINE_SHRINKER(vm_shrinker, shrink_count, shrink_scan)
+
+int vm_module_init(void)
+{
+	int r = vm_shrinker_register();
+
+	if (!r)
+		stats_init();
+	return r;
+}
+
+void vm_module_exit(void)
+{
+	stats_exit();
+	vm_shrinker_unregister();
+}
+
+void vm_update_quota(struct vm *vm)
+{
+	unsigned long pages = READ_ONCE(quota);
+
+	if (vm->quota_fixed)
+		return;
+	if (!pages)
+		pages = max_t(u64, QUOTA_MIN, memslots_pages(vm) / 50);
+	mmu_vm_set_quota(&vm->mmu, pages);
+}
+
+static int set_quota(struct vm *vm, unsigned long pages)
+{
+	int r;
+
+	if (pages < QUOTA_USER_MIN || pages > UINT_MAX)
+		return -EINVAL;
+	mutex_lock(&vm->slots_lock);
+	r = mmu_vm_set_quota(&vm->mmu, pages);
+	if (!r)
+		vm->quota_fixed = true;
+	mutex_unlock(&vm->slots_lock);
+	return r;
+}
+
+static int set_identity_map(struct vm *vm, const u64 __user *arg)
+{
+	u64 addr;
+	int r = 0;
+
+	if (get_user(addr, arg))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	if (vm->nr_vcpus)
+		r = -EINVAL;
+	else
+		vm->identity_addr = addr ?: 0xfffbc000;
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static int set_memory_region(struct vm *vm, const void __user *arg)
+{
+	struct kvm_userspace_memory_region region;
+
+	if (copy_from_user(&region, arg, sizeof(region)))
+		return -EFAULT;
+	return memslot_set(vm, &region);
+}
+
+static int get_dirty_log(struct vm *vm, const void __user *arg)
+{
+	struct kvm_dirty_log log;
+
+	if (copy_from_user(&log, arg, sizeof(log)))
+		return -EFAULT;
+	if (in_compat_syscall())
+		log.dirty_bitmap = compat_ptr((unsigned long)log.dirty_bitmap);
+	return memslot_get_dirty_log(vm, &log);
+}
+
+static int set_tss_addr(struct vm *vm, unsigned long addr)
+{
+	if (addr > (u32)(-3 * PAGE_SIZE))
+		return -EINVAL;
+	WRITE_ONCE(vm->tss_addr, addr);
+	return 0;
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vm *vm = file->private_data;
+	void __user *uarg = (void __user *)arg;
+
+	if (vm->mm != current->mm)
+		return -EIO;
+	switch (cmd) {
+	case KVM_CREATE_VCPU:
+		return arg < UMBRA_MAX_VCPU_IDS ? vcpu_create_file(vm, arg) : -EINVAL;
+	case KVM_SET_USER_MEMORY_REGION:
+		return set_memory_region(vm, uarg);
+	case KVM_GET_DIRTY_LOG:
+		return get_dirty_log(vm, uarg);
+	case KVM_SET_TSS_ADDR:
+		return set_tss_addr(vm, arg);
+	case KVM_SET_IDENTITY_MAP_ADDR:
+		return set_identity_map(vm, uarg);
+	case KVM_SET_NR_MMU_PAGES:
+		return set_quota(vm, arg);
+	case KVM_GET_NR_MMU_PAGES:
+		return READ_ONCE(vm->mmu.max_pages);
+	case KVM_CHECK_EXTENSION:
+		return umbra_check_extension(arg);
+	case KVM_GET_STATS_FD:
+		return vm_stats_fd(vm);
+	}
+	return -ENOTTY;
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vm_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = vm_release,
+	.llseek = noop_llseek,
+};
+
+static void destroy_vm(struct vm *vm)
+{
+	unsigned int i;
+
+	mutex_lock(&vms_lock);
+	list_del(&vm->node);
+	mutex_unlock(&vms_lock);
+	stats_remove_vm(vm);
+	memslots_quiesce(vm);
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_destroy(vm->vcpus[i]);
+	memslots_destroy(vm);
+	mmu_vm_destroy(&vm->mmu);
+	cleanup_srcu_struct(&vm->srcu);
+	mmdrop(vm->mm);
+	kfree(vm);
+	cpus_put();
+}
+
+void vm_put(struct vm *vm)
+{
+	if (refcount_dec_and_test(&vm->users))
+		destroy_vm(vm);
+}
+
+static int init_vm(struct vm *vm)
+{
+	int r;
+
+	refcount_set(&vm->users, 1);
+	mutex_init(&vm->lock);
+	mutex_init(&vm->slots_lock);
+	vm->identity_addr = 0xfffbc000;
+	r = init_srcu_struct(&vm->srcu);
+	if (r)
+		return r;
+	r = mmu_vm_init(&vm->mmu);
+	if (r)
+		goto out_srcu;
+	r = memslots_init(vm);
+	if (r)
+		goto out_mmu;
+	return 0;
+
+out_mmu:
+	mmu_vm_destroy(&vm->mmu);
+out_srcu:
+	cleanup_srcu_struct(&vm->srcu);
+	return r;
+}
+
+static struct vm *create_vm(void)
+{
+	struct vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	int r;
+
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	r = cpus_get();
+	if (r)
+		goto out_free;
+	mmgrab(current->mm);
+	vm->mm = current->mm;
+	r = init_vm(vm);
+	if (r)
+		goto out_mm;
+	mutex_lock(&vm->slots_lock);
+	vm_update_quota(vm);
+	mutex_unlock(&vm->slots_lock);
+	stats_add_vm(vm);
+	mutex_lock(&vms_lock);
+	list_add(&vm->node, &vms);
+	mutex_unlock(&vms_lock);
+	return vm;
+
+out_mm:
+	mmdrop(vm->mm);
+	cpus_put();
+out_free:
+	kfree(vm);
+	return ERR_PTR(r);
+}
+
+int vm_create_file(unsigned long type)
+{
+	struct vm *vm;
+	int fd;
+
+	if (type)
+		return -EINVAL;
+	vm = create_vm();
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	fd = anon_inode_getfd("umbra-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		vm_put(vm);
+	return fd;
+}
