@@ -45,12 +45,21 @@ static void audit_link(struct audit *a, struct shadow_page *sp, unsigned int ind
 		breach(a, sp, index, "child does not know its parent");
 }
 
-/* The guest's entry; false if the host would have to wait for its memory. */
+/*
+ * The guest's entry; false if the host would have to wait for its memory. In
+ * read-only memory A and D count as set, as for the walk.
+ */
 static bool guest_entry(struct audit *a, const struct shadow_page *sp, unsigned int index,
 			u64 *gpte)
 {
+	const struct memslot *slot = host_slot(a->vm, sp->gfn);
+
 	*gpte = 0;
-	return !host_read_atomic(a->vm, entry_gpa(sp, index), gpte, role_entry_bytes(sp->role));
+	if (host_read_atomic(a->vm, entry_gpa(sp, index), gpte, role_entry_bytes(sp->role)))
+		return false;
+	if (slot && (slot->flags & MEMSLOT_READONLY))
+		*gpte |= PTE_A | PTE_D;
+	return true;
 }
 
 /* gfn that a leaf should map by what is above it; false if it should not be there. */

@@ -285,6 +285,10 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 
 void root_drop_locked(struct mmu_vcpu *m);
 
+/* ---- track.c ---- */
+
+void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa);
+
 /* ---- flush.c ---- */
 
 void flush_remote(struct mmu_vm *vm);

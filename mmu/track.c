@@ -107,6 +107,26 @@ static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, u
 	page_commit(vm);
 }
 
+/*
+ * The MMU itself set A or D in a 4-byte entry. To shadows of 32-bit tables that
+ * is no news, but if the frame is also shadowed as a table of 8-byte entries,
+ * an odd entry is the upper half of one, where the same bits are a frame's.
+ */
+void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa)
+{
+	unsigned int index = (gpa & (TABLE_BYTES - 1)) / 8;
+	struct shadow_page *sp;
+	struct hlist_node *n;
+
+	if (!(gpa & 4))
+		return;
+	spin_lock(&vm->lock);
+	for_each_shadow_of(vm, sp, n, gpa >> PAGE_BITS)
+		if (role_entry_bytes(sp->role) == 8)
+			sptes_update(vm, cache, sp, index, index);
+	spin_unlock(&vm->lock);
+}
+
 static bool is_tracked(struct mmu_vm *vm, gfn_t gfn)
 {
 	const struct memslot *slot = host_slot(vm, gfn);

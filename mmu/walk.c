@@ -194,8 +194,8 @@ static int walk_read(struct mmu_vcpu *m, struct walk *w)
 }
 
 /*
- * Set bits in an entry, atomically against the guest. Tables in read-only
- * memory stay as they are. -EAGAIN: the entry is not what was read.
+ * Set bits in an entry, atomically against the guest. A table in read-only
+ * memory stays as it is, and @bits count as set. -EAGAIN: the entry is not what was read.
  */
 static int entry_set_bits(struct mmu_vcpu *m, struct walk *w, int level, u64 bits)
 {
@@ -205,8 +205,12 @@ static int entry_set_bits(struct mmu_vcpu *m, struct walk *w, int level, u64 bit
 	if (old == new)
 		return 0;
 	r = host_cmpxchg(m->vm, w->pte_gpa[level], &old, &new, m->format->entry_bytes);
+	if (r == -ENXIO)
+		return 0;
 	w->pte[level] = new;
-	return r == 1 ? -EAGAIN : r == -EFAULT ? r : 0;
+	if (!r && m->format->entry_bytes == 4)
+		track_accessed(m->vm, &m->cache, w->pte_gpa[level]);
+	return r == 1 ? -EAGAIN : r;
 }
 
 /* Accessed in every entry used, dirty in the leaf if written: SDM 3A 4.8. */
@@ -214,9 +218,11 @@ static int walk_set_ad(struct mmu_vcpu *m, struct walk *w, bool write)
 {
 	int level, r = 0;
 
-	for (level = w->top; !r && level >= w->level; level--)
-		r = entry_set_bits(m, w, level,
-				   PTE_A | (write && level == w->level ? PTE_D : 0));
+	for (level = w->top; !r && level > w->level; level--)
+		r = entry_set_bits(m, w, level, PTE_A);
+	if (!r)
+		r = entry_set_bits(m, w, w->level, write ? PTE_A | PTE_D : PTE_A);
+	w->dirty = write || (w->pte[w->level] & PTE_D);
 	return r;
 }
 
@@ -252,9 +258,7 @@ int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, s
 		w->error |= PFERR_PRESENT;
 		return -EFAULT;
 	}
-	r = walk_set_ad(m, w, access->write);
-	w->dirty = w->pte[w->level] & PTE_D;
-	return r;
+	return walk_set_ad(m, w, access->write);
 }
 
 int mmu_translate(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, gpa_t *gpa,
