@@ -153,15 +153,37 @@ static enum emu_status write_pieces(struct vcpu *vcpu, const struct piece p[2], 
 	return status;
 }
 
+/*
+ * Loops that write page tables are fetched from the same page over and over: its translation is
+ * kept until the guest's TLB is flushed (run.c) or loses an address (mode_invlpg()).
+ */
+static enum emu_status translate_code(struct emulate_ctxt *ctxt, gva_t addr, gpa_t *gpa)
+{
+	const struct mmu_access access = { .fetch = true, .user = ctxt->cpl == 3 };
+	struct vcpu_io *io = &((struct vcpu *)ctxt->priv)->io;
+	gva_t page = addr & PAGE_MASK;
+	enum emu_status status;
+
+	if (io->code.valid && io->code.gva == page && io->code.user == access.user) {
+		*gpa = io->code.gpa | offset_in_page(addr);
+		return EMU_DONE;
+	}
+	status = translate(ctxt, addr, &access, gpa);
+	io->code.valid = !status;
+	io->code.user = access.user;
+	io->code.gva = page;
+	io->code.gpa = *gpa & PAGE_MASK;
+	return status;
+}
+
 enum emu_status emulate_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
 				  unsigned int bytes)
 {
-	const struct mmu_access access = { .fetch = true, .user = ctxt->cpl == 3 };
 	struct vcpu *vcpu = ctxt->priv;
 	enum emu_status status;
-	gpa_t gpa;
+	gpa_t gpa = 0;
 
-	status = translate(ctxt, addr, &access, &gpa);
+	status = translate_code(ctxt, addr, &gpa);
 	if (status)
 		return status;
 	if (is_device(vcpu, gpa, false))
@@ -201,7 +223,7 @@ enum emu_status emulate_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const v
 	return status;
 }
 
-/* Across pages, misaligned or on a device, what the bus locks is only compared and written. */
+/* Across pages or misaligned, what the bus locks is only compared and written. */
 static enum emu_status cmpxchg_split(struct emulate_ctxt *ctxt, gva_t addr, void *old,
 				     const void *new, unsigned int bytes, bool *swapped)
 {
@@ -250,7 +272,11 @@ enum emu_status emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void 
 	status = locate(ctxt, addr, bytes, &access, p);
 	if (status)
 		return status;
-	if (p[1].len || p[0].device || (addr & (bytes - 1)))
+	/* @old has just been read from the device; a second time may have effects. */
+	*swapped = true;
+	if (p[0].device || (p[1].len && p[1].device))
+		return emulate_mem_write(ctxt, addr, new, bytes, 0);
+	if (p[1].len || (addr & (bytes - 1)))
 		return cmpxchg_split(ctxt, addr, old, new, bytes, swapped);
 	return cmpxchg_ram(ctxt->priv, p[0].gpa, old, new, bytes, swapped);
 }

@@ -223,10 +223,7 @@ static enum emu_status op_hlt(struct emulate_ctxt *ctxt)
 
 static enum emu_status op_invlpg(struct emulate_ctxt *ctxt, gva_t addr)
 {
-	struct vcpu *vcpu = ctxt->priv;
-
-	vcpu->stats.exits_invlpg++;
-	mmu_invlpg(&vcpu->mmu, addr);
+	mode_invlpg(ctxt->priv, addr);
 	return EMU_DONE;
 }
 

@@ -72,13 +72,14 @@ enum emu_status exec_sahf(struct emulate_ctxt *ctxt)
 	return EMU_DONE;
 }
 
+/* clflush reads nothing: what is there may be a device. */
 enum emu_status exec_nop(struct emulate_ctxt *ctxt)
 {
-	u8 byte;
+	gva_t addr;
 
 	if (ctxt->insn.op != OP_CLFLUSH)
 		return EMU_DONE;
-	return emu_read(ctxt, ctxt->insn.seg, emu_address(ctxt), &byte, 1);
+	return emu_linear(ctxt, ctxt->insn.seg, emu_address(ctxt), 1, false, &addr);
 }
 
 enum emu_status exec_ud(struct emulate_ctxt *ctxt)

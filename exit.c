@@ -176,6 +176,7 @@ static int handle_irq_window(struct vcpu *vcpu, struct exit *exit)
 
 static int handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	vcpu->events.nmi_masked = false;
 	return 1;
 }
@@ -299,13 +300,13 @@ static int handle_cr_read(struct vcpu *vcpu, struct exit *exit)
 
 static int handle_invlpg(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_invlpg++;
-	mmu_invlpg(&vcpu->mmu, exit->gva);
+	mode_invlpg(vcpu, exit->gva);
 	return skip(vcpu, exit);
 }
 
 static int handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	if (!(vcpu->mode.cr4 & X86_CR4_OSXSAVE))
 		return inject_ud(vcpu);
 	if (vendor(get_cpl)(vcpu) || (u32)vcpu->regs.gpr[GPR_RCX])
@@ -315,11 +316,13 @@ static int handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
 
 static int handle_gp(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	return inject_gp(vcpu);
 }
 
 static int handle_nothing(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	return skip(vcpu, exit);
 }
 
@@ -328,12 +331,14 @@ static int handle_vmcall(struct vcpu *vcpu, struct exit *exit)
 {
 	long answer = vendor(get_cpl)(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
 
+	vcpu->stats.exits_other++;
 	vcpu->regs.gpr[GPR_RAX] = is_long(vcpu) ? (u64)answer : (u32)answer;
 	return skip(vcpu, exit);
 }
 
 static int handle_ud(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	return inject_ud(vcpu);
 }
 
@@ -346,18 +351,21 @@ static int handle_emulate(struct vcpu *vcpu, struct exit *exit)
 
 static int handle_task_switch(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 4, 0ull, exit->hw_reason,
 				   exit->hw_info[0], exit->hw_info[1]);
 }
 
 static int handle_shutdown(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 	return 0;
 }
 
 static int handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	vendor(dump)(vcpu);
 	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	vcpu->run->fail_entry.hardware_entry_failure_reason = exit->hw_reason;
@@ -367,6 +375,7 @@ static int handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
 
 static int handle_unknown(struct vcpu *vcpu, struct exit *exit)
 {
+	vcpu->stats.exits_other++;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 4,
 				   exit->hw_reason, (u64)vcpu->cpu, exit->hw_info[0],
 				   exit->hw_info[1]);

@@ -252,6 +252,13 @@ static bool canonical(const struct vcpu *vcpu, gva_t gva)
 	return (u64)((s64)(gva << shift) >> shift) == gva;
 }
 
+void mode_invlpg(struct vcpu *vcpu, gva_t gva)
+{
+	vcpu->stats.exits_invlpg++;
+	vcpu->io.code.valid = false;
+	mmu_invlpg(&vcpu->mmu, gva);
+}
+
 int mode_invpcid(struct vcpu *vcpu, u64 type, u64 pcid, gva_t gva)
 {
 	u64 current_pcid = vcpu->mode.cr4 & X86_CR4_PCIDE ? vcpu->mode.cr3 & CR3_PCID : 0;
@@ -263,7 +270,7 @@ int mode_invpcid(struct vcpu *vcpu, u64 type, u64 pcid, gva_t gva)
 	if (type == 0 && !canonical(vcpu, gva))
 		return -EINVAL;
 	if (type == 0 && pcid == current_pcid)
-		mmu_invlpg(&vcpu->mmu, gva);
+		mode_invlpg(vcpu, gva);
 	else
 		mmu_flush_guest(&vcpu->mmu);
 	return 0;

@@ -71,7 +71,7 @@ static int exit_to_user(struct vcpu *vcpu, u32 reason)
 	return 0;
 }
 
-/* The signal or immediate_exit is told by -EINTR; exit_reason is for those who look all the same. */
+/* -EINTR tells of the signal or immediate_exit; exit_reason is for those who look all the same. */
 static int interrupted(struct vcpu *vcpu)
 {
 	exit_to_user(vcpu, KVM_EXIT_INTR);
@@ -105,8 +105,10 @@ static int prepare(struct vcpu *vcpu)
 	err = load_root(vcpu);
 	if (err)
 		return err;
-	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
+	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB)) {
+		vcpu->io.code.valid = false;
 		vendor(flush_tlb)(vcpu);
+	}
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
 	return 1;
@@ -238,6 +240,7 @@ int vcpu_run(struct vcpu *vcpu)
 	int srcu, r;
 
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	vcpu->io.code.valid = false;
 	vcpu_load(vcpu);
 	srcu = srcu_read_lock(&vcpu->vm->srcu);
 	r = begin(vcpu);

@@ -166,8 +166,8 @@ void stats_remove_vm(struct vm *vm)
 
 /* ---- KVM_GET_STATS_FD ---- */
 
-/* A descriptor with its name. */
-#define DESC_BYTES	(sizeof(struct kvm_stats_desc) + STATS_NAME_SIZE)
+/* A descriptor with its name, which is part of the kernel's struct or not. */
+#define DESC_BYTES	(offsetof(struct kvm_stats_desc, name) + STATS_NAME_SIZE)
 
 /* What is read from the file first; the descriptors and then the data follow. */
 struct stats_head {

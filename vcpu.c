@@ -224,6 +224,28 @@ static long set_signal_mask(struct vcpu *vcpu, const struct kvm_signal_mask __us
 	return 0;
 }
 
+/*
+ * As ppoll() and KVM do: with the old mask in real_blocked a signal that only the
+ * temporary mask lets through is neither dropped as ignored nor kills at once.
+ */
+static long run_masked(struct vcpu *vcpu)
+{
+	long r;
+
+	sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
+	r = vcpu_run(vcpu);
+	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+	sigemptyset(&current->real_blocked);
+	return r;
+}
+
+static long run(struct vcpu *vcpu)
+{
+	if (!cpus_usable())
+		return -EBUSY;
+	return vcpu->sigset_active ? run_masked(vcpu) : vcpu_run(vcpu);
+}
+
 static long locked_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
 	const struct vcpu_op *op = find_op(cmd);
@@ -233,9 +255,7 @@ static long locked_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return do_op(vcpu, op, uarg);
 	switch (cmd) {
 	case KVM_RUN:
-		if (arg)
-			return -EINVAL;
-		return cpus_usable() ? vcpu_run(vcpu) : -EBUSY;
+		return arg ? -EINVAL : run(vcpu);
 	case KVM_NMI:
 		return event_nmi(vcpu);
 	case KVM_SET_SIGNAL_MASK:

@@ -260,11 +260,13 @@ struct emulate_ctxt;
  *
  * All return an enum emu_status that, unless EMU_DONE, ends the instruction and is returned by
  * emulate(). An op that returns EMU_FAULT has filled ctxt->fault (emulate_raise() helps).
- * The order of calls depends on nothing but the guest's state and the values that ops gave,
- * and no register in @ctxt is committed before the last of them. An op that returned EMU_EXIT
- * is called again with the same arguments when the instruction is emulated again.
+ * The order of calls depends on nothing but the guest's state and the values that ops gave. An
+ * op that returned EMU_EXIT is called again with the same arguments when the instruction is
+ * emulated again. While an op runs, the registers in @ctxt may be half way through the
+ * instruction; emulate() takes that back unless it ends with EMU_DONE.
  *
- * Linear addresses are canonical or within 32 bits; an access may cross a page.
+ * Linear addresses are canonical or, outside 64-bit mode, within 32 bits (not those of
+ * EMU_ACC_SYSTEM: compatibility mode has its tables anywhere); an access may cross a page.
  * Except @fetch, @get_segment, @read and @write every op may be NULL: an instruction that
  * needs it is EMU_UNHANDLED.
  *
@@ -279,9 +281,9 @@ struct emulate_ctxt;
  * @io_in:	one port read of @bytes (1, 2, 4); permissions were checked
  * @io_out:	one port write
  * @get_segment: read a segment register
- * @set_segment: set a segment register with its hidden part (real and vm86 mode)
- * @load_segment: load a selector by the rules of protected mode; of SREG_CS: as a far jmp to a
- *		code segment does, and EMU_UNHANDLED if it selects a gate or a task
+ * @set_segment: set a segment register with its hidden part; all checks were made
+ * @load_segment: load a selector by the rules of protected mode, in place of what the emulator
+ *		does itself with @get_dt, @read, @write and @set_segment (NULL: it does)
  * @read_cr:	read control register @nr
  * @write_cr:	write control register @nr, with all checks on the value
  * @read_dr:	read debug register @nr

@@ -90,6 +90,8 @@ struct io_access {
  * @rip:	of the instruction; if user space moves rip it is forgotten
  * @next_rip:	where it ends
  * @fault:	the page fault being emulated, NULL if none
+ * @code:	the last translation of an instruction fetch, as a TLB would keep it:
+ *		of the page at linear address @gva, made at CPL 3 or not
  * @stuck:	the guest's registers when a table lost its shadow for an unknown
  *		instruction, and how many times in a row they were just these
  */
@@ -106,6 +108,11 @@ struct vcpu_io {
 	} pio;
 	u64 rip, next_rip;
 	const struct mmu_fault *fault;
+	struct {
+		bool valid, user;
+		gva_t gva;
+		gpa_t gpa;
+	} code;
 	struct {
 		struct vcpu_regs regs;
 		unsigned int count;
@@ -429,6 +436,13 @@ bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
  * Tells the MMU and the backend. Return: 0 or -EINVAL (bad PDPTEs).
  */
 int mode_load(struct vcpu *vcpu);
+
+/**
+ * mode_invlpg() - INVLPG
+ * @vcpu:	loaded
+ * @gva:	any linear address; one that is not canonical has no effect
+ */
+void mode_invlpg(struct vcpu *vcpu, gva_t gva);
 
 /**
  * mode_invpcid() - INVPCID

@@ -3,7 +3,6 @@
  * World switch. AMD APM volume 2, 15.5.
  */
 #include <linux/linkage.h>
-#include <linux/version.h>
 #include <asm/alternative.h>
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>

@@ -42,6 +42,9 @@ static const u8 always[] = {
 #define CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
 #define CR4_HIDDEN	(X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_VMXE | X86_CR4_LA57)
 
+#define DR7_GD		BIT(13)
+#define DR7_RESET	0x400
+
 static void init_intercepts(struct svm *svm)
 {
 	unsigned int i;
@@ -157,10 +160,10 @@ static u64 hardware_efer(const struct vcpu_mode *mode)
 static void update_dr7(struct vcpu *vcpu)
 {
 	struct svm *svm = to_svm(vcpu);
-	u64 dr7 = vcpu->debug.dr7;
+	u64 dr7 = vcpu->debug.dr7 & ~(u64)DR7_GD;	/* the emulator sees to it */
 
 	if (!(dr7 & DR_GLOBAL_ENABLE_MASK) && !(dr7 & DR_LOCAL_ENABLE_MASK))
-		dr7 = 0x400;
+		dr7 = DR7_RESET;
 	if (svm->vmcb->save.dr7 == dr7)
 		return;
 	svm->vmcb->save.dr7 = dr7;

@@ -1055,6 +1055,131 @@ TEST(protected_far_jmp)
 	CHECK_EQ(run("cf"), EMU_UNHANDLED);
 }
 
+/* The same machine, but the emulator loads descriptors itself: GDT at 0x4000, LDT at 0x5000. */
+static void reset_descriptors(enum insn_mode mode)
+{
+	static struct emulate_ops own;
+
+	reset(mode);
+	own = ops;
+	own.load_segment = NULL;
+	c.ops = &own;
+	m.gdt = (struct emulate_dt) { .base = 0x4000, .limit = 0x7f };
+	m.seg[SREG_LDTR] = (struct emulate_segment) {
+		.base = 0x5000, .limit = 15, .type = 2, .present = true,
+	};
+	put64(0x4008, 0x00cf9b000000ffff);	/* 08 code, flat */
+	put64(0x4010, 0x12cf92345678ffff);	/* 10 data, not accessed */
+	put64(0x4018, 0x0040f30000000fff);	/* 18 data, DPL 3, byte limit */
+	put64(0x4020, 0x00cf13000000ffff);	/* 20 data, not present */
+	put64(0x4028, 0x00cf99000000ffff);	/* 28 code, execute only */
+	put64(0x4030, 0x00cf91000000ffff);	/* 30 data, read only */
+	put64(0x4038, 0x0000890060000067);	/* 38 TSS, and its upper half in 64-bit mode */
+	put64(0x4040, 0x0000000000000001);
+	put64(0x4048, 0x00008200500000ff);	/* 48 LDT, and its upper half */
+	put64(0x4050, 0);
+	put64(0x4058, 0x00cf9f000000ffff);	/* 58 code, conforming, readable */
+	put64(0x4060, 0x0000ec0000080000);	/* 60 call gate */
+	put64(0x5008, 0x00cff3000000ffff);	/* 0f data, DPL 3, in the LDT */
+}
+
+static void expect_load(const char *hex, u16 selector, int vector, u32 error)
+{
+	enum emu_status status;
+
+	c.regs[GPR_RAX] = selector;
+	c.rip = 0x1000;
+	status = run(hex);
+	if (vector < 0 && status == EMU_DONE)
+		return;
+	if (status != EMU_FAULT || c.fault.vector != vector || c.fault.error != error)
+		TAP_FAIL("%s of %#x: status %d vector %u error %#x", hex, selector, status,
+			 c.fault.vector, c.fault.error);
+}
+
+#define MOV_DS	"8ed8"
+#define MOV_SS	"8ed0"
+#define OK	-1
+
+TEST(descriptor_load)
+{
+	reset_descriptors(INSN_PROT32);
+	expect_load(MOV_DS, 0x10, OK, 0);
+	CHECK_EQ(m.seg[SREG_DS].base, 0x12345678);
+	CHECK_EQ(m.seg[SREG_DS].limit, 0xffffffff);
+	CHECK_EQ(m.seg[SREG_DS].selector, 0x10);
+	CHECK_EQ(m.seg[SREG_DS].type, 3);
+	CHECK_EQ(*at(0x4015), 0x93);
+	CHECK_EQ(last('w')->flags, EMU_ACC_SYSTEM);
+	m.seg[SREG_DS].base = 0;
+	expect_load(MOV_DS, 0x18, OK, 0);
+	CHECK_EQ(m.seg[SREG_DS].limit, 0xfff);
+	CHECK_EQ(count('w'), 0);
+	expect_load(MOV_DS, 0x0f, OK, 0);
+	expect_load(MOV_DS, 3, OK, 0);
+	CHECK(!m.seg[SREG_DS].present);
+	RUN_FAULT("8b03", EMU_GP, 0);
+}
+
+TEST(descriptor_load_faults)
+{
+	reset_descriptors(INSN_PROT32);
+	expect_load(MOV_DS, 0x20, EMU_NP, 0x20);
+	expect_load(MOV_SS, 0x20, EMU_SS, 0x20);
+	expect_load(MOV_DS, 0x28, EMU_GP, 0x28);
+	expect_load(MOV_DS, 0x38, EMU_GP, 0x38);
+	expect_load(MOV_DS, 0x80, EMU_GP, 0x80);
+	expect_load(MOV_DS, 0x17, EMU_GP, 0x14);
+	expect_load(MOV_DS, 0x13, EMU_GP, 0x10);
+	expect_load(MOV_DS, 0x5b, OK, 0);
+	expect_load(MOV_SS, 0, EMU_GP, 0);
+	expect_load(MOV_SS, 0x30, EMU_GP, 0x30);
+	expect_load(MOV_SS, 0x11, EMU_GP, 0x10);
+	expect_load(MOV_SS, 0x18, EMU_GP, 0x18);
+	expect_load(MOV_SS, 0x10, OK, 0);
+	CHECK_EQ(c.shadow, EMU_SHADOW_MOV_SS);
+	c.cpl = 3;
+	expect_load(MOV_DS, 0x10, EMU_GP, 0x10);
+	expect_load(MOV_SS, 0x1b, OK, 0);
+	m.seg[SREG_LDTR].present = false;
+	expect_load(MOV_DS, 0x0f, EMU_GP, 0x0c);
+	reset_descriptors(INSN_LONG64);
+	expect_load(MOV_SS, 0, OK, 0);
+	expect_load(MOV_SS, 3, EMU_GP, 0);
+}
+
+TEST(task_and_ldt_load)
+{
+	reset_descriptors(INSN_LONG64);
+	expect_load("0f00d8", 0x38, OK, 0);
+	CHECK_EQ(m.seg[SREG_TR].base, 0x100006000);
+	CHECK_EQ(m.seg[SREG_TR].type, 11);
+	CHECK_EQ(*at(0x403d), 0x8b);
+	expect_load("0f00d8", 0x38, EMU_GP, 0x38);
+	expect_load("0f00d8", 0, EMU_GP, 0);
+	expect_load("0f00d0", 0x48, OK, 0);
+	CHECK_EQ(m.seg[SREG_LDTR].limit, 0xff);
+	expect_load("0f00d0", 0x38, EMU_GP, 0x38);
+	expect_load("0f00d0", 0x0c, EMU_GP, 0x0c);
+	expect_load("0f00d0", 0, OK, 0);
+	CHECK(!m.seg[SREG_LDTR].present);
+}
+
+/* As after mov cr0: protected mode with CS still as real mode left it. */
+TEST(into_protected_mode)
+{
+	reset_descriptors(INSN_PROT16);
+	RUN("66ea005000000800");
+	CHECK_EQ(c.rip, 0x5000);
+	CHECK(m.seg[SREG_CS].db);
+	CHECK_EQ(m.seg[SREG_CS].selector, 8);
+	c.rip = 0x1000;
+	RUN_FAULT("66ea005000001000", EMU_GP, 0x10);
+	CHECK_EQ(run("66ea005000006000"), EMU_UNHANDLED);
+	CHECK_EQ(m.seg[SREG_CS].selector, 8);
+	CHECK_EQ(c.rip, 0x1000);
+}
+
 TEST(branch_limits)
 {
 	reset(INSN_PROT32);

@@ -88,7 +88,7 @@ static bool tap_run_one(const struct tap_test *test)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		alarm(120);
+		alarm(getenv("TAP_TIMEOUT") ? atoi(getenv("TAP_TIMEOUT")) : 120);
 		test->run();
 		fflush(stdout);
 		if (__gcov_dump)
@@ -103,12 +103,14 @@ static bool tap_run_one(const struct tap_test *test)
 }
 
 /*
- * Arguments: shell patterns of the tests to run (default all), --list, or
- * --debug to run without fork. Status 0: all passed; 1: not; 2: usage.
+ * Arguments: shell patterns of the tests to run (default all), --list,
+ * --debug to run without fork, --stop to end at the first that fails. A test
+ * that takes more than TAP_TIMEOUT seconds (default 120) fails.
+ * Status 0: all passed; 1: not; 2: usage.
  */
 static int tap_main(int argc, char **argv)
 {
-	bool selected[TAP_MAX_TESTS] = { false }, debug = false;
+	bool selected[TAP_MAX_TESTS] = { false }, debug = false, stop = false;
 	int i, arg, total = 0, number = 0, failed = 0, patterns = 0;
 
 	for (arg = 1; arg < argc; arg++) {
@@ -121,8 +123,12 @@ static int tap_main(int argc, char **argv)
 			debug = true;
 			continue;
 		}
+		if (!strcmp(argv[arg], "--stop")) {
+			stop = true;
+			continue;
+		}
 		if (argv[arg][0] == '-') {
-			printf("usage: %s [--list] [--debug] [PATTERN...]\n", argv[0]);
+			printf("usage: %s [--list] [--debug] [--stop] [PATTERN...]\n", argv[0]);
 			return strcmp(argv[arg], "--help") ? 2 : 0;
 		}
 		patterns++;
@@ -143,6 +149,8 @@ static int tap_main(int argc, char **argv)
 			ok = tap_run_one(&tap_tests[i]);
 		failed += !ok;
 		printf("%s %d - %s\n", ok ? "ok" : "not ok", ++number, tap_tests[i].name);
+		if (!ok && stop)
+			break;
 	}
 	if (!total)
 		fprintf(stderr, "%s: no test has that name; try --list\n", argv[0]);

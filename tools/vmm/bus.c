@@ -89,6 +89,13 @@ static void status_out(struct machine *m, u16 port, u8 value)
 	machine_stop(m, value);
 }
 
+static void mark_out(struct machine *m, u16 port, u8 value)
+{
+	(void)m;
+	(void)port;
+	stats_mark(value);
+}
+
 /* Ports that are not here read as ones and ignore writes, PCI's configuration ports too. */
 static const struct port_range {
 	u16 first, last;
@@ -105,6 +112,7 @@ static const struct port_range {
 	{ KBD_COMMAND, KBD_COMMAND, kbd_in, kbd_out },
 	{ 0x4d0, 0x4d1, pic_in, pic_out },
 	{ 0xf4, 0xf4, NULL, status_out },
+	{ 0xf6, 0xf6, NULL, mark_out },
 	{ RESET_CONTROL, RESET_CONTROL, NULL, reset_out },
 };
 

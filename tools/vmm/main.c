@@ -45,6 +45,9 @@ static const char usage[] =
 "How it ends:\n"
 "  -t, --timeout SECS     end it after that time\n"
 "  -s, --stats            then print the counters of exits and of the MMU\n"
+"      --marks FILE       a line of all counters goes to FILE each time that the guest\n"
+"                         writes a byte to port 0xf6: the byte, nanoseconds since the\n"
+"                         start, counters that are not zero (of vCPU 0 and the VM)\n"
 "      --dump-on-error    print the registers of all vCPUs after a crash, an error or\n"
 "                         a timeout (after a crash the vCPU's own are always printed)\n"
 "  -h, --help             this text\n"
@@ -57,7 +60,8 @@ static const char usage[] =
 "halts for good or is quit; 124 at the timeout; 125 for an error of this program; 126\n"
 "when the guest crashes; 128 + n for signal n.\n";
 
-enum { OPT_PROTOCOL = 256, OPT_MULTIBOOT, OPT_FLAT, OPT_HUGEPAGES, OPT_DUMP, OPT_NO_DEFAULTS };
+enum { OPT_PROTOCOL = 256, OPT_MULTIBOOT, OPT_FLAT, OPT_HUGEPAGES, OPT_DUMP, OPT_NO_DEFAULTS,
+       OPT_MARKS };
 
 static const struct option long_options[] = {
 	{ "kernel", required_argument, NULL, 'k' },
@@ -76,6 +80,7 @@ static const struct option long_options[] = {
 	{ "hugepages", no_argument, NULL, OPT_HUGEPAGES },
 	{ "dump-on-error", no_argument, NULL, OPT_DUMP },
 	{ "no-defaults", no_argument, NULL, OPT_NO_DEFAULTS },
+	{ "marks", required_argument, NULL, OPT_MARKS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -155,6 +160,9 @@ static void parse_option(struct options *opt, int c, char *arg)
 		break;
 	case OPT_NO_DEFAULTS:
 		opt->bare_cmdline = true;
+		break;
+	case OPT_MARKS:
+		opt->marks = arg;
 		break;
 	case 'h':
 		fputs(usage, stdout);
@@ -236,6 +244,7 @@ int main(int argc, char **argv)
 	loop_init(m);
 	bus_init(m);
 	console_init();
+	stats_open_marks(m);
 	machine_run(m);
 	console_flush(m, 1000);
 	console_restore();

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* --stats: the VMM's count of exits, and the kernel's own through KVM_GET_STATS_FD. */
+/*
+ * --stats and --marks: the VMM's count of exits, and the kernel's own counters through
+ * KVM_GET_STATS_FD.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -92,4 +95,75 @@ void stats_print(struct machine *m)
 	print_exits(m);
 	print_stats_fd(m->vm_fd, "virtual machine");
 	print_stats_fd(m->vcpu[0].fd, "vCPU 0");
+}
+
+/* ---- --marks ---- */
+
+/* A statistics file that stays open: its descriptors are read once. */
+struct source {
+	int fd;
+	struct kvm_stats_header header;
+	size_t desc_size;
+	char *descs;
+};
+
+static struct {
+	FILE *file;
+	u64 start_ns;
+	struct source source[2];
+} marks;
+
+static void open_source(struct source *src, int parent)
+{
+	size_t size;
+
+	src->fd = ioctl(parent, KVM_GET_STATS_FD, NULL);
+	if (src->fd < 0)
+		die_errno("--marks: KVM_GET_STATS_FD failed");
+	if (!read_all(src->fd, &src->header, sizeof(src->header), 0))
+		die_errno("--marks: cannot read the kernel's counters");
+	src->desc_size = sizeof(struct kvm_stats_desc) + src->header.name_size;
+	size = src->desc_size * src->header.num_desc;
+	src->descs = malloc(size);
+	if (!src->descs || !read_all(src->fd, src->descs, size, src->header.desc_offset))
+		die_errno("--marks: cannot read the kernel's counters");
+}
+
+static void mark_source(const struct source *src)
+{
+	const struct kvm_stats_desc *desc;
+	u64 value;
+	u32 i;
+
+	for (i = 0; i < src->header.num_desc; i++) {
+		desc = (const void *)(src->descs + i * src->desc_size);
+		if (is_plain(desc) && read_all(src->fd, &value, sizeof(value),
+					       src->header.data_offset + desc->offset) && value)
+			fprintf(marks.file, " %.*s=%llu", (int)src->header.name_size, desc->name,
+				(unsigned long long)value);
+	}
+}
+
+void stats_open_marks(struct machine *m)
+{
+	if (!m->opt.marks)
+		return;
+	marks.file = fopen(m->opt.marks, "we");
+	if (!marks.file)
+		die_errno("cannot write %s", m->opt.marks);
+	open_source(&marks.source[0], m->vcpu[0].fd);
+	open_source(&marks.source[1], m->vm_fd);
+	marks.start_ns = now_ns();
+}
+
+void stats_mark(u8 mark)
+{
+	if (!marks.file)
+		return;
+	fprintf(marks.file, "mark=%u ns=%llu", mark,
+		(unsigned long long)(now_ns() - marks.start_ns));
+	mark_source(&marks.source[0]);
+	mark_source(&marks.source[1]);
+	fputc('\n', marks.file);
+	fflush(marks.file);
 }

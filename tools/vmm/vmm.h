@@ -40,6 +40,7 @@ struct options {
 	u64 mem;
 	unsigned int cpus;
 	const char *device;
+	const char *marks;
 	unsigned int protocol;
 	unsigned int timeout;
 	bool bare_cmdline;
@@ -166,6 +167,8 @@ void console_flush(struct machine *m, int wait_ms);
 
 /* stats.c, dump.c */
 void stats_print(struct machine *m);
+void stats_open_marks(struct machine *m);
+void stats_mark(u8 mark);
 void dump_crash(struct vcpu *vcpu);
 void dump_registers(struct vcpu *vcpu);
 const char *exit_reason_name(unsigned int reason);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_GET_DIRTY_LOG: exactly the pages that were written, by whatever path. */
+#include <sys/ioctl.h>
+
+#include "kselftest_harness.h"
+#include "paging.h"
+
+#define SLOT_GPA 0x10000000ul
+#define PAGES 100
+
+FIXTURE(dirty) {
+	struct vm *vm;
+	struct vcpu *v;
+	u8 *mem;
+	u64 map[2];
+};
+
+static void set_flags(struct vm *vm, void *mem, u32 flags)
+{
+	vm_set_slot(vm, 1, SLOT_GPA, mem, PAGES * PAGE_SIZE, flags);
+}
+
+FIXTURE_SETUP(dirty)
+{
+	self->vm = vm_create(MODE_LONG4);
+	self->v = &self->vm->vcpu[0];
+	self->mem = vm_alloc(PAGES * PAGE_SIZE);
+	for (int i = 0; i < PAGES; i++)
+		pt_map(self->vm, TEST_VA + i * PAGE_SIZE, SLOT_GPA + i * PAGE_SIZE,
+		       PTE_KERNEL | PTE_A | PTE_D);
+	set_flags(self->vm, self->mem, KVM_MEM_LOG_DIRTY_PAGES);
+}
+
+FIXTURE_TEARDOWN(dirty)
+{
+	vm_free(self->vm);
+	munmap(self->mem, PAGES * PAGE_SIZE);
+}
+
+static int get_log(struct vm *vm, u32 slot, void *bitmap)
+{
+	struct kvm_dirty_log log = { .slot = slot, .dirty_bitmap = bitmap };
+
+	return ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log) ? errno : 0;
+}
+
+#define EXPECT_LOG(low, high)						\
+	do {								\
+		memset(self->map, 0xff, sizeof(self->map));		\
+		EXPECT_EQ(0, get_log(self->vm, 1, self->map));		\
+		EXPECT_EQ(low, self->map[0]);				\
+		EXPECT_EQ(high, self->map[1]);				\
+	} while (0)
+
+TEST_F(dirty, bad_input)
+{
+	EXPECT_EQ(ENOENT, get_log(self->vm, 0, self->map));	/* not logging */
+	EXPECT_EQ(ENOENT, get_log(self->vm, 2, self->map));
+	EXPECT_EQ(EINVAL, get_log(self->vm, 0xffff, self->map));
+	EXPECT_EQ(EINVAL, get_log(self->vm, ~0u, self->map));
+	EXPECT_EQ(EFAULT, get_log(self->vm, 1, NULL));
+	EXPECT_EQ(0, get_log(self->vm, 1, self->map));
+}
+
+TEST_F(dirty, written_pages_only)
+{
+	EXPECT_LOG(0, 0);
+	for (int i = 0; i < PAGES; i++) {
+		ASSERT_DONE(guest_read(self->v, TEST_VA + i * PAGE_SIZE, 4, NULL));
+	}
+	EXPECT_LOG(0, 0);
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 3 * PAGE_SIZE, 1, 4));
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 63 * PAGE_SIZE, 1, 1));
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 64 * PAGE_SIZE, 1, 2));
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 99 * PAGE_SIZE, 1, 8));
+	EXPECT_LOG(1ul << 3 | 1ul << 63, 1ul | 1ul << 35);
+}
+
+TEST_F(dirty, cleared_by_reading)
+{
+	for (int round = 0; round < 5; round++) {
+		ASSERT_DONE(guest_write(self->v, TEST_VA + 7 * PAGE_SIZE, round, 4));
+		ASSERT_DONE(guest_write(self->v, TEST_VA + 7 * PAGE_SIZE, round, 4));
+		EXPECT_LOG(1ul << 7, 0);
+		EXPECT_LOG(0, 0);
+	}
+}
+
+/* Pages that were writable before logging began. */
+TEST_F(dirty, logging_switched_on_late)
+{
+	set_flags(self->vm, self->mem, 0);
+	for (int i = 0; i < PAGES; i++) {
+		ASSERT_DONE(guest_write(self->v, TEST_VA + i * PAGE_SIZE, i, 4));
+	}
+	EXPECT_EQ(ENOENT, get_log(self->vm, 1, self->map));
+	set_flags(self->vm, self->mem, KVM_MEM_LOG_DIRTY_PAGES);
+	EXPECT_LOG(0, 0);
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 5 * PAGE_SIZE, 1, 4));
+	EXPECT_LOG(1ul << 5, 0);
+}
+
+TEST_F(dirty, page_crossing_write_dirties_both)
+{
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 2 * PAGE_SIZE - 2, 0x11223344, 4));
+	EXPECT_LOG(6, 0);
+}
+
+/* The processor's own writes to tables in the slot: A and D bits. */
+TEST_F(dirty, accessed_and_dirty_bits)
+{
+	u64 va = TEST_VA + 0x40000000, table = SLOT_GPA + 20 * PAGE_SIZE;
+
+	pt_map(self->vm, va, DATA_GPA, PTE_KERNEL);
+	pt_put(self->vm, pt_entry_gpa(self->vm, va, 2), table | PTE_KERNEL | PTE_A);
+	((u64 *)(self->mem + 20 * PAGE_SIZE))[0] = DATA_GPA | PTE_KERNEL;
+	((u64 *)(self->mem + 20 * PAGE_SIZE))[1] = DATA_GPA | PTE_KERNEL | PTE_A;
+	EXPECT_LOG(0, 0);
+	ASSERT_DONE(guest_read(self->v, va, 4, NULL));
+	EXPECT_LOG(1ul << 20, 0);
+	ASSERT_DONE(guest_read(self->v, va + 8, 4, NULL));
+	EXPECT_LOG(0, 0);
+	ASSERT_DONE(guest_write(self->v, va + PAGE_SIZE, 1, 4));
+	EXPECT_LOG(1ul << 20, 0);
+	EXPECT_EQ(DATA_GPA | PTE_KERNEL | PTE_A | PTE_D,
+		  ((u64 *)(self->mem + 20 * PAGE_SIZE))[1]);
+}
+
+/* The guest's writes to a table in the slot, emulated or not. */
+TEST_F(dirty, page_table_writes)
+{
+	u64 va = TEST_VA + 0x40000000, table = SLOT_GPA + 20 * PAGE_SIZE;
+
+	pt_map(self->vm, va, DATA_GPA, PTE_KERNEL);
+	pt_put(self->vm, pt_entry_gpa(self->vm, va, 2), table | PTE_KERNEL | PTE_A);
+	((u64 *)(self->mem + 20 * PAGE_SIZE))[0] = DATA_GPA | PTE_KERNEL | PTE_A | PTE_D;
+	ASSERT_DONE(guest_read(self->v, va, 4, NULL));
+	EXPECT_LOG(0, 0);
+	for (int i = 0; i < 8; i++) {
+		ASSERT_DONE(guest_write(self->v, TEST_VA + 20 * PAGE_SIZE,
+					(DATA_GPA + i * PAGE_SIZE) | PTE_KERNEL | PTE_A, 8));
+		EXPECT_LOG(1ul << 20, 0);
+		ASSERT_DONE(guest_invlpg(self->v, va));
+		ASSERT_DONE(guest_read(self->v, va, 4, NULL));
+	}
+}
+
+/* A string instruction from MMIO is emulated: its writes count too. */
+TEST_F(dirty, emulated_writes)
+{
+	struct vcpu *v = self->v;
+	struct result r;
+
+	pt_map(self->vm, TEST_VA + 0x40000000, 0xfe000000, PTE_KERNEL);
+	v->regs.rsi = TEST_VA + 0x40000000;
+	v->regs.rdi = TEST_VA + 11 * PAGE_SIZE;
+	r = guest_insn(v, INSN("movsl"));
+	EXPECT_EXIT(r, KVM_EXIT_MMIO);
+	*(u32 *)v->run->mmio.data = 0xabcdef;
+	EXPECT_DONE(vcpu_run(v));
+	EXPECT_EQ(0xabcdef, *(u32 *)(self->mem + 11 * PAGE_SIZE));
+	v->regs.rdi = TEST_VA + 12 * PAGE_SIZE;
+	v->regs.rdx = 0x70;
+	EXPECT_EXIT(guest_insn(v, INSN("insb")), KVM_EXIT_IO);
+	EXPECT_DONE(vcpu_run(v));
+	EXPECT_LOG(3ul << 11, 0);
+}
+
+/* Writes that fault leave no mark. */
+TEST_F(dirty, faulting_write)
+{
+	pt_put(self->vm, pt_entry_gpa(self->vm, TEST_VA, 1), SLOT_GPA | PTE_P);
+	EXPECT_PF(guest_write(self->v, TEST_VA, 1, 4), 3, TEST_VA);
+	EXPECT_LOG(0, 0);
+}
+
+TEST_F(dirty, large_pages_are_logged_by_small_ones)
+{
+	u64 bytes = 4ul << 20, va = 0x40000000;
+	u8 *big = vm_alloc(2 * bytes), *mem = (u8 *)(((u64)big + bytes - 1) & -bytes);
+	u64 map[16];
+
+	madvise(mem, bytes, MADV_HUGEPAGE);
+	memset(mem, 0, bytes);
+	vm_set_slot(self->vm, 2, 0x20000000, mem, bytes, 0);
+	pt_map_level(self->vm, va, 0x20000000, PTE_KERNEL | PTE_A | PTE_D, 2);
+	ASSERT_DONE(guest_write(self->v, va, 1, 4));
+	vm_set_slot(self->vm, 2, 0x20000000, mem, bytes, KVM_MEM_LOG_DIRTY_PAGES);
+	ASSERT_DONE(guest_write(self->v, va + 65 * PAGE_SIZE, 1, 4));
+	EXPECT_EQ(0, get_log(self->vm, 2, map));
+	EXPECT_EQ(0, map[0]);
+	EXPECT_EQ(2, map[1]);
+	EXPECT_EQ(0, map[2]);
+	/* and logging off again */
+	vm_set_slot(self->vm, 2, 0x20000000, mem, bytes, 0);
+	ASSERT_DONE(guest_write(self->v, va + 70 * PAGE_SIZE, 1, 4));
+	vm_set_slot(self->vm, 2, 0x20000000, NULL, 0, 0);
+	munmap(big, 2 * bytes);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Plant one bug at a time (mutants.txt) into a copy of mmu/; the tests must notice each.
+
+here=$(cd "$(dirname "$0")" && pwd)
+source=${MMU:-$here/../../mmu}
+work=${TMPDIR:-/tmp}/umbra-mutate.$$
+
+usage() {
+	echo "usage: mutate.sh [PATTERN...]"
+	echo "Plants each bug of mutants.txt (whose name matches a PATTERN) into a copy of mmu/ and runs"
+	echo "the unit tests on it. MMU=folder takes mmu/ from elsewhere. Status 0: every bug was caught; 1: one survived, or applies no more."
+}
+
+case $1 in
+--help) usage; exit 0 ;;
+-*)	usage >&2; exit 2 ;;
+esac
+[ $# = 0 ] && set -- '*'
+export TAP_TIMEOUT=20
+
+build() {
+	make -s -C "$here" MMU="$work/mmu" O="$work/build" SAN= MUTANT=1 \
+		"$work/build/mmu_test" "$work/build/mmu_random" >"$work/log" 2>&1
+}
+
+wanted() {
+	local name=$1 pattern
+	shift
+	for pattern; do
+		# shellcheck disable=SC2053
+		[[ $name == $pattern ]] && return
+	done
+	return 1
+}
+
+# Whether the tests notice. A bug that makes them hang is noticed too.
+caught() {
+	! timeout 60 "$work/build/mmu_test" --stop >"$work/log" 2>&1 && how=$(grep -m1 "^not ok" "$work/log") && return
+	! timeout 90 "$work/build/mmu_random" --seed 1 --programs 1000 --no-shrink >"$work/log" 2>&1 &&
+		how="random programs"
+}
+
+plant() {
+	cp "$source/$1" "$work/mmu/$1"
+	sed -i "$2" "$work/mmu/$1"
+	! cmp -s "$source/$1" "$work/mmu/$1"
+}
+
+heal() {
+	cp "$source/$1" "$work/mmu/$1"
+}
+
+mkdir -p "$work" && trap 'rm -rf "$work"' EXIT
+cp -r "$source" "$work/mmu"
+rm -f "$work/mmu/host.c"
+if ! build || ! timeout 60 "$work/build/mmu_test" >"$work/log" 2>&1; then
+	echo "mutate.sh: the tests fail without any planted bug:" >&2
+	cat "$work/log" >&2
+	exit 1
+fi
+
+total=0 survived=0 stale=0
+while IFS=$'\t' read -r file name edit; do
+	[[ -z $file || $file == \#* ]] && continue
+	wanted "$name" "$@" || continue
+	total=$((total + 1))
+	how=
+	if ! plant "$file" "$edit"; then
+		stale=$((stale + 1))
+		echo "STALE    $file $name: the line to change is not there any more"
+	elif ! build; then
+		stale=$((stale + 1))
+		echo "BROKEN   $file $name: does not compile"
+	elif caught; then
+		echo "caught   $file $name (${how#not ok [0-9]* - })"
+	else
+		survived=$((survived + 1))
+		echo "SURVIVED $file $name"
+	fi
+	heal "$file"
+done <"$here/mutants.txt"
+
+echo "$total planted, $((total - survived - stale)) caught, $survived survived, $stale do not apply"
+[ $survived = 0 ] && [ $stale = 0 ] && [ $total != 0 ]

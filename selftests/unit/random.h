@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Random programs: a program is a list of operations that mean something in
+ * any state, so that any part of a failing one can be left out.
+ *
+ * An operation with @nest n runs inside the one before it, where that lets go
+ * of the lock or may sleep for the n-th time.
+ */
+#ifndef UMBRA_RANDOM_H
+#define UMBRA_RANDOM_H
+
+#include "guest.h"
+
+#define OPS(X)								\
+	X(ACCESS, 30)							\
+	X(STORE, 14)							\
+	X(CMPXCHG, 2)							\
+	X(WRITE_ENTRY, 22)						\
+	X(WRITE_HALF, 4)						\
+	X(WRITE_BYTES, 3)						\
+	X(LOAD_CR3, 6)							\
+	X(LOAD_CR3_KEEP, 2)						\
+	X(INVLPG, 6)							\
+	X(FLUSH, 2)							\
+	X(MODE, 3)							\
+	X(TOGGLE, 4)							\
+	X(TRANSLATE, 2)							\
+	X(UNPROTECT, 1)							\
+	X(DROP_ROOT, 1)							\
+	X(SWAP_OUT, 2)							\
+	X(SHARE, 2)							\
+	X(MERGE, 1)							\
+	X(COLLAPSE, 1)							\
+	X(UNMAP, 1)							\
+	X(REMAP, 2)							\
+	X(POISON, 1)							\
+	X(AGE, 2)							\
+	X(INVALIDATE, 2)						\
+	X(DIRTY_LOG, 2)							\
+	X(SLOT_FLAGS, 1)						\
+	X(SLOT_MOVE, 1)							\
+	X(SLOT_DELETE, 1)						\
+	X(SLOT_ADD, 2)							\
+	X(SHRINK, 1)							\
+	X(QUOTA, 1)							\
+	X(ZAP_ALL, 1)							\
+	X(FAIL_ALLOC, 2)						\
+	X(FAIL_PAGE, 1)							\
+	X(UNKNOWN, 1)							\
+	X(VCPU_RESET, 1)
+
+#define OP_ENUM(name, weight) OP_##name,
+enum op_kind { OPS(OP_ENUM) NR_OPS };
+#undef OP_ENUM
+
+struct op {
+	enum op_kind kind;
+	unsigned int vcpu, nest;
+	u32 a, b, c, d;
+};
+
+/**
+ * struct program
+ * @mode:	of all vCPUs, at first
+ * @params:	which of mmu/'s switches are off, by bit: cache, eager, large, prefill, flood
+ */
+struct program {
+	enum mode mode;
+	unsigned int nr_vcpus;
+	unsigned int params;
+	unsigned int nr;
+	struct op *op;
+};
+
+extern const char *const op_names[NR_OPS];
+u32 random_next(u64 *state);
+void program_make(struct program *program, u64 seed, unsigned int nr);
+void program_run(const struct program *program);
+void program_print(const struct program *program);
+
+#endif

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SHIM_LOCKDEP_H
+#define SHIM_LOCKDEP_H
+
+#include <linux/spinlock.h>
+#endif
