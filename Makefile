@@ -2,7 +2,8 @@
 
 KERNEL ?= 6.1
 MODULES ?= umbra
-CPUS ?= 2
+MACHINE ?= qemu
+CPUS ?= $(if $(filter bochs,$(MACHINE)),1,2)
 
 running := /lib/modules/$(shell uname -r)/build
 KDIR ?= $(if $(wildcard $(running)/Makefile),$(running),6.1)
@@ -10,6 +11,8 @@ KDIR ?= $(if $(wildcard $(running)/Makefile),$(running),6.1)
 lab_kernel := $(filter 6.1 6.12,$(KDIR))
 
 lab := tools/lab
+lab_flags = --kernel $(KERNEL) --modules $(MODULES) --cpus $(CPUS) --machine $(MACHINE) \
+	$(if $(CPU),--cpu $(CPU))
 MAKEFLAGS += --no-print-directory
 
 all: module tools
@@ -21,7 +24,11 @@ help:
 	@echo 'make test       all tests'
 	@echo 'make unit       the tests that need no lab, no root and no network'
 	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
-	@echo '                [CPUS=n] [LABFLAGS=...]: runs a script as root in the lab'
+	@echo '                [MACHINE=qemu|bochs [CPU=model]] [CPUS=n] [LABFLAGS=...]:'
+	@echo '                runs a script as root in the lab (qemu: AMD-V, bochs: VT-x)'
+	@echo 'make bench      Umbra against KVM and the bare machine, in instructions (Documentation/'
+	@echo '                bench.md): [ROWS=fork,mmap] [SEEDS=3] [PTI=off|on|both] [SYSTEMS=..]'
+	@echo 'make bench-core the MMU core alone, as sizes grow (callgrind)'
 	@echo 'make setup      installs and fetches what is missing (the others do it too)'
 	@echo 'make clean      removes what was built; make distclean: what was fetched too'
 
@@ -44,18 +51,28 @@ lab-module: setup
 lab:
 	@[ -n '$(JOB)' ] || { echo 'make lab wants JOB=script.sh (see make help)' >&2; exit 2; }
 	@$(MAKE) lab-module tools selftests >&2
-	@$(lab)/lab --kernel $(KERNEL) --modules $(MODULES) --cpus $(CPUS) $(LABFLAGS) $(JOB)
+	@$(lab)/lab $(lab_flags) $(LABFLAGS) $(JOB)
 
 # What the user pipes in is for the guest: builds must not read it.
 run:
 	@$(MAKE) lab-module tools </dev/null >&2
-	@$(lab)/run --kernel $(KERNEL) --modules $(MODULES) --cpus $(CPUS) $(RUNFLAGS)
+	@$(lab)/run $(lab_flags) $(RUNFLAGS)
 
 unit:
 	@$(MAKE) -C selftests unit
 
 test: setup
 	@$(lab)/test $(TESTFLAGS)
+
+# KERNEL, ROWS, SEEDS, PTI and SYSTEMS are passed on; more by BENCHFLAGS.
+bench:
+	@$(MAKE) lab-module tools </dev/null >&2
+	@tools/bench/bench --kernel $(KERNEL) $(if $(ROWS),--rows $(ROWS)) \
+		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(PTI),--pti $(PTI)) \
+		$(if $(SYSTEMS),--systems $(SYSTEMS)) $(BENCHFLAGS)
+
+bench-core: setup
+	@tools/bench/core/run $(COREFLAGS)
 
 clean:
 	rm -rf .cache/build .cache/selftests umbra.ko
@@ -65,5 +82,6 @@ clean:
 distclean: clean
 	rm -rf .cache
 
-.PHONY: all help setup module tools selftests lab-module lab run unit test clean distclean
+.PHONY: all help setup module tools selftests lab-module lab run unit test bench bench-core clean \
+	distclean
 .NOTPARALLEL:

@@ -60,6 +60,8 @@ static int done(struct vcpu *vcpu)
 	const struct emulate_ctxt *ctxt = vcpu->emul;
 
 	vcpu->stats.emulated++;
+	if (ctxt->insn.op == OP_IRET)
+		vcpu->events.nmi_masked = false;
 	vendor(set_shadow)(vcpu, (ctxt->shadow & EMU_SHADOW_STI ? SHADOW_STI : 0) |
 				 (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0));
 	if (ctxt->tf_trap) {
@@ -198,6 +200,51 @@ int emulate_one(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	io_begin(vcpu);
 	return emulate_and_act(vcpu, fault);
+}
+
+/* What INT n does, which seems to end where the guest stands: it pushes that rip. */
+static enum emu_status run_event(struct vcpu *vcpu, u8 vector)
+{
+	struct emulate_ctxt *ctxt = vcpu->emul;
+	u64 rip = vcpu->regs.rip;
+	enum emu_status status;
+
+	io_begin(vcpu);
+	vcpu->io.pos = 0;
+	vcpu->io.err = 0;
+	vcpu->io.then = 0;
+	vcpu->io.fault = NULL;
+	load_ctxt(vcpu);
+	ctxt->code[0] = 0xcd;
+	ctxt->code[1] = vector;
+	ctxt->code_len = 2;
+	ctxt->rip = rip - 2;
+	status = emulate(ctxt);
+	if (!status)
+		store_ctxt(vcpu);
+	return status;
+}
+
+int emulate_event(struct vcpu *vcpu, const struct event *event)
+{
+	static const struct event none = { .type = EVENT_NONE };
+
+	switch (run_event(vcpu, event->vector)) {
+	case EMU_DONE:
+		vendor(set_shadow)(vcpu, 0);
+		event_requeue(vcpu, &none);
+		return 1;
+	case EMU_FAULT:
+		return inject_fault(vcpu);
+	case EMU_RETRY:
+		return 1;
+	default:
+		break;
+	}
+	if (vcpu->io.err)
+		return vcpu->io.err;
+	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 2, (u64)event->vector,
+				   (u64)event->type);
 }
 
 int emulate_resume(struct vcpu *vcpu)

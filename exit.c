@@ -342,6 +342,12 @@ static int handle_ud(struct vcpu *vcpu, struct exit *exit)
 	return inject_ud(vcpu);
 }
 
+static int handle_deliver(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->stats.exits_other++;
+	return emulate_event(vcpu, &exit->delivering);
+}
+
 static int handle_emulate(struct vcpu *vcpu, struct exit *exit)
 {
 	return emulate_one(vcpu, NULL);
@@ -403,6 +409,7 @@ static const exit_handler handlers[NR_EXIT_KINDS] = {
 	[EXIT_VMCALL]		= handle_vmcall,
 	[EXIT_UD]		= handle_ud,
 	[EXIT_EMULATE]		= handle_emulate,
+	[EXIT_DELIVER]		= handle_deliver,
 	[EXIT_TASK_SWITCH]	= handle_task_switch,
 	[EXIT_SHUTDOWN]		= handle_shutdown,
 	[EXIT_FAIL_ENTRY]	= handle_fail_entry,

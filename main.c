@@ -23,6 +23,7 @@ VENDOR_OPS(DEFINE_VENDOR_CALL)
 #undef DEFINE_VENDOR_CALL
 
 static const struct vendor_ops *ops;
+static void (*vendor_exit)(void);
 
 /* How many VMs there are. Changed under cpus_lock with CPU hotplug held off. */
 static unsigned int cpus_users;
@@ -237,8 +238,13 @@ static int probe_vendor(void)
 {
 	int r = svm_probe(&ops);
 
+	vendor_exit = svm_exit;
+	if (r == -ENODEV) {
+		r = vmx_probe(&ops);
+		vendor_exit = vmx_exit;
+	}
 	if (r == -ENODEV)
-		pr_err("this processor has no AMD-V: nothing to run guests with\n");
+		pr_err("this processor has neither AMD-V nor VT-x: nothing to run guests with\n");
 	if (r)
 		return r;
 #define UPDATE_VENDOR_CALL(ret, name, args) static_call_update(vendor_##name, ops->name);
@@ -301,7 +307,7 @@ out_vm:
 out_cpus:
 	unwatch_cpus();
 out_vendor:
-	svm_exit();
+	vendor_exit();
 	return r;
 }
 
@@ -311,7 +317,7 @@ static void __exit umbra_exit(void)
 	preempt_notifier_dec();
 	vm_module_exit();
 	unwatch_cpus();
-	svm_exit();
+	vendor_exit();
 }
 
 module_init(umbra_init);

@@ -24,8 +24,42 @@
 #define wrmsrl wrmsrq
 #endif
 
-/* Does the host issue IBPBs? */
 #include <asm/cpufeatures.h>
+
+/*
+ * CR4.VMXE, with interrupts off. 7.x keeps us out of its copy of CR4; the others write the
+ * register from theirs, which must know.
+ */
+#if UMBRA_KERNEL(7, 0)
+#include <asm/special_insns.h>
+#define host_set_vmxe() __write_cr4(__read_cr4() | X86_CR4_VMXE)
+#define host_clear_vmxe() __write_cr4(__read_cr4() & ~(unsigned long)X86_CR4_VMXE)
+#else
+#include <asm/tlbflush.h>
+#define host_set_vmxe() cr4_set_bits_irqsoff(X86_CR4_VMXE)
+#define host_clear_vmxe() cr4_clear_bits_irqsoff(X86_CR4_VMXE)
+#endif
+
+/*
+ * Give the host an NMI that an exit has taken. INT 2 does not find a FRED host's handler: there
+ * another NMI is sent, which arrives when IRET or ERETU has ended the blocking.
+ */
+#ifdef X86_FEATURE_FRED
+#include <asm/apic.h>
+#include <asm/sync_core.h>
+#define host_nmi() do {								\
+	if (boot_cpu_has(X86_FEATURE_FRED)) {					\
+		apic->send_IPI(smp_processor_id(), NMI_VECTOR);			\
+		iret_to_self();							\
+	} else {								\
+		asm volatile("int $2" : : : "memory");				\
+	}									\
+} while (0)
+#else
+#define host_nmi() asm volatile("int $2" : : : "memory")
+#endif
+
+/* Does the host issue IBPBs? */
 #ifndef X86_FEATURE_USE_IBPB
 #define X86_FEATURE_USE_IBPB X86_FEATURE_IBPB
 #endif

@@ -39,6 +39,7 @@ enum exit_kind {
 	EXIT_VMCALL,
 	EXIT_UD,		/* an instruction the guest does not have */
 	EXIT_EMULATE,
+	EXIT_DELIVER,		/* .delivering could not be handed to the processor in this mode */
 	EXIT_TASK_SWITCH,
 	EXIT_SHUTDOWN,		/* triple fault */
 	EXIT_FAIL_ENTRY,	/* the processor refused the state; .hw_reason */

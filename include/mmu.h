@@ -147,6 +147,8 @@ struct mmu_cache {
  * @nr_pages: @max_pages: shadow pages alive, and the quota
  * @links:	where rmap and parent links live, see mmu/rmap.c
  * @tlb_dirty:	a spte lost rights with no flush since
+ * @split_gen:	grows when a large guest page that was mapped in pieces loses them: an
+ *		INVLPG anywhere in it must then make the hardware forget all pieces
  * @reload:	a root was zapped, and its vCPUs are not told yet
  * @audit_failures: found by mmu_audit()
  */
@@ -169,6 +171,7 @@ struct mmu_vm {
 	} links;
 	bool tlb_dirty;
 	bool reload;
+	unsigned long split_gen;
 	unsigned long audit_failures;
 	struct mmu_stats stats;
 };
@@ -180,12 +183,14 @@ struct mmu_vm {
  * @regs:	guest state as last told by mmu_set_mode() and mmu_set_cr3()
  * @role:	base role of this mode; level, quadrant and access vary
  * @format:	the guest's page-table format, NULL with paging off
+ * @reserved:	[level][is a leaf] bits that must be zero in the guest's entries
  * @pdpte:	PAE's four top entries, loaded with CR3
  * @root:	shadow pages the root is made of: one, or four for PAE
  * @root_hpa:	what the processor's CR3 must hold, or INVALID_ROOT; owned by
  *		mmu/, read by the run loop
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
  * @pae_table:	the 32-byte top table for root_level 3, below 4 GiB
+ * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
 struct mmu_vcpu {
@@ -194,11 +199,13 @@ struct mmu_vcpu {
 	struct mmu_regs regs;
 	union mmu_role role;
 	const struct pt_format *format;
+	u64 reserved[6][2];
 	u64 pdpte[4];
 	struct shadow_page *root[4];
 	hpa_t root_hpa;
 	u8 root_level;
 	u64 *pae_table;
+	unsigned long split_seen;
 	struct mmu_cache cache;
 };
 

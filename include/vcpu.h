@@ -499,6 +499,15 @@ enum emu_status emulate_error(struct vcpu *vcpu, int err);
 int emulate_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
 
 /**
+ * emulate_event() - deliver an event through the real-mode vector table
+ * @vcpu:	loaded, slots held
+ * @event:	queued and marked as injected
+ *
+ * Return: as exit_handle().
+ */
+int emulate_event(struct vcpu *vcpu, const struct event *event);
+
+/**
  * emulate_unprotect() - let a write go that can't be emulated
  * @vcpu:	loaded, slots held
  * @fault:	the MMU's, with to_table

@@ -111,4 +111,17 @@ int svm_probe(const struct vendor_ops **ops);
  */
 void svm_exit(void);
 
+/**
+ * vmx_probe() - can this host run guests by VT-x?
+ * @ops:	set on success
+ *
+ * Return and log: as svm_probe().
+ */
+int vmx_probe(const struct vendor_ops **ops);
+
+/**
+ * vmx_exit() - free what vmx_probe() allocated
+ */
+void vmx_exit(void);
+
 #endif

@@ -46,7 +46,7 @@ static void audit_link(struct audit *a, struct shadow_page *sp, unsigned int ind
 }
 
 /*
- * The guest's entry; false if the host would have to wait for its memory. In
+ * The guest's entry, or what it was when the spte was made; false if the host would have to wait for its memory. In
  * read-only memory A and D count as set, as for the walk.
  */
 static bool guest_entry(struct audit *a, const struct shadow_page *sp, unsigned int index,
@@ -54,6 +54,10 @@ static bool guest_entry(struct audit *a, const struct shadow_page *sp, unsigned 
 {
 	const struct memslot *slot = host_slot(a->vm, sp->gfn);
 
+	if (sp->unsync) {
+		*gpte = sp->snapshot[index];
+		return true;
+	}
 	*gpte = 0;
 	if (host_read_atomic(a->vm, entry_gpa(sp, index), gpte, role_entry_bytes(sp->role)))
 		return false;

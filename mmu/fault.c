@@ -19,6 +19,24 @@ static bool needs_emulation(const struct mmu_vcpu *m, const struct mmu_fault *f,
 	       !(w->access & ACC_WRITE) && (w->access & ACC_USER);
 }
 
+/*
+ * A write to a table whose shadows stay in sync, stopped by a read-only spte that is in
+ * place already: nothing is to be mapped.
+ */
+static bool table_write(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+			const struct memslot *slot)
+{
+	struct mmu_vm *vm = m->vm;
+
+	if (!f->access.write || !(f->error & PFERR_PRESENT))
+		return false;
+	spin_lock(&vm->lock);
+	f->to_table = page_tracked(vm, slot, w->gfn) && !may_unsync(vm, w->gfn);
+	spin_unlock(&vm->lock);
+	f->self_map = f->to_table && writes_own_table(m, w);
+	return f->to_table;
+}
+
 static enum mmu_verdict fault_map(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
 				  const struct memslot *slot)
 {
@@ -35,6 +53,7 @@ static enum mmu_verdict fault_map(struct mmu_vcpu *m, struct mmu_fault *f, const
 	if (!host_page_stale(vm, &page, w->gfn)) {
 		page_make_room(vm, FAULT_PAGES);
 		verdict = map_fault(m, f, w, slot, &page);
+		page_commit(vm);
 	}
 	spin_unlock(&vm->lock);
 	host_page_put(&page, f->access.write && verdict == MMU_FIXED);
@@ -57,7 +76,7 @@ static enum mmu_verdict fault_handle(struct mmu_vcpu *m, struct mmu_fault *f)
 	slot = host_slot(m->vm, w.gfn);
 	if (!slot || (f->access.write && (slot->flags & MEMSLOT_READONLY)))
 		return MMU_EMULATE;
-	if (needs_emulation(m, f, &w))
+	if (needs_emulation(m, f, &w) || table_write(m, f, &w, slot))
 		return MMU_EMULATE;
 	return fault_map(m, f, &w, slot);
 }

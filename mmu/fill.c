@@ -26,14 +26,6 @@ static bool entry_decode(const struct shadow_page *sp, unsigned int index, u64 g
 	return true;
 }
 
-static bool get_page(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, bool write,
-		     struct host_page *page)
-{
-	if (!write || host_page_get_fast(vm, slot, gfn, true, page))
-		return !host_page_get_fast(vm, slot, gfn, false, page);
-	return true;
-}
-
 /*
  * entry_refill - bring a level-1 entry up to date
  * @gpte:	what the guest's table holds now (unused if metaphysical)
@@ -55,7 +47,7 @@ bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 		goto drop;
 	write = (access & ACC_WRITE) && !page_tracked(vm, slot, gfn) &&
 		!(slot->flags & (MEMSLOT_READONLY | MEMSLOT_LOG_DIRTY));
-	if (!get_page(vm, slot, gfn, write, &page))
+	if (host_page_get_fast(vm, slot, gfn, write, &page))
 		goto drop;
 	if (!write || !page.writable)
 		access &= ~ACC_WRITE;
@@ -64,32 +56,53 @@ bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 		leaf_install(vm, cache, sp, index, slot, gfn,
 			     spte_leaf(page.pfn, 1, access, false));
 	host_page_put(&page, !stale && (access & ACC_WRITE));
-	if (!stale)
+	if (!stale) {
+		sync_remember(sp, index, gpte);
 		return true;
+	}
 drop:
 	entry_drop(vm, sp, index);
 	return false;
 }
 
-/* Fill empty entries beside one that just faulted in a level-1 shadow page. */
+/* An entry that could be filled but was not: memory that the host has not got. */
+static bool fill_fails(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		       unsigned int index, const u8 *gptes)
+{
+	unsigned int bytes = role_entry_bytes(sp->role);
+	u64 gpte = 0;
+
+	if (spte_present(sp->spt[index]))
+		return false;
+	if (!sp->role.metaphysical) {
+		memcpy(&gpte, gptes, bytes);
+		if (!(gpte & PTE_P) || !(gpte & PTE_A))
+			return false;
+	}
+	if (!entry_refill(vm, cache, sp, index, gpte))
+		return true;
+	vm->stats.prefilled++;
+	return false;
+}
+
+/*
+ * Fill empty entries beside one that just faulted in a level-1 shadow page: up
+ * and then down in its aligned group, until the host has no memory there.
+ */
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		 unsigned int index)
 {
 	unsigned int n = rounddown_pow_of_two(min(mmu_prefill, 64u));
 	unsigned int first = index & ~(n - 1), i, bytes = role_entry_bytes(sp->role);
-	u64 gptes[64];
-	const u8 *p = (const u8 *)gptes;
+	u8 gptes[64 * 8];
 
 	if (!sp->role.metaphysical &&
 	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))
 		return;
-	for (i = first; i < first + n; i++, p += bytes) {
-		u64 gpte = 0;
-
-		if (!sp->role.metaphysical)
-			memcpy(&gpte, p, bytes);
-		if (i != index && !spte_present(sp->spt[i]) &&
-		    entry_refill(vm, cache, sp, i, gpte))
-			vm->stats.prefilled++;
-	}
+	for (i = index + 1; i < first + n; i++)
+		if (fill_fails(vm, cache, sp, i, gptes + (i - first) * bytes))
+			break;
+	for (i = index; i-- > first;)
+		if (fill_fails(vm, cache, sp, i, gptes + (i - first) * bytes))
+			break;
 }

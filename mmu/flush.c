@@ -2,10 +2,20 @@
 /*
  * What the guest invalidates, and what the host must see flushed.
  *
- * A shadow page in sync never holds what the guest's table does not say, so
- * INVLPG and CR3 loads are only about the hardware's TLB.
+ * A shadow page in sync never holds what the guest's table does not say; pages
+ * out of sync are compared with the guest's when the guest flushes.
  */
 #include "internal.h"
+
+/* A flush of everything by the guest: nothing in the shadow tables may be older. */
+void flush_sync(struct mmu_vcpu *m)
+{
+	if (!READ_ONCE(m->vm->nr_unsync))
+		return;
+	spin_lock(&m->vm->lock);
+	sync_flush(m->vm, &m->cache);
+	spin_unlock(&m->vm->lock);
+}
 
 /* Every processor forgets every translation of the VM. The lock is held. */
 void flush_remote(struct mmu_vm *vm)
@@ -37,12 +47,23 @@ void mmu_flush(struct mmu_vm *vm)
 void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 {
 	m->vm->stats.invlpgs++;
-	host_flush_gva(m, gva);
+	if (READ_ONCE(m->vm->nr_unsync)) {
+		spin_lock(&m->vm->lock);
+		sync_address(m, gva);
+		spin_unlock(&m->vm->lock);
+	}
+	if (m->split_seen == m->vm->split_gen) {
+		host_flush_gva(m, gva);
+		return;
+	}
+	m->split_seen = m->vm->split_gen;
+	host_flush_vcpu(m);
 }
 
 void mmu_flush_guest(struct mmu_vcpu *m)
 {
 	m->vm->stats.guest_flushes++;
+	flush_sync(m);
 	trace_umbra_flush(false);
 	host_flush_vcpu(m);
 }

@@ -22,6 +22,10 @@ unsigned int mmu_prefill = 8;
 module_param_named(prefill, mmu_prefill, uint, 0644);
 MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 8, at most 64)");
 
+unsigned int mmu_unsync_max = 64;
+module_param_named(unsync, mmu_unsync_max, uint, 0644);
+MODULE_PARM_DESC(unsync, "page tables that may be out of sync; 0: none (default: 64)");
+
 unsigned int mmu_flood = 8;
 module_param_named(flood, mmu_flood, uint, 0644);
 MODULE_PARM_DESC(flood, "unused writes after which a table's shadow is dropped (default: 8)");

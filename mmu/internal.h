@@ -65,9 +65,10 @@
  * @writes:	guest writes since the page was last seen in use (floods)
  * @last_write:	spte that the last of them touched
  * @obsolete:	zapped; lives until the last vCPU lets go of it
- * @unsync:	the guest may write the table freely; @snapshot is what it was
+ * @unsync:	the guest may write the table freely, see sync.c
+ * @idle:	flushes that found nothing changed, while @unsync
  * @chunk:	links of @spt's entries, CHUNK_LINKS by CHUNK_LINKS, on demand
- * @snapshot:	the guest table's contents when last in sync
+ * @snapshot:	while @unsync: guest entries that the present sptes were made from
  */
 struct shadow_page {
 	struct hlist_node hash;
@@ -83,6 +84,7 @@ struct shadow_page {
 	u16 writes;
 	bool obsolete;
 	bool unsync;
+	u8 idle;
 	u32 chunk[SP_CHUNKS];
 	u64 *snapshot;
 };
@@ -143,6 +145,21 @@ static inline u64 level_frames(int level)
 	return 1ull << (9 * (level - 1));
 }
 
+/* First present entry from @i on; only entries with a link can be. */
+static inline unsigned int next_present(const struct shadow_page *sp, unsigned int i)
+{
+	for (; i < TABLE_ENTRIES; i++) {
+		if (!sp->chunk[i / CHUNK_LINKS])
+			i |= CHUNK_LINKS - 1;
+		else if (spte_present(sp->spt[i]))
+			break;
+	}
+	return i;
+}
+
+#define for_each_present(sp, i) \
+	for (i = next_present(sp, 0); i < TABLE_ENTRIES; i = next_present(sp, i + 1))
+
 /* ---- rmap.c: which sptes map a gfn ---- */
 
 static inline u32 rmap_head_id(const struct memslot *slot, gfn_t gfn, int level)
@@ -176,6 +193,7 @@ bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn);
 void page_used(struct mmu_vm *vm, struct shadow_page *sp);
 void page_root_get(struct shadow_page *sp);
 void page_root_put(struct mmu_vm *vm, struct shadow_page *sp);
+void page_track_frame(struct mmu_vm *vm, struct shadow_page *sp, int by);
 bool page_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
 struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn);
 int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
@@ -239,6 +257,7 @@ const struct pt_format *format_of(const struct mmu_regs *regs, unsigned int *gle
 /* 0, -EFAULT (the guest's page fault) or -EAGAIN (begin again) */
 int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w);
 bool pte_is_leaf(union mmu_role role, u64 pte, int level);
+u64 reserved_bits(union mmu_role role, int level, bool leaf);
 bool pte_reserved(union mmu_role role, u64 pte, int level);
 unsigned int pte_access(union mmu_role role, u64 pte);
 gfn_t pte_gfn(union mmu_role role, u64 pte, int level);
@@ -268,6 +287,7 @@ static inline gpa_t entry_gpa(const struct shadow_page *sp, unsigned int index)
 
 enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
 			   const struct memslot *slot, const struct host_page *page);
+bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w);
 void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
 void entry_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
 void leaf_install(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
@@ -285,12 +305,24 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 
 void root_drop_locked(struct mmu_vcpu *m);
 
+/* ---- sync.c: page tables out of sync ---- */
+
+bool may_unsync(struct mmu_vm *vm, gfn_t gfn);
+bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
+void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
+void sync_all(struct mmu_vm *vm, struct mmu_cache *cache);
+void sync_flush(struct mmu_vm *vm, struct mmu_cache *cache);
+void sync_address(struct mmu_vcpu *m, gva_t gva);
+void sync_remember(struct shadow_page *sp, unsigned int index, u64 gpte);
+void sync_forget(struct mmu_vm *vm, struct shadow_page *sp);
+
 /* ---- track.c ---- */
 
 void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa);
 
 /* ---- flush.c ---- */
 
+void flush_sync(struct mmu_vcpu *m);
 void flush_remote(struct mmu_vm *vm);
 void flush_if(struct mmu_vm *vm, bool changed);
 
@@ -303,6 +335,7 @@ extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
 extern bool mmu_eager;		/* eager: refill sptes when the guest writes an entry */
 extern bool mmu_large;		/* large: use large sptes */
 extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
+extern unsigned int mmu_unsync_max; /* unsync: shadow pages that may be out of sync */
 extern unsigned int mmu_flood;	/* flood: unused writes after which a shadow is dropped */
 
 #endif

@@ -18,6 +18,8 @@ void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
 {
 	spte_take(&sp->spt[index]);
 	rmap_remove(vm, sp, index);
+	if (sptes_per_entry(sp->role) > 1)
+		vm->split_gen++;
 	sp->present--;
 	vm->tlb_dirty = true;
 }
@@ -156,8 +158,10 @@ static struct shadow_page *map_descend(struct mmu_vcpu *m, struct shadow_page *s
 
 	if (spte_present(spte) && !spte_is_leaf(spte, sp->role.level)) {
 		child = page_of(spte);
-		if (child->gfn == gfn && child->role.word == role.word)
+		if (child->gfn == gfn && child->role.word == role.word) {
+			page_used(m->vm, child);
 			return child;
+		}
 	}
 	if (!walk_current(m, sp, w))
 		return NULL;
@@ -167,15 +171,19 @@ static struct shadow_page *map_descend(struct mmu_vcpu *m, struct shadow_page *s
 	return child;
 }
 
-static bool may_write(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int level)
+/* A table may be written directly only while its shadows are out of sync. */
+static bool may_write(struct mmu_vcpu *m, const struct mmu_fault *f, const struct memslot *slot,
+		      gfn_t gfn, int level)
 {
 	if (slot->flags & MEMSLOT_READONLY)
 		return false;
-	return level > 1 || !page_tracked(vm, slot, gfn);
+	if (level > 1 || !page_tracked(m->vm, slot, gfn))
+		return true;
+	return f->access.write && unsync_frame(m->vm, &m->cache, gfn);
 }
 
 /* Does the write go to a table that also translates its own address? */
-static bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w)
+bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w)
 {
 	int level;
 
@@ -193,7 +201,7 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 	unsigned int index = spte_index(w->gva, level);
 	u64 mask = level_frames(level) - 1;
 	bool writable = (access & ACC_WRITE) && page->writable &&
-			may_write(m->vm, slot, w->gfn, level);
+			may_write(m, f, slot, w->gfn, level);
 
 	/* Only a write that happens is logged. */
 	if (writable && (slot->flags & MEMSLOT_LOG_DIRTY)) {
@@ -203,10 +211,14 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 	}
 	if (!writable)
 		access &= ~ACC_WRITE;
+	/* The table written may be the one that @sp shadowed until now. */
+	if (hlist_unhashed(&sp->hash))
+		return MMU_RETRY;
 	if (spte_present(sp->spt[index]))
 		host_flush_gva(m, f->gva);
 	leaf_install(m->vm, &m->cache, sp, index, slot, w->gfn & ~mask,
 		     spte_leaf(page->pfn & ~mask, level, access, true));
+	sync_remember(sp, index, w->pte[level]);
 	page_used(m->vm, sp);
 	if (!f->access.write || writable)
 		return MMU_FIXED;

@@ -51,34 +51,27 @@ bool page_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
 	return rmap_head(vm, slot, gfn, 1)->prev;
 }
 
-/* The frame becomes (@by 1) or ceases to be (@by -1) a shadowed table. */
-static void track_frame(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int by)
+/* The guest's table is counted as tracked (@by 1), or no more (@by -1). */
+void page_track_frame(struct mmu_vm *vm, struct shadow_page *sp, int by)
 {
+	const struct memslot *slot = host_slot(vm, sp->gfn);
 	int level;
 
-	for (level = 1; level <= MEMSLOT_LEVELS; level++)
-		rmap_head(vm, slot, gfn, level)->prev += by;
+	for (level = 1; slot && level <= MEMSLOT_LEVELS; level++)
+		rmap_head(vm, slot, sp->gfn, level)->prev += by;
 }
 
 static void page_track(struct mmu_vm *vm, struct shadow_page *sp)
 {
-	const struct memslot *slot = sp->role.metaphysical ? NULL : host_slot(vm, sp->gfn);
+	const struct memslot *slot = host_slot(vm, sp->gfn);
 	bool changed;
 
 	if (!slot)
 		return;
-	track_frame(vm, slot, sp->gfn, 1);
+	page_track_frame(vm, sp, 1);
 	changed = rmap_protect(vm, slot, sp->gfn);
 	/* From here on every write is seen; only now may entries be read. */
 	flush_if(vm, changed);
-}
-
-static void page_untrack(struct mmu_vm *vm, struct shadow_page *sp)
-{
-	const struct memslot *slot = sp->role.metaphysical ? NULL : host_slot(vm, sp->gfn);
-
-	if (slot)
-		track_frame(vm, slot, sp->gfn, -1);
 }
 
 static struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_role role)
@@ -96,6 +89,9 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 {
 	struct shadow_page *sp = cache_page(cache);
 
+	/* Its other shadows would stay out of sync while writes are seen. */
+	if (!role.metaphysical)
+		resync_frame(vm, cache, gfn);
 	sp->spt = cache_table(cache);
 	sp->gfn = gfn;
 	sp->role = role;
@@ -105,7 +101,8 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	list_add_tail(&sp->list, &vm->active);
 	vm->nr_pages++;
 	vm->stats.pages = vm->nr_pages;
-	page_track(vm, sp);
+	if (!role.metaphysical)
+		page_track(vm, sp);
 	return sp;
 }
 
@@ -143,6 +140,8 @@ struct shadow_page *page_of(u64 spte)
 void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
 	       unsigned int index, struct shadow_page *child)
 {
+	/* What hangs below becomes reachable anew, where no TLB holds old entries. */
+	sync_all(vm, cache);
 	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
 	parent->present++;
 	spte_write(&parent->spt[index], spte_table(host_table_hpa(child->spt)));
@@ -153,6 +152,8 @@ void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int ind
 	struct shadow_page *child = page_of(spte_take(&parent->spt[index]));
 
 	link_del(vm, link_find(parent, index), &child->parents);
+	if (child->role.metaphysical)
+		vm->split_gen++;
 	parent->present--;
 	vm->tlb_dirty = true;
 }
@@ -172,7 +173,7 @@ static void page_drop_entries(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	unsigned int i;
 
-	for (i = 0; sp->present && i < TABLE_ENTRIES; i++)
+	for_each_present(sp, i)
 		entry_drop(vm, sp, i);
 }
 
@@ -188,13 +189,16 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	page_drop_parents(vm, sp);
 	page_drop_entries(vm, sp);
 	links_release(vm, sp);
-	page_untrack(vm, sp);
-	hlist_del(&sp->hash);
+	if (sp->unsync)
+		sync_forget(vm, sp);
+	else if (!sp->role.metaphysical)
+		page_track_frame(vm, sp, -1);
+	hlist_del_init(&sp->hash);
 	vm->nr_pages--;
 	vm->stats.pages = vm->nr_pages;
 	vm->stats.page_zaps++;
 	if (sp->roots) {
-		sp->obsolete = true;
+		WRITE_ONCE(sp->obsolete, true);
 		list_del_init(&sp->list);
 		vm->reload = true;
 	} else {

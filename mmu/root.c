@@ -67,6 +67,7 @@ void mmu_set_mode(struct mmu_vcpu *m, const struct mmu_regs *regs)
 {
 	unsigned int glevels;
 	union mmu_role role;
+	int level;
 
 	m->format = format_of(regs, &glevels);
 	role = role_of(regs, glevels);
@@ -74,6 +75,11 @@ void mmu_set_mode(struct mmu_vcpu *m, const struct mmu_regs *regs)
 		mmu_drop_root(m);
 	m->role = role;
 	m->regs = *regs;
+	for (level = 1; level <= MAX_LEVEL; level++) {
+		m->reserved[level][0] = reserved_bits(role, level, false);
+		m->reserved[level][1] = reserved_bits(role, level, true);
+	}
+	flush_sync(m);
 	host_flush_vcpu(m);
 }
 
@@ -111,6 +117,7 @@ int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 		memcpy(m->pdpte, pdpte, sizeof(pdpte));
 	}
 	m->regs.cr3 = cr3;
+	flush_sync(m);
 	if (!mmu_cache_on)
 		mmu_vm_zap_all(m->vm);
 	if (changed || !mmu_cache_on)
@@ -191,6 +198,7 @@ int mmu_load_root(struct mmu_vcpu *m)
 	spin_lock(&vm->lock);
 	root_drop_locked(m);
 	page_make_room(vm, 4);
+	sync_all(vm, &m->cache);
 	vm->stats.root_loads++;
 	if (m->role.glevels > 3)
 		root_load_long(m);

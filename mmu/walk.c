@@ -50,14 +50,13 @@ static u64 reserved_pse36(union mmu_role role)
 	return BIT_ULL(21) | (GENMASK_ULL(20, 13) & ~(GENMASK_ULL(12 + bits, 12) & ~BIT_ULL(12)));
 }
 
-/* Is a bit set that must not be? */
-bool pte_reserved(union mmu_role role, u64 pte, int level)
+/* Bits that must be zero in a present entry. */
+u64 reserved_bits(union mmu_role role, int level, bool leaf)
 {
-	bool leaf = pte_is_leaf(role, pte, level);
 	u64 reserved;
 
 	if (role.glevels == 2)
-		return leaf && level == 2 && (pte & reserved_pse36(role));
+		return leaf && level == 2 ? reserved_pse36(role) : 0;
 	reserved = GENMASK_ULL(51, 12) & ~(BIT_ULL(role.maxphyaddr) - 1);
 	if (!role.nxe)
 		reserved |= PTE_NX;
@@ -67,7 +66,13 @@ bool pte_reserved(union mmu_role role, u64 pte, int level)
 		reserved |= PTE_PS;
 	if (leaf && level > 1)
 		reserved |= GENMASK_ULL(PAGE_BITS + 9 * (level - 1) - 1, 13);
-	return pte & reserved;
+	return reserved;
+}
+
+/* Is a bit set that must not be? */
+bool pte_reserved(union mmu_role role, u64 pte, int level)
+{
+	return pte & reserved_bits(role, level, pte_is_leaf(role, pte, level));
 }
 
 /* What a present entry allows. */
@@ -163,6 +168,7 @@ static int walk_read(struct mmu_vcpu *m, struct walk *w)
 {
 	const struct pt_format *fmt = m->format;
 	gfn_t table;
+	bool leaf;
 	int level;
 
 	w->access = ACC_ALL;
@@ -177,7 +183,8 @@ static int walk_read(struct mmu_vcpu *m, struct walk *w)
 		/* No memory there: the table reads as if nothing were present. */
 		if (host_read(m->vm, gpa, &pte, fmt->entry_bytes) || !(pte & PTE_P))
 			return -EFAULT;
-		if (pte_reserved(m->role, pte, level)) {
+		leaf = pte_is_leaf(m->role, pte, level);
+		if (pte & m->reserved[level][leaf]) {
 			w->error |= PFERR_PRESENT | PFERR_RSVD;
 			return -EFAULT;
 		}
@@ -187,7 +194,7 @@ static int walk_read(struct mmu_vcpu *m, struct walk *w)
 		w->above[level] = w->access;
 		w->access &= pte_access(m->role, pte);
 		w->level = level;
-		if (pte_is_leaf(m->role, pte, level))
+		if (leaf)
 			return 0;
 		table = pte_gfn(m->role, pte, level);
 	}

@@ -218,6 +218,56 @@ TEST_F(load, fork_snapshot)
 	stop_writers(_metadata, self->g);
 }
 
+static bool write_ksm(const char *name, const char *value)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/ksm/%s", name);
+	f = fopen(path, "w");
+	return f && fputs(value, f) >= 0 && !fclose(f);
+}
+
+static long read_ksm(const char *name)
+{
+	char path[64];
+	long value = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/ksm/%s", name);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%ld", &value) != 1)
+		value = 0;
+	if (f)
+		fclose(f);
+	return value;
+}
+
+/* Equal pages that the guest could write become one; its next write must split them again. */
+TEST_F(load, merged_pages_are_split_by_a_write)
+{
+	struct vcpu *v = &self->vm->vcpu[0];
+	u64 x;
+
+	if (!write_ksm("pages_to_scan", "10000") || !write_ksm("sleep_millisecs", "0"))
+		SKIP(return, "this kernel has no KSM");
+	for (int i = 0; i < SLOT_PAGES; i++) {
+		ASSERT_DONE(guest_write(v, TEST_VA + i * PAGE_SIZE, 0x5ca1ab1e, 4));
+	}
+	ASSERT_EQ(0, madvise(self->mem, SLOT_BYTES, MADV_MERGEABLE));
+	ASSERT_TRUE(write_ksm("run", "1"));
+	while (read_ksm("pages_sharing") < SLOT_PAGES - 2)
+		sched_yield();
+	ASSERT_DONE(guest_write(v, TEST_VA + 5 * PAGE_SIZE, 0x600d, 4));
+	for (int i = 0; i < SLOT_PAGES; i++) {
+		ASSERT_DONE(guest_read(v, TEST_VA + i * PAGE_SIZE, 4, &x));
+		EXPECT_EQ(i == 5 ? 0x600d : 0x5ca1ab1e, x) TH_LOG("page %d", i);
+		EXPECT_EQ(x, *(u32 *)(self->mem + i * PAGE_SIZE)) TH_LOG("page %d", i);
+	}
+	write_ksm("run", "2");
+	write_ksm("run", "0");
+}
+
 static void get_dirty(struct vm *vm, u64 *bitmap)
 {
 	struct kvm_dirty_log log = { .slot = 1, .dirty_bitmap = bitmap };

@@ -294,6 +294,30 @@ TEST_F(mapping, large_page_becomes_table_at_the_same_frame)
 	}
 }
 
+/* A large page is mapped, and one of its frames turns into a page table. */
+TEST_F(mapping, table_inside_a_large_page)
+{
+	struct vcpu *v = self->v;
+	u64 size = pt_page_bytes(self->vm->fmt, 2), big = TEST_VA + 8 * size, va = TEST_VA, x;
+	u64 table = LARGE_GPA + 0x5000;
+
+	pt_map_level(self->vm, big, LARGE_GPA, PTE_KERNEL | PTE_A | PTE_D, 2);
+	pt_map(self->vm, va, FRAME(0), PTE_KERNEL);
+	for (int i = 0; i < 8; i++)
+		*(u32 *)vm_ptr(self->vm, FRAME(i)) = 0x800 + i;
+	ASSERT_DONE(guest_write(v, big + 0x1000, 1, 4));
+	ASSERT_DONE(guest_set_entry(v, big + 0x5000, FRAME(1) | PTE_KERNEL));
+	ASSERT_DONE(guest_set_pte(v, va, 2, table | PTE_KERNEL));
+	ASSERT_DONE(guest_set_cr(v, 3, self->vm->root));
+	for (int i = 1; i < 8; i++) {
+		ASSERT_DONE(guest_read(v, va, 4, &x));
+		ASSERT_EQ(0x800 + i, x);
+		ASSERT_DONE(guest_write(v, big + 0x1000, i, 4));
+		ASSERT_DONE(guest_set_entry(v, big + 0x5000, FRAME((i + 1) % 8) | PTE_KERNEL));
+		ASSERT_DONE(guest_invlpg(v, va));
+	}
+}
+
 TEST_F(mapping, gigabyte_page)
 {
 	struct vcpu *v = self->v;

@@ -258,7 +258,7 @@ TEST_F(permissions, nxe_cleared_makes_bit_63_reserved)
 	u64 efer;
 
 	if (self->vm->fmt->entry_bytes == 4)
-		return;
+		SKIP(return, "no NX in this format");
 	pt_map(self->vm, TEST_VA, DATA_GPA, PTE_KERNEL | PTE_NX);
 	EXPECT_DONE(guest_read(v, TEST_VA, 4, NULL));
 	EXPECT_PF(guest_exec(v, TEST_VA), ERR_P | ERR_I, TEST_VA);

@@ -126,7 +126,7 @@ TEST_F(ptwrite, mov_immediate_and_moffs)
 TEST_F(ptwrite, eight_bytes)
 {
 	if (self->vm->mode != MODE_LONG4)
-		return;
+		SKIP(return, "not in this format");
 	EXPECT_FRAME(0);
 	EXPECT_DONE(guest_write(self->v, self->pte, ENTRY(1), 8));
 	EXPECT_FRAME(1);
@@ -145,7 +145,7 @@ TEST_F(ptwrite, two_halves)
 	struct vcpu *v = self->v;
 
 	if (self->vm->fmt->entry_bytes != 8)
-		return;
+		SKIP(return, "not in this format");
 	for (int i = 1; i < 5; i++) {
 		EXPECT_DONE(guest_write(v, self->pte, ENTRY(i), 4));
 		EXPECT_DONE(guest_write(v, self->pte + 4, 0x80000000, 4));
@@ -236,7 +236,7 @@ TEST_F(ptwrite, cmpxchg16b)
 	u64 pair = self->pte & ~15ul;
 
 	if (self->vm->mode != MODE_LONG4 || !GUEST_HAS_CX16(self->vm))
-		return;
+		SKIP(return, "not in this format");
 	EXPECT_FRAME(0);
 	v->regs.rax = vm_read(self->vm, pair, 8);
 	v->regs.rdx = vm_read(self->vm, pair + 8, 8);

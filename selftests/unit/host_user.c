@@ -334,7 +334,7 @@ int host_write(struct mmu_vm *vm, gpa_t gpa, const void *src, unsigned int len)
 	if (ret)
 		return ret;
 	page_write(page, gpa % PAGE, src, len);
-	host_mark_dirty(&slot_of(gpa / PAGE)->mem, gpa / PAGE);
+	host_mark_dirty(&slot_or_going(gpa / PAGE)->mem, gpa / PAGE);
 	return 0;
 }
 
@@ -360,7 +360,7 @@ int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
 		oracle_mmu_wrote_entry(gpa, before, after, len);
 	}
 	page_write(page, gpa % PAGE, new, len);
-	host_mark_dirty(&slot_of(gpa / PAGE)->mem, gpa / PAGE);
+	host_mark_dirty(&slot_or_going(gpa / PAGE)->mem, gpa / PAGE);
 	return 0;
 }
 

@@ -256,7 +256,7 @@ static bool page_in_slot(const struct vpage *page, bool write)
 			return true;
 		if (slot->flags & MEMSLOT_READONLY)
 			continue;
-		if (!slot->dirty_bitmap || test_bit(n, slot->dirty_bitmap))
+		if (!slot->dirty_bitmap || mach.reading_log || test_bit(n, slot->dirty_bitmap))
 			return true;
 	}
 	return false;

@@ -26,7 +26,9 @@
 
 #include "mmu.h"
 
+#ifndef NR_VCPUS
 #define NR_VCPUS	4
+#endif
 #define NR_SLOTS	12
 #define PAGE		4096ull
 #define NEVER		(~0u)
@@ -190,6 +192,7 @@ struct machine {
 	bool failed;			/* one did since the last look */
 	int page_error;			/* host_page_get() says so, once */
 	bool auditing;
+	bool reading_log;		/* its bits are clear, the flush is still to come */
 	bool interrupted;		/* it said -EINTR */
 
 	unsigned long remote_flushes, reloads, complaints, hw_walks;

@@ -210,6 +210,7 @@ void dirty_log_get(int id)
 	bool flush = false;
 	u64 i;
 
+	mach.reading_log = true;
 	for (i = 0; i < slot->npages; i += BITS_PER_LONG) {
 		unsigned long mask = xchg(&slot->dirty_bitmap[i / BITS_PER_LONG], 0);
 
@@ -218,6 +219,7 @@ void dirty_log_get(int id)
 	}
 	if (flush)
 		mmu_flush(&mach.vm);
+	mach.reading_log = false;
 	check_reachable("after the dirty log was read");
 }
 
@@ -435,9 +437,6 @@ void page_write(struct vpage *page, unsigned int offset, const void *src, unsign
 	if (!memcmp((char *)page->data + offset, src, len))
 		return;
 	mach.now++;
-	if (getenv("UMBRA_TRACE"))
-		fprintf(stderr, "#   %lx: %llx (%u bytes)\n", page_hva(page) + offset,
-			(unsigned long long)*(const u32 *)src, len);
 	for (i = from; i <= to; i++)
 		keep_past(page, i);
 	memcpy((char *)page->data + offset, src, len);

@@ -18,8 +18,8 @@
 static struct {
 	u64 seed;
 	unsigned long programs, seconds;
-	unsigned int ops;
-	bool quiet, keep;
+	unsigned int ops, audit;
+	bool keep;
 } opt = { .ops = DEFAULT_OPS };
 
 /* What the child that runs programs has come to. */
@@ -47,6 +47,8 @@ static void usage(FILE *to)
 	      "  --programs N  run that many seeds (default 1 with --seed)\n"
 	      "  --steps N     operations in a program (default 120)\n"
 	      "  --time N      run seeds for N seconds, from --seed or the clock's\n"
+	      "  --audit N     audit after every N-th operation (default 1; 8 with --time)\n"
+	      "  --trace       print the operations as they run\n"
 	      "  --no-shrink   print a failing program as it is\n"
 	      "  --help        this\n"
 	      "Status: 0 all is well, 1 a program failed, 2 usage.\n", to);
@@ -215,7 +217,7 @@ static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "seed", 1, NULL, 's' }, { "programs", 1, NULL, 'p' }, { "steps", 1, NULL, 'n' },
-		{ "time", 1, NULL, 't' }, { "no-shrink", 0, NULL, 'k' }, { "help", 0, NULL, 'h' },
+		{ "time", 1, NULL, 't' }, { "audit", 1, NULL, 'a' }, { "trace", 0, NULL, 'v' }, { "no-shrink", 0, NULL, 'k' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -233,6 +235,12 @@ static void parse(int argc, char **argv)
 			break;
 		case 't':
 			opt.seconds = number(optarg);
+			break;
+		case 'a':
+			opt.audit = number(optarg);
+			break;
+		case 'v':
+			random_trace = true;
 			break;
 		case 'k':
 			opt.keep = true;
@@ -257,6 +265,7 @@ int main(int argc, char **argv)
 	bool ok;
 
 	parse(argc, argv);
+	audit_every = opt.audit ? opt.audit : opt.seconds ? 8 : 1;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (shared == MAP_FAILED) {

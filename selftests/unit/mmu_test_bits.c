@@ -2,6 +2,8 @@
 /* Hard cases 19 to 24: permissions, reserved bits, modes. All of them, no samples. */
 #include "tap.h"
 
+#include <linux/moduleparam.h>
+
 #include "guest.h"
 
 #define VA 0x40005000ull
@@ -372,6 +374,7 @@ TEST(hc21_large_spte_over_a_page_table)
 {
 	struct vcpu *v = vcpu(0);
 
+	shim_param_set("unsync", 0);
 	guest_start(MODE_LONG, 2);
 	host_collapse(DATA / PAGE, 2);
 	guest_map(v, 0x80000000, DATA, P | W | U, 2);

@@ -398,7 +398,7 @@ TEST(hc36_shrinker_gives_back)
 /* Every switch off, one at a time: the same results. */
 TEST(switches_change_no_result)
 {
-	static const char *const names[] = { "cache", "eager", "large", "prefill" };
+	static const char *const names[] = { "cache", "eager", "large", "prefill", "unsync" };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {

@@ -2,6 +2,8 @@
 /* Hard cases 1 to 10: roles, gfns, aliases. */
 #include "tap.h"
 
+#include <linux/moduleparam.h>
+
 #include "guest.h"
 
 static const enum mode paged_modes[] = { MODE_32, MODE_PSE, MODE_PAE, MODE_LONG, MODE_LA57 };
@@ -393,6 +395,7 @@ TEST(hc10_thousands_of_aliases)
 	struct vcpu *v = vcpu(0);
 	unsigned int i, n = 6000;
 
+	shim_param_set("unsync", 0);
 	guest_start(MODE_LONG, 2);
 	CHECK(!mmu_vm_set_quota(&mach.vm, 1000));
 	for (i = 0; i < n; i++) {

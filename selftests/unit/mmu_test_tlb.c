@@ -374,6 +374,43 @@ TEST(hc16_invalidations_that_hit_nothing)
 	machine_done();
 }
 
+/* Intel SDM 3A 4.10.4.1: all of the page, however small its shadow's pieces are. */
+TEST(hc16_invlpg_covers_a_whole_large_page)
+{
+	static const struct { enum mode mode; unsigned int level, host; u64 away; } kinds[] = {
+		{ MODE_PSE, 2, 1, 0x3000 }, { MODE_PSE, 2, 2, 0x200000 },
+		{ MODE_PAE, 2, 1, 0x3000 }, { MODE_LONG, 2, 1, 0x3000 },
+		{ MODE_LONG, 3, 2, 0x200000 }, { MODE_LONG, 3, 1, 0x3000 },
+	};
+	unsigned int i, how;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		for (how = 0; how < 3; how++) {
+			struct vcpu *v = vcpu(0);
+			u64 va = 0x40000000, base = kinds[i].level == 3 ? 0 : DATA;
+			u64 at = va + DATA - base;
+
+			guest_start(kinds[i].mode, 1);
+			host_collapse(DATA / PAGE, kinds[i].host);
+			host_collapse(DATA / PAGE + 512, kinds[i].host);
+			guest_map(v, va, base, P | W | U, kinds[i].level);
+			expect_gpa(v, at, WRITE_, DATA);
+			expect_gpa(v, at + kinds[i].away, WRITE_, DATA + kinds[i].away);
+			if (how == 0)
+				entry_set(v, va, kinds[i].level, 0);
+			else if (how == 1)
+				entry_set(v, va, kinds[i].level, base | P | PS);
+			else
+				entry_set(v, va, kinds[i].level, table_new() | P | W | U);
+			guest_invlpg(v, at);
+			guest_access(v, at + kinds[i].away, UWRITE);
+			guest_access(v, at + kinds[i].away, READ_);
+			expect_audit();
+			machine_done();
+		}
+	}
+}
+
 static void drop_root_0(void)
 {
 	mmu_unprotect(&vcpu(0)->m, vcpu(0)->regs.cr3);

@@ -2,6 +2,8 @@
 /* Hard cases 25 to 30: writes to page tables. */
 #include "tap.h"
 
+#include <linux/moduleparam.h>
+
 #include "guest.h"
 
 #define VA	0x40005000ull
@@ -150,6 +152,48 @@ TEST(hc25_cmpxchg_of_entries)
 	expect_gpa(v, VA, READ_, DATA + 4 * PAGE);
 	expect_audit();
 	machine_done();
+}
+
+/* The table written like data, in place, by either vCPU; then invalidated. */
+TEST(hc14_table_written_in_place)
+{
+	static const struct { u64 set, clear; } changes[] = {
+		{ 0, W }, { 0, U }, { 0, A }, { 0, D }, { 0, A | D }, { PAGE, 0 }, { 0, P }, { PAGE, W },
+	};
+	enum mode mode;
+	unsigned int i, k;
+	u64 pte, entry;
+
+	for_each_mode(i, mode) {
+		for (k = 0; k < ARRAY_SIZE(changes) * 6; k++) {
+			struct vcpu *v = vcpu(k & 1), *other = vcpu(1);
+			unsigned int size, n;
+
+			pte = start(mode);
+			size = ref_entry_size(&v->regs);
+			guest_access(other, VA, UWRITE);
+			for (n = 0; n < 3; n++) {
+				entry = entry_get(v, VA, 1) ^ (n & 1 ? 1 << 9 : 0);
+				entry = (entry | changes[k / 6].set) & ~changes[k / 6].clear;
+				guest_store(v, pte, entry, size);
+				guest_access(v, VA, READ_);
+				guest_access(other, VA, UWRITE);
+				if (k / 2 % 3 == 0)
+					guest_invlpg(other, VA);
+				else if (k / 2 % 3 == 1)
+					CHECK(!guest_set_cr3(other, other->regs.cr3));
+				else
+					guest_flush(other);
+				guest_access(other, VA, UREAD);
+				guest_access(other, VA, UWRITE);
+				guest_store(v, pte, (DATA + 9 * PAGE) | P | W | U, size);
+				guest_invlpg(other, VA);
+				expect_gpa(other, VA, UWRITE, DATA + 9 * PAGE);
+			}
+			expect_audit();
+			machine_done();
+		}
+	}
 }
 
 /* The guest changes an entry just before the MMU sets a bit in it. */
@@ -311,6 +355,7 @@ TEST(hc29_unknown_instruction_makes_progress)
 	enum mode mode;
 	unsigned int i;
 
+	shim_param_set("unsync", 0);
 	for_each_mode(i, mode) {
 		struct vcpu *v = vcpu(0);
 		u64 pte = start(mode);
@@ -332,6 +377,7 @@ TEST(hc30_page_written_as_data_loses_its_shadow)
 	enum mode mode;
 	unsigned int i, k, emulated = 0;
 
+	shim_param_set("unsync", 0);
 	for_each_mode(i, mode) {
 		struct vcpu *v = vcpu(0);
 		unsigned int size;
@@ -364,4 +410,57 @@ TEST(hc30_table_in_use_keeps_its_shadow)
 	}
 	CHECK_EQ(mach.vm.stats.floods, 0);
 	machine_done();
+}
+
+/* However many tables the guest writes, few are out of sync at a time. */
+TEST(hc30_tables_out_of_sync_stay_few)
+{
+	struct vcpu *v = vcpu(0);
+	unsigned int i;
+
+	guest_start(MODE_LONG, 1);
+	CHECK(!mmu_vm_set_quota(&mach.vm, 2000));
+	for (i = 0; i < 150; i++) {
+		u64 va = VA + i * 0x200000ull;
+
+		guest_map(v, va, DATA, P | W | U, 1);
+		guest_map(v, ALIAS * 2 + i * PAGE, entry_at(v, va, 1) & ~(PAGE - 1), P | W | U, 1);
+		expect_gpa(v, va, WRITE_, DATA);
+		expect_gpa(v, ALIAS * 2 + i * PAGE, READ_, entry_at(v, va, 1) & ~(PAGE - 1));
+	}
+	for (i = 0; i < 150; i++) {
+		guest_store(v, ALIAS * 2 + i * PAGE + 5 * 8, (DATA + PAGE) | P | W | U | A | D, 8);
+		CHECK(mach.vm.nr_unsync <= 64);
+	}
+	guest_flush(v);
+	for (i = 0; i < 150; i++)
+		expect_gpa(v, VA + i * 0x200000ull, WRITE_, DATA + PAGE);
+	expect_audit();
+	machine_done();
+}
+
+/* An entry that changes in place gets no more than the entries above it grant. */
+TEST(hc04_table_written_in_place_below_a_supervisor_directory)
+{
+	enum mode mode;
+	unsigned int i;
+
+	for_each_mode(i, mode) {
+		struct vcpu *v = vcpu(0);
+		u64 pte = start(mode), entry;
+		unsigned int size = ref_entry_size(&v->regs), n;
+
+		entry_set(v, VA, 2, entry_get(v, VA, 2) & ~U);
+		guest_flush(v);
+		expect_gpa(v, VA, WRITE_, DATA);
+		for (n = 0; n < 4; n++) {
+			entry = entry_get(v, VA, 1) ^ 1 << 9;
+			guest_store(v, pte, entry, size);
+			guest_flush(v);
+			expect_fault(v, VA, UREAD, PFERR_PRESENT | PFERR_USER);
+			expect_gpa(v, VA, WRITE_, DATA);
+		}
+		expect_audit();
+		machine_done();
+	}
 }

@@ -20,7 +20,7 @@ esac
 export TAP_TIMEOUT=20
 
 build() {
-	make -s -C "$here" MMU="$work/mmu" O="$work/build" SAN= MUTANT=1 \
+	make -s -C "$here" MMU="$work/mmu" O="$work/build" SAN= \
 		"$work/build/mmu_test" "$work/build/mmu_random" >"$work/log" 2>&1
 }
 

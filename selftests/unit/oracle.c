@@ -125,10 +125,10 @@ static bool same_place(const struct search *s, gpa_t gpa)
 
 static bool host_lacks(const struct search *s, gpa_t gpa)
 {
-	struct vpage *page = gfn_page(gpa / PAGE);
+	struct vpage *page = page_or_going(gpa / PAGE);
 
 	if (s->out->err == -EFAULT)
-		return slot_of(gpa / PAGE) && (!page || page->gone);
+		return slot_or_going(gpa / PAGE) && (!page || page->gone);
 	return s->out->err == -EHWPOISON && page && page->poisoned;
 }
 
@@ -321,7 +321,7 @@ static void judge_host(const struct mmu_access *access, const struct outcome *ou
 	EXPECT(!(slot->mem.flags & MEMSLOT_READONLY), "a write went to the read-only slot (0x%llx)",
 	       out->gpa);
 	EXPECT(!out->page->readonly, "a write went to a shared frame (0x%llx)", out->gpa);
-	EXPECT(!slot->mem.dirty_bitmap ||
+	EXPECT(!slot->mem.dirty_bitmap || mach.reading_log ||
 	       test_bit(out->gpa / PAGE - slot->mem.base_gfn, slot->mem.dirty_bitmap),
 	       "a write to 0x%llx is missing in the dirty log", out->gpa);
 }

@@ -62,7 +62,7 @@ struct op {
 /**
  * struct program
  * @mode:	of all vCPUs, at first
- * @params:	which of mmu/'s switches are off, by bit: cache, eager, large, prefill, flood
+ * @params:	which of mmu/'s switches are off, by bit: cache, eager, large, prefill, flood, unsync
  */
 struct program {
 	enum mode mode;
@@ -72,7 +72,38 @@ struct program {
 	struct op *op;
 };
 
+/* The guest's physical memory. */
+#define TABLE_FRAMES	16
+#define SMALL_FRAMES	64
+#define HIGH_GFN	0x100000ull
+#define LARGE_GFN	0x200ull
+#define LARGE_FRAMES	1024ull
+#define ROM_GFN		0x60ull
+
+/**
+ * struct world - what the operations share
+ * @nested:	this one runs inside another
+ * @unfinished:	a slot to be deleted when the outer operation is over, or -1
+ * @window:	an address that the host is invalidating, or 0
+ */
+struct world {
+	unsigned long small_hva, large_hva, high_hva, rom_hva;
+	bool nested, host_busy, slots_busy;
+	int unfinished;
+	unsigned long window;
+};
+
+extern struct world world;
+u64 pick_gfn(u32 r);
+void add_slot(int id, u32 flags);
+void memory_op(const struct op *op);
+void slot_op(const struct op *op);
+void host_op(const struct op *op);
+
 extern const char *const op_names[NR_OPS];
+/* Audit after every n-th operation only; print each operation. */
+extern unsigned int audit_every;
+extern bool random_trace;
 u32 random_next(u64 *state);
 void program_make(struct program *program, u64 seed, unsigned int nr);
 void program_run(const struct program *program);

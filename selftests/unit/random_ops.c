@@ -17,13 +17,6 @@
 
 #include "random.h"
 
-#define TABLE_FRAMES	16
-#define SMALL_FRAMES	64
-#define HIGH_GFN	0x100000ull
-#define LARGE_GFN	0x200ull
-#define LARGE_FRAMES	1024ull
-#define ROM_GFN		0x60ull
-
 #define OP_NAME(name, weight) #name,
 const char *const op_names[NR_OPS] = { OPS(OP_NAME) };
 #undef OP_NAME
@@ -33,15 +26,16 @@ static const unsigned int weights[NR_OPS] = { OPS(OP_WEIGHT) };
 
 static const struct { const char *name; long off; } switches[] = {
 	{ "cache", 0 }, { "eager", 0 }, { "large", 0 }, { "prefill", 0 }, { "flood", 1 },
+	{ "unsync", 0 },
 };
 
-static unsigned long small_hva, large_hva, high_hva, rom_hva;
+unsigned int audit_every = 1;
+bool random_trace;
+
 static unsigned int nr_vcpus;
 static const struct op *pending;
 static unsigned int nr_pending, hooks;
-static bool nested, host_busy, slots_busy, wide_tables;
-static int unfinished;		/* a slot to be deleted when the outer operation is over, or -1 */
-static unsigned long window;	/* an address that the host is invalidating */
+static bool wide_tables;
 
 /* xorshift64* */
 u32 random_next(u64 *state)
@@ -61,7 +55,7 @@ void program_make(struct program *program, u64 seed, unsigned int nr)
 		total += weights[k];
 	program->mode = random_next(&state) % NR_MODES;
 	program->nr_vcpus = 1 + random_next(&state) % 3;
-	program->params = random_next(&state) & random_next(&state) & random_next(&state) & 31;
+	program->params = random_next(&state) & random_next(&state) & random_next(&state) & 63;
 	program->nr = nr;
 	for (i = 0; i < nr; i++) {
 		struct op *op = &program->op[i];
@@ -101,7 +95,7 @@ static u64 pick_va(const struct vcpu *v, u32 r)
 	return (s64)(va << 16) >> 16;
 }
 
-static u64 pick_gfn(u32 r)
+u64 pick_gfn(u32 r)
 {
 	u32 n = r >> 4;
 
@@ -410,159 +404,6 @@ static void guest_op(struct vcpu *v, const struct op *op)
 	}
 }
 
-/* Host operations */
-
-static const struct { u64 gfn, npages; unsigned long *hva; } places[4] = {
-	{ 0, SMALL_FRAMES, &small_hva }, { LARGE_GFN, LARGE_FRAMES, &large_hva },
-	{ HIGH_GFN, SMALL_FRAMES, &high_hva }, { ROM_GFN, 16, &rom_hva },
-};
-
-static void add_slot(int id, u32 flags)
-{
-	if (mach.slot[id].used)
-		return;
-	slot_add(id, places[id].gfn, places[id].npages, *places[id].hva,
-		 flags | (id == 3 ? MEMSLOT_READONLY : 0));
-	mach.failed = false;
-}
-
-static void delete_slot(int id)
-{
-	if (!mach.slot[id].used || mach.slot[id].going || (nested && unfinished >= 0))
-		return;
-	slot_unlist(id);
-	if (nested)
-		unfinished = id;
-	else
-		slot_finish(id);
-}
-
-static void op_slot_flags(const struct op *op)
-{
-	int id = op->a % 3;
-
-	if (!nested) {
-		delete_slot(id);
-		add_slot(id, op->b & 1 ? MEMSLOT_LOG_DIRTY : 0);
-	}
-}
-
-static void op_slot_move(void)
-{
-	static const u64 to[2] = { HIGH_GFN, HIGH_GFN + 0x1000 };
-	bool away;
-
-	if (nested || !mach.slot[2].used)
-		return;
-	away = mach.slot[2].mem.base_gfn == to[1];
-	delete_slot(2);
-	slot_add(2, to[!away], SMALL_FRAMES, high_hva, 0);
-}
-
-static void op_dirty_log(const struct op *op)
-{
-	int id = op->a % 3;
-
-	if (mach.slot[id].used && !mach.slot[id].going && mach.slot[id].mem.dirty_bitmap)
-		dirty_log_get(id);
-}
-
-/* A notifier's window that stays open for some operations. */
-static void op_invalidate(const struct op *op)
-{
-	struct vpage *page = gfn_page(pick_gfn(op->a));
-
-	if (window) {
-		host_invalidate_end(window, 1);
-		window = 0;
-	} else if (page && !page->vanishing) {
-		struct slot *slot = slot_of(pick_gfn(op->a));
-
-		window = memslot_hva(&slot->mem, pick_gfn(op->a));
-		host_invalidate_begin(window, 1);
-	}
-}
-
-static void memory_op(const struct op *op)
-{
-	u64 gfn = pick_gfn(op->a);
-
-	if (host_busy)
-		return;
-	host_busy = true;
-	switch (op->kind) {
-	case OP_SWAP_OUT:
-		host_swap_out(gfn);
-		break;
-	case OP_SHARE:
-		host_make_shared(gfn);
-		break;
-	case OP_MERGE:
-		host_merge(gfn, pick_gfn(op->b));
-		break;
-	case OP_COLLAPSE:
-		host_collapse(LARGE_GFN + (op->a & 1) * 512, 2);
-		break;
-	case OP_UNMAP:
-		host_unmap(gfn);
-		break;
-	case OP_REMAP:
-		host_remap(gfn);
-		break;
-	case OP_POISON:
-		host_poison(gfn);
-		break;
-	case OP_INVALIDATE:
-		op_invalidate(op);
-		break;
-	default:
-		host_age(gfn, 1 + op->b % 64, op->c & 1);
-	}
-	host_busy = false;
-}
-
-/* One at a time, as a VMM's slot ioctls are. */
-static void slot_op(const struct op *op)
-{
-	if (slots_busy)
-		return;
-	slots_busy = true;
-	if (op->kind == OP_DIRTY_LOG)
-		op_dirty_log(op);
-	else if (op->kind == OP_SLOT_FLAGS)
-		op_slot_flags(op);
-	else if (op->kind == OP_SLOT_MOVE)
-		op_slot_move();
-	else if (op->kind == OP_SLOT_DELETE)
-		delete_slot(op->a % 4);
-	else
-		add_slot(op->a % 4, op->b & 1 ? MEMSLOT_LOG_DIRTY : 0);
-	slots_busy = nested && unfinished >= 0;
-}
-
-static void host_op(const struct op *op)
-{
-	switch (op->kind) {
-	case OP_SHRINK:
-		mmu_vm_shrink(&mach.vm, op->a % 40);
-		return;
-	case OP_QUOTA:
-		if (mmu_vm_set_quota(&mach.vm, 1 + op->a % 300))
-			mach.failed = false;
-		return;
-	case OP_ZAP_ALL:
-		return mmu_vm_zap_all(&mach.vm);
-	case OP_FAIL_ALLOC:
-		mach.fail_at = 1 + op->a % 40;
-		return;
-	case OP_FAIL_PAGE:
-		mach.page_error = op->a & 1 ? -EAGAIN : -EINTR;
-		return;
-	default:
-		emulate_unknown = op->a & 1;
-	}
-}
-
 /* Running */
 
 static void run_op(const struct op *op)
@@ -570,8 +411,8 @@ static void run_op(const struct op *op)
 	struct vcpu *v = vcpu(op->vcpu % nr_vcpus);
 	unsigned int tries;
 
-	if (getenv("UMBRA_TRACE"))
-		fprintf(stderr, "# %s%s vCPU %u\n", nested ? "  inside: " : "", op_names[op->kind],
+	if (random_trace)
+		fprintf(stderr, "# %s%s vCPU %u\n", world.nested ? "  inside: " : "", op_names[op->kind],
 			op->vcpu);
 	if (op->kind >= OP_SWAP_OUT && op->kind <= OP_INVALIDATE)
 		return memory_op(op);
@@ -609,16 +450,16 @@ static void on_hook(const char *where)
 	u64 va = mach.access_va;
 
 	(void)where;
-	if (nested)
+	if (world.nested)
 		return;
 	hooks++;
 	if (!nr_pending || pending->nest > hooks)
 		return;
-	nested = true;
+	world.nested = true;
 	mach.access = NULL;
 	mach.interleaved++;
 	run_pending(false);
-	nested = false;
+	world.nested = false;
 	mach.access = access;
 	mach.access_vcpu = v;
 	mach.access_va = va;
@@ -629,16 +470,16 @@ static void run_with_nested(const struct op *op, unsigned int nr_nested)
 	pending = op + 1;
 	nr_pending = nr_nested;
 	hooks = 0;
-	unfinished = -1;
+	world.unfinished = -1;
 	mach.hook = nr_nested ? on_hook : NULL;
 	mach.interleaved = 0;
 	run_op(op);
 	mach.hook = NULL;
 	mach.interleaved = 0;
-	if (unfinished >= 0)
-		slot_finish(unfinished);
-	unfinished = -1;
-	slots_busy = false;
+	if (world.unfinished >= 0)
+		slot_finish(world.unfinished);
+	world.unfinished = -1;
+	world.slots_busy = false;
 	run_pending(true);
 }
 
@@ -649,16 +490,16 @@ static void start(const struct program *program)
 	nr_vcpus = program->nr_vcpus;
 	wide_tables = program->mode >= MODE_PAE;
 	emulate_unknown = false;
-	window = 0;
-	nested = host_busy = slots_busy = false;
+	world.window = 0;
+	world.nested = world.host_busy = world.slots_busy = false;
 	for (i = 0; i < ARRAY_SIZE(switches); i++)
 		if (program->params & 1u << i)
 			shim_param_set(switches[i].name, switches[i].off);
 	machine_reset(nr_vcpus);
-	small_hva = vmm_mmap(SMALL_FRAMES, 1);
-	large_hva = vmm_mmap(LARGE_FRAMES, 2);
-	high_hva = vmm_mmap(SMALL_FRAMES, 1);
-	rom_hva = vmm_mmap(16, 1);
+	world.small_hva = vmm_mmap(SMALL_FRAMES, 1);
+	world.large_hva = vmm_mmap(LARGE_FRAMES, 2);
+	world.high_hva = vmm_mmap(SMALL_FRAMES, 1);
+	world.rom_hva = vmm_mmap(16, 1);
 	for (i = 0; i < 4; i++)
 		add_slot(i, 0);
 	fill_tables(program, program->nr ? program->op[0].d : 0);
@@ -688,7 +529,7 @@ static void read_params(long *was)
 void program_run(const struct program *program)
 {
 	long was[ARRAY_SIZE(switches)];
-	unsigned int i, n;
+	unsigned int i, n, step = 0;
 
 	read_params(was);
 	start(program);
@@ -696,11 +537,13 @@ void program_run(const struct program *program)
 		for (n = 1; i + n < program->nr && program->op[i + n].nest; n++)
 			;
 		run_with_nested(&program->op[i], n - 1);
-		machine_audit();
+		if (step++ % audit_every == 0)
+			machine_audit();
 	}
-	if (window)
-		host_invalidate_end(window, 1);
+	if (world.window)
+		host_invalidate_end(world.window, 1);
 	mach.fail_at = 0;
+	machine_audit();
 	machine_done();
 	restore_params(program, was);
 }

@@ -12,7 +12,7 @@ bochs_check()
 	local model
 
 	command -v bochs-bin >/dev/null && command -v grub-mkrescue >/dev/null ||
-		die "there is no Bochs here: run 'make setup MACHINE=bochs'"
+		die "there is no Bochs here: run 'make setup'"
 	[ -z "$interactive$icount" ] ||
 		die "--interactive and --icount are for --machine qemu (Bochs is deterministic anyway)"
 	for model in $bochs_models; do
@@ -90,7 +90,7 @@ bochs_boot()
 	mkfifo "$work/job.out"
 	cat "$work/job.out" &
 	reader=$!
-	TERM=xterm timeout --foreground -k 10 "${timeout:-1200}" \
+	TERM=xterm timeout --foreground -k 10 "${timeout:-1800}" \
 		bochs-bin -q -rc "$work/go" -f "$work/bochsrc" </dev/null \
 		>"$work/bochs.out" 2>&1 || rc=$?
 	# Had Bochs failed before it opened the FIFO, the reader would wait for ever.

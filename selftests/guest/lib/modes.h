@@ -5,8 +5,6 @@
 
 #include "paging.h"
 
-#define LARGE_GPA 0x2000000ul		/* two large pages of any format */
-
 #define HARNESS_SKIP 255	/* the child's status that kselftest_harness.h takes for a skip */
 
 #define FIXTURE_IN_EVERY_MODE(name)					\

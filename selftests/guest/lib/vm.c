@@ -164,13 +164,27 @@ struct vcpu *vm_add_vcpu(struct vm *vm)
 	return v;
 }
 
+/* Aligned so that the host can back LARGE_GPA with large pages, and maps it so. */
+static u8 *alloc_memory(size_t bytes)
+{
+	u8 *p = vm_alloc(bytes + LARGE_BYTES), *start;
+
+	start = (u8 *)(((u64)p + LARGE_BYTES - 1) & ~(LARGE_BYTES - 1));
+	if (start > p)
+		munmap(p, start - p);
+	if (p + LARGE_BYTES > start)
+		munmap(start + bytes, p + LARGE_BYTES - start);
+	madvise(start + LARGE_GPA, 2 * LARGE_BYTES, MADV_HUGEPAGE);
+	return start;
+}
+
 struct vm *vm_create(enum guest_mode mode)
 {
 	struct vm *vm = vm_create_bare();
 
 	vm->mode = mode;
 	vm->mem_bytes = MEM_BYTES;
-	vm->mem = vm_alloc(vm->mem_bytes);
+	vm->mem = alloc_memory(vm->mem_bytes);
 	vm_set_slot(vm, 0, 0, vm->mem, vm->mem_bytes, 0);
 	vm->next_table = TABLES_GPA;
 	vm_write_descriptors(vm);

@@ -38,6 +38,8 @@ typedef uint64_t u64;
 #define IMAGE_GPA	0x400000ul	/* where vm_load_image() puts this very program */
 #define LOW_BYTES	0x800000ul
 #define DATA_GPA	0x800000ul	/* data without a mapping */
+#define LARGE_GPA	0x2000000ul	/* two large pages of any format */
+#define LARGE_BYTES	0x400000ul
 #define MEM_BYTES	0x4000000ul
 
 #define TEST_VA		0x10000000ul	/* nothing is mapped here at the start */

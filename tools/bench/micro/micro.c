@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest without a kernel: does one thing that exits, many times, and counts. For each row it
- * prints 'bench NAME ITERATIONS TSC-TICKS' on the serial port and marks the VMM's counters.
+ * A guest without a kernel: does one thing that exits, many times, and counts. Marks the VMM's
+ * counters before and after each row and prints 'bench NAME ITERATIONS TSC-TICKS' at the end.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -398,6 +398,20 @@ static void mark(void)
 	out8(MARK_PORT, number++);
 }
 
+#define NR_ROWS	(sizeof(rows) / sizeof(rows[0]))
+static u64 ticks[NR_ROWS];
+
+static void print_result(const struct row *row)
+{
+	print("bench ");
+	print(row->name);
+	print(" ");
+	print_number(row->iterations);
+	print(" ");
+	print_number(ticks[row - rows]);
+	print("\n");
+}
+
 static void measure(const struct row *row)
 {
 	u64 start, end;
@@ -413,13 +427,7 @@ static void measure(const struct row *row)
 	mark();
 	if (row->check)
 		row->check();
-	print("bench ");
-	print(row->name);
-	print(" ");
-	print_number(row->iterations);
-	print(" ");
-	print_number(end - start);
-	print("\n");
+	ticks[row - rows] = end - start;
 }
 
 static void set_idt(void)
@@ -441,7 +449,9 @@ int main(void)
 	for (i = 0; i < PAGES; i++)
 		*direct(i) = i + 1;
 	mark();
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (i = 0; i < NR_ROWS; i++)
 		measure(&rows[i]);
+	for (i = 0; i < NR_ROWS; i++)
+		print_result(&rows[i]);
 	return 0;
 }

@@ -22,12 +22,31 @@ static const struct workload * const groups[] = {
 
 static const char usage[] =
 "usage: bench [--marks] NAME[:ITERATIONS[:SIZE]]...\n"
-"Runs these workloads in turn, each once to warm up and once measured. A line for each:\n"
+"Runs these workloads in turn, each once to warm up and once measured. A line for each, at the\n"
+"end so that the console does not disturb:\n"
 "    bench NAME ITERATIONS NANOSECONDS\n"
 "  --marks   in a guest of umbra-vmm: mark the VMM's counters before and after each\n"
 "The workloads, with what they do by default:\n";
 
 static int marks;
+
+static struct result {
+	const struct workload *w;
+	unsigned long iterations;
+	unsigned long long ns;
+} *results;
+static int nr_results;
+
+static void print_results(void)
+{
+	int i;
+
+	for (i = 0; i < nr_results; i++)
+		printf("bench %s %lu %llu\n", results[i].w->name, results[i].iterations,
+		       results[i].ns);
+	fflush(stdout);
+	nr_results = 0;
+}
 
 void fail(const char *fmt, ...)
 {
@@ -131,8 +150,7 @@ static void measure(const char *spec)
 	mark();
 	if (w->finish)
 		w->finish();
-	printf("bench %s %lu %llu\n", w->name, iterations, end - start);
-	fflush(stdout);
+	results[nr_results++] = (struct result){ w, iterations, end - start };
 }
 
 static int help(void)
@@ -162,8 +180,11 @@ int main(int argc, char **argv)
 	}
 	if (i == argc)
 		fail("which workload? (see bench --help)");
+	results = calloc(argc, sizeof(*results));
+	expect(results != NULL, "calloc");
 	mark();
 	for (; i < argc; i++)
 		measure(argv[i]);
+	print_results();
 	return 0;
 }

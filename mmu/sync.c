@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables out of sync.
+ *
+ * A burst of writes to a guest page table (fork, munmap, mprotect) would fault
+ * once each. Instead the table's shadows may go out of sync: the frame is no
+ * longer tracked, the guest writes it freely, and its sptes may be as old as a
+ * TLB's entries may be. When the guest flushes, they are compared with the table.
+ *
+ *   in sync --- write fault ---> out of sync       unsync_frame
+ *      ^                             |  ^
+ *      |                             |  `-- changed since the last flush   sync_flush
+ *      `--- unchanged at a flush, or --'
+ *           needed tracked again, or too many      resync_frame
+ *
+ * The shadows of a frame are all in sync or all out of it, and only level 1
+ * goes out. An out-of-sync page keeps a snapshot: for each present spte the
+ * guest entry that it was made from.
+ *
+ * A link to an out-of-sync page makes old entries reachable by addresses for
+ * which no TLB could hold them: everything is synced when a link or a root is
+ * made (sync_all).
+ */
+#include "internal.h"
+
+/* Tables for a moment only (text_poke) are written before and after a pair of CR3 loads. */
+#define IDLE_FLUSHES	2
+
+static u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index)
+{
+	u64 gpte = 0;
+
+	/* What can't be read is not there. */
+	if (host_read_atomic(vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)))
+		gpte = 0;
+	return gpte;
+}
+
+void sync_remember(struct shadow_page *sp, unsigned int index, u64 gpte)
+{
+	if (sp->unsync)
+		sp->snapshot[index] = gpte;
+}
+
+/* The same frame with other rights: no need to ask the host. Writing waits for a fault. */
+static bool same_frame(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
+{
+	u64 old = sp->spt[index], new;
+	unsigned int access = sp->role.access & pte_access(sp->role, gpte);
+
+	if (!(gpte & PTE_P) || !(gpte & PTE_A) || pte_reserved(sp->role, gpte, 1) ||
+	    pte_gfn(sp->role, gpte, 1) != pte_gfn(sp->role, sp->snapshot[index], 1))
+		return false;
+	if (!(gpte & PTE_D) || !spte_writable(old))
+		access &= ~ACC_WRITE;
+	new = spte_leaf(spte_pfn(old), 1, access, spte_accessed(old));
+	if (spte_loses(old, new))
+		vm->tlb_dirty = true;
+	spte_write(&sp->spt[index], new);
+	return true;
+}
+
+/* Bring one present spte up to date; returns whether the guest's entry had changed. */
+static bool sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		       unsigned int index)
+{
+	u64 gpte = entry_now(vm, sp, index);
+
+	if (gpte == sp->snapshot[index])
+		return false;
+	if (!same_frame(vm, sp, index, gpte))
+		entry_refill(vm, cache, sp, index, gpte);
+	sp->snapshot[index] = gpte;
+	return true;
+}
+
+/* Bring all present sptes up to date; returns how many entries had changed. */
+static unsigned int sync_entries(struct mmu_vm *vm, struct mmu_cache *cache,
+				 struct shadow_page *sp)
+{
+	unsigned int i, changed = 0;
+
+	for_each_present(sp, i)
+		changed += sync_entry(vm, cache, sp, i);
+	vm->stats.syncs++;
+	trace_umbra_sync(sp->gfn, sp->role.word, changed);
+	return changed;
+}
+
+/* The page is in sync, or about to be zapped: forget that it was not. */
+void sync_forget(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	sp->unsync = false;
+	list_del_init(&sp->unsync_node);
+	vm->nr_unsync--;
+	host_free_table(sp->snapshot);
+	sp->snapshot = NULL;
+}
+
+/* Track a frame again; its shadows are in sync when this returns. */
+void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
+{
+	const struct memslot *slot = host_slot(vm, gfn);
+	struct shadow_page *sp;
+	struct hlist_node *n;
+
+	/* From here on every write is seen; only then may entries be believed. */
+	if (slot)
+		flush_if(vm, rmap_protect(vm, slot, gfn));
+	for_each_shadow_of(vm, sp, n, gfn) {
+		if (!sp->unsync)
+			continue;
+		sync_entries(vm, cache, sp);
+		sync_forget(vm, sp);
+		page_track_frame(vm, sp, 1);
+	}
+}
+
+/* A page that the guest left alone over several flushes. */
+static struct shadow_page *idle_page(struct mmu_vm *vm)
+{
+	struct shadow_page *sp;
+
+	list_for_each_entry(sp, &vm->unsync, unsync_node)
+		if (sp->idle > IDLE_FLUSHES)
+			return sp;
+	return NULL;
+}
+
+/* Nothing that the shadow tables say may be older than this call. */
+void sync_all(struct mmu_vm *vm, struct mmu_cache *cache)
+{
+	struct shadow_page *sp;
+
+	list_for_each_entry(sp, &vm->unsync, unsync_node)
+		sync_entries(vm, cache, sp);
+}
+
+/* The guest flushed everything: sync_all, and track those that it does not write any more. */
+void sync_flush(struct mmu_vm *vm, struct mmu_cache *cache)
+{
+	struct shadow_page *sp;
+
+	list_for_each_entry(sp, &vm->unsync, unsync_node)
+		sp->idle = sync_entries(vm, cache, sp) ? 0 : sp->idle + 1;
+	while ((sp = idle_page(vm)))
+		resync_frame(vm, cache, sp->gfn);
+}
+
+/* The guest flushed one address: the entry that translates it must be true. */
+void sync_address(struct mmu_vcpu *m, gva_t gva)
+{
+	struct shadow_page *sp = m->root[m->root_level == 3 ? gva >> 30 & 3 : 0];
+	unsigned int index;
+	u64 spte;
+
+	while (sp) {
+		index = spte_index(gva, sp->role.level);
+		spte = sp->spt[index];
+		if (!spte_present(spte))
+			return;
+		if (spte_is_leaf(spte, sp->role.level))
+			break;
+		sp = page_of(spte);
+	}
+	if (sp && sp->unsync)
+		sync_entry(m->vm, &m->cache, sp, index);
+}
+
+/* May the frame's shadows go out of sync? Only page tables may, and only if that pays. */
+bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
+{
+	struct shadow_page *sp;
+	struct hlist_node *n;
+
+	if (!mmu_unsync_max)
+		return false;
+	for_each_shadow_of(vm, sp, n, gfn)
+		if (sp->role.level > 1)
+			return false;
+	return true;
+}
+
+static void snapshot_take(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
+{
+	unsigned int i;
+
+	sp->snapshot = cache_table(cache);
+	for_each_present(sp, i)
+		sp->snapshot[i] = entry_now(vm, sp, i);
+}
+
+static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
+{
+	snapshot_take(vm, cache, sp);
+	page_track_frame(vm, sp, -1);
+	sp->unsync = true;
+	sp->idle = 0;
+	list_add_tail(&sp->unsync_node, &vm->unsync);
+	vm->nr_unsync++;
+	vm->stats.unsyncs++;
+}
+
+/*
+ * unsync_frame - let the guest write a tracked frame freely
+ *
+ * A page that went out of sync again and again with no walk through it in
+ * between is no table any more and is zapped instead; the caller commits.
+ * Return: whether the frame is no longer tracked.
+ */
+bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
+{
+	struct shadow_page *sp;
+	struct hlist_node *n;
+
+	if (!may_unsync(vm, gfn))
+		return false;
+	while (vm->nr_unsync >= mmu_unsync_max)
+		resync_frame(vm, cache, list_first_entry(&vm->unsync, struct shadow_page,
+							 unsync_node)->gfn);
+	for_each_shadow_of(vm, sp, n, gfn) {
+		/* Leave enough for the links of the fault that brought us here. */
+		if (++sp->writes > mmu_flood || cache->tables <= 2) {
+			vm->stats.floods++;
+			page_zap(vm, sp);
+		} else {
+			page_unsync(vm, cache, sp);
+		}
+	}
+	return true;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Into the guest and out again.
+ */
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "compat.h"
+#include "guestmode.h"
+#include "vmx.h"
+
+#define VM86_FLAGS	((u64)(X86_EFLAGS_VM | X86_EFLAGS_IOPL))
+
+static_assert(offsetof(struct vcpu_regs, gpr) == 0 && GPR_RCX == 1 && GPR_RDI == 7,
+	      "entry.S knows this");
+
+static u64 spec_ctrl_valid(void)
+{
+	return (boot_cpu_has(X86_FEATURE_IBRS) ? SPEC_CTRL_IBRS : 0) |
+	       (boot_cpu_has(X86_FEATURE_STIBP) ? SPEC_CTRL_STIBP : 0) |
+	       (boot_cpu_has(X86_FEATURE_SSBD) ? SPEC_CTRL_SSBD : 0);
+}
+
+/* The guest may ask for more than the host's setting, never for less. */
+static u64 extra_spec_ctrl(const struct vcpu *vcpu)
+{
+	if (!vcpu->msrs.spec_ctrl || !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return 0;
+	return vcpu->msrs.spec_ctrl & spec_ctrl_valid() & ~this_cpu_read(x86_spec_ctrl_current);
+}
+
+static u64 hardware_rflags(const struct vcpu *vcpu, const struct vmx *vmx)
+{
+	u64 rflags = vcpu->regs.rflags | X86_EFLAGS_FIXED;
+
+	return vmx->how == VMX_VM86 ? (rflags & ~VM86_FLAGS) | X86_EFLAGS_VM : rflags;
+}
+
+static void write_if_changed(unsigned long field, u64 *old, u64 value)
+{
+	if (*old == value)
+		return;
+	*old = value;
+	vmcs_write(field, value);
+}
+
+static void load_guest(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	if (vmx->root != vcpu->mmu.root_hpa)
+		vmx->flush = true;
+	write_if_changed(GUEST_CR3, &vmx->root, vcpu->mmu.root_hpa);
+	write_if_changed(GUEST_RIP, &vmx->rip, vcpu->regs.rip);
+	write_if_changed(GUEST_RSP, &vmx->rsp, vcpu->regs.gpr[GPR_RSP]);
+	write_if_changed(GUEST_RFLAGS, &vmx->rflags, hardware_rflags(vcpu, vmx));
+	vmx_write_segments(vmx);
+	vmx_prepare_events(vcpu);
+	vmx_update_host(vmx);
+	vmx_load_msrs(vcpu);
+	vmx_do_flush(vmx);
+}
+
+static void save_guest(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	vmx->rip = vmcs_read(GUEST_RIP);
+	vmx->rsp = vmcs_read(GUEST_RSP);
+	vmx->rflags = vmcs_read(GUEST_RFLAGS);
+	vcpu->regs.rip = vmx->rip;
+	vcpu->regs.gpr[GPR_RSP] = vmx->rsp;
+	if (vmx->how == VMX_VM86)
+		vcpu->regs.rflags = (vmx->rflags & ~VM86_FLAGS) |
+				    (vcpu->regs.rflags & X86_EFLAGS_IOPL);
+	else
+		vcpu->regs.rflags = vmx->rflags;
+	vmx_forget_segments(vmx);
+}
+
+static __always_inline u64 current_cr2(void)
+{
+	u64 value;
+
+	asm volatile("mov %%cr2, %0" : "=r" (value));
+	return value;
+}
+
+static noinstr unsigned long switch_worlds(struct vcpu_regs *regs, u64 *cr2, bool launched)
+{
+	unsigned long failed;
+
+	guest_state_enter();
+	if (current_cr2() != *cr2)
+		asm volatile("mov %0, %%cr2" : : "r" (*cr2) : "memory");
+	failed = vmx_enter_guest(regs, launched);
+	*cr2 = current_cr2();
+	guest_state_exit();
+	return failed;
+}
+
+/* Return: whether the guest has run. */
+static bool run_guest(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	u64 spec_ctrl = extra_spec_ctrl(vcpu);
+	unsigned long failed;
+
+	vmx->entered = true;
+	if (spec_ctrl)
+		vmx_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current) | spec_ctrl);
+	failed = switch_worlds(&vcpu->regs, &vcpu->mode.cr2, vmx->launched);
+	if (spec_ctrl)
+		vmx_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current));
+	if (vmx->host.debugctl)
+		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host.debugctl);
+	if (!failed)
+		vmx->launched = true;
+	return !failed;
+}
+
+/* The processor can't run it: hand it to the emulator, together with the event that is due. */
+static void emulate_instead(struct vmx *vmx, struct exit *exit)
+{
+	*exit = (struct exit){
+		.kind = vmx->injected.type == EVENT_NONE ? EXIT_EMULATE : EXIT_DELIVER,
+		.delivering = vmx->injected,
+	};
+}
+
+/* VMX operation has ended (suspend, kexec, reboot), or the VMCS is bad. */
+static void refuse(struct vmx *vmx, struct exit *exit)
+{
+	*exit = (struct exit){
+		.kind = EXIT_FAIL_ENTRY,
+		.hw_reason = vmcs_read(VM_INSTRUCTION_ERROR),
+	};
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+}
+
+/* Segments are looked at again when software changed them, or the flag that gives them meaning. */
+static bool must_emulate(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	if (vmx->root_level != vcpu->mmu.root_level)
+		vmx_update_mode(vcpu);
+	if (vmx->recheck || (vmx->how == VMX_NATIVE &&
+			     (vmx->rflags ^ vcpu->regs.rflags) & X86_EFLAGS_VM))
+		vmx_find_how(vcpu);
+	return vmx->how == VMX_EMULATED ||
+	       (vmx->how == VMX_VM86 && vmx->injected.type != EVENT_NONE);
+}
+
+void vmx_enter(struct vcpu *vcpu, struct exit *exit)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	if (!vmx->loaded) {
+		refuse(vmx, exit);
+	} else if (must_emulate(vcpu)) {
+		emulate_instead(vmx, exit);
+	} else {
+		load_guest(vcpu);
+		if (run_guest(vcpu)) {
+			save_guest(vcpu);
+			vmx_decode_exit(vcpu, exit);
+		} else {
+			refuse(vmx, exit);
+		}
+	}
+	vmx->injected = (struct event){};
+}
+
+/* An NMI or a machine check that exited has not reached the host yet. */
+void vmx_exit_irq(struct vcpu *vcpu, const struct exit *exit)
+{
+	if (exit->kind != EXIT_HOST_NMI)
+		return;
+	if ((exit->hw_info[1] & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+		asm volatile("int $18" : : : "memory");
+	else
+		host_nmi();
+}

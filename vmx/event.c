@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Delivering events, and finding the moment when it can be done. Intel SDM volume 3C,
+ * 25.8.3 (injection), 28.2.4 (IDT vectoring), 25.4.2 (interruptibility).
+ *
+ * Virtual NMIs tell when a handler of NMIs has ended. Without them it counts as ended when the
+ * guest can take an interrupt: its handlers run with interrupts off.
+ */
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "vmx.h"
+
+#define DEBUG_BS	BIT(14)
+
+/* Those that push an error code: the processor insists on it. */
+#define WITH_ERROR	(BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
+			 BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(X86_TRAP_PF) | BIT(X86_TRAP_AC))
+
+void vmx_inject(struct vcpu *vcpu, const struct event *event)
+{
+	to_vmx(vcpu)->injected = *event;
+}
+
+/*
+ * An exception always goes as the processor's own, INT3's too: then rip is pushed as it is, and
+ * the gate's privilege level does not matter.
+ */
+static u32 intr_info(const struct event *event)
+{
+	u32 info = event->vector | INTR_INFO_VALID_MASK;
+
+	switch (event->type) {
+	case EVENT_NMI:
+		return info | INTR_TYPE_NMI_INTR;
+	case EVENT_EXCEPTION:
+		if (event->vector < 32 && BIT(event->vector) & WITH_ERROR)
+			info |= INTR_INFO_DELIVER_CODE_MASK;
+		return info | INTR_TYPE_HARD_EXCEPTION;
+	case EVENT_SOFT_IRQ:
+		return info | INTR_TYPE_SOFT_INTR;
+	default:
+		return info | INTR_TYPE_EXT_INTR;
+	}
+}
+
+static void write_injection(const struct vmx *vmx)
+{
+	if (vmx->injected.type == EVENT_NONE)
+		return;
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, intr_info(&vmx->injected));
+	vmcs_write(VM_ENTRY_EXCEPTION_ERROR_CODE, vmx->injected.error);
+}
+
+static u32 interruptibility(u32 shadow, bool nmi_blocked)
+{
+	return (shadow & SHADOW_STI ? GUEST_INTR_STATE_STI : 0) |
+	       (shadow & SHADOW_MOV_SS ? GUEST_INTR_STATE_MOV_SS : 0) |
+	       (nmi_blocked ? GUEST_INTR_STATE_NMI : 0);
+}
+
+/* A trap that an interrupt shadow has put off must be pending, or the entry fails. */
+static void write_pending_debug(struct vcpu *vcpu)
+{
+	if (to_vmx(vcpu)->shadow)
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
+			   vcpu->regs.rflags & X86_EFLAGS_TF ? DEBUG_BS : 0);
+}
+
+/* Before each entry. STI's shadow without RFLAGS.IF is user space's invention, and refused. */
+void vmx_prepare_events(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	bool blocked = vmx_caps.vnmi && vcpu->events.nmi_masked &&
+		       vmx->injected.type != EVENT_NMI;
+
+	if (vmx->shadow & SHADOW_STI && !(vcpu->regs.rflags & X86_EFLAGS_IF))
+		vmx_set_shadow(vcpu, 0);
+	write_injection(vmx);
+	write_pending_debug(vcpu);
+	if (vmx->nmi_blocked == blocked)
+		return;
+	vmx->nmi_blocked = blocked;
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, interruptibility(vmx->shadow, blocked));
+}
+
+void vmx_open_windows(struct vcpu *vcpu, bool irq, bool nmi)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	vmx->want_nmi = nmi;
+	if (vmx_caps.vnmi)
+		vmx_set_cpu_ctl(vmx, CPU_BASED_NMI_WINDOW_EXITING, nmi);
+	else
+		irq |= nmi;
+	vmx_set_cpu_ctl(vmx, CPU_BASED_INTR_WINDOW_EXITING, irq);
+}
+
+u32 vmx_get_shadow(struct vcpu *vcpu)
+{
+	return to_vmx(vcpu)->shadow;
+}
+
+/* Only one of the two can be in force. */
+void vmx_set_shadow(struct vcpu *vcpu, u32 shadow)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	if (shadow & SHADOW_MOV_SS)
+		shadow = SHADOW_MOV_SS;
+	if (vmx->shadow == shadow)
+		return;
+	if (!shadow)
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmx->shadow = shadow;
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, interruptibility(shadow, vmx->nmi_blocked));
+}
+
+/* An IRET that faults has ended the blocking already, and will be executed again. */
+static bool iret_faulted(const struct exit *exit, u32 vectoring)
+{
+	u32 info = exit->hw_info[1];
+
+	return exit->hw_reason == EXIT_REASON_EXCEPTION_NMI && info & INTR_INFO_UNBLOCK_NMI &&
+	       (info & INTR_INFO_VECTOR_MASK) != X86_TRAP_DF &&
+	       !(vectoring & VECTORING_INFO_VALID_MASK);
+}
+
+static void collect_interruptibility(struct vcpu *vcpu, const struct exit *exit, u32 vectoring)
+{
+	u32 info = vmcs_read(GUEST_INTERRUPTIBILITY_INFO);
+	struct vmx *vmx = to_vmx(vcpu);
+
+	vmx->shadow = (info & GUEST_INTR_STATE_STI ? SHADOW_STI : 0) |
+		      (info & GUEST_INTR_STATE_MOV_SS ? SHADOW_MOV_SS : 0);
+	if (!vmx_caps.vnmi)
+		return;
+	vmx->nmi_blocked = info & GUEST_INTR_STATE_NMI;
+	vcpu->events.nmi_masked = vmx->nmi_blocked || iret_faulted(exit, vectoring);
+}
+
+/* INT n, INT3, INTO and INT1 that the guest executed begin again with the instruction. */
+static void decode_delivering(u32 info, struct event *event)
+{
+	switch (info & VECTORING_INFO_TYPE_MASK) {
+	case INTR_TYPE_EXT_INTR:
+		event->type = EVENT_IRQ;
+		break;
+	case INTR_TYPE_NMI_INTR:
+		event->type = EVENT_NMI;
+		break;
+	case INTR_TYPE_HARD_EXCEPTION:
+		event->type = EVENT_EXCEPTION;
+		break;
+	default:
+		return;
+	}
+	event->vector = info & VECTORING_INFO_VECTOR_MASK;
+	event->has_error = info & VECTORING_INFO_DELIVER_CODE_MASK;
+	event->error = event->has_error ? vmcs_read(IDT_VECTORING_ERROR_CODE) : 0;
+}
+
+/* After an exit. */
+void vmx_collect_events(struct vcpu *vcpu, struct exit *exit)
+{
+	u32 vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
+
+	if (vectoring & VECTORING_INFO_VALID_MASK)
+		decode_delivering(vectoring, &exit->delivering);
+	collect_interruptibility(vcpu, exit, vectoring);
+}

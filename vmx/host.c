@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMX operation on this CPU, the current VMCS, and the host's state that exits lose.
+ *
+ * A CPU is in VMX operation only while a vCPU is loaded, from the scheduling in of
+ * its thread to the scheduling out: newer kernels don't let us into their copy of
+ * CR4, and a write of CR4 without VMXE faults in VMX operation. It also makes hotplug
+ * and suspend easy, for they run when no vCPU is loaded, and no VMCS is ever active
+ * on two CPUs.
+ */
+#include <linux/cpu.h>
+#include <linux/smp.h>
+#include <asm/asm.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/mmu_context.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
+#include <asm/segment.h>
+#include <asm/tlbflush.h>
+
+#include "compat.h"
+#include "vmx.h"
+
+DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
+
+static int vmxon(hpa_t pa)
+{
+	asm goto("1: vmxon %[pa]\n\t"
+		 "jna %l[failed]\n\t"
+		 _ASM_EXTABLE(1b, %l[failed])
+		 : : [pa] "m" (pa) : "cc", "memory" : failed);
+	return 0;
+failed:
+	return -EIO;
+}
+
+static void vmxoff(void)
+{
+	asm goto("1: vmxoff\n\t"
+		 _ASM_EXTABLE(1b, %l[done])
+		 : : : "cc", "memory" : done);
+done:
+	return;
+}
+
+static void vmclear(hpa_t pa)
+{
+	asm goto("1: vmclear %[pa]\n\t"
+		 _ASM_EXTABLE(1b, %l[done])
+		 : : [pa] "m" (pa) : "cc", "memory" : done);
+done:
+	return;
+}
+
+static int vmptrld(hpa_t pa)
+{
+	asm goto("1: vmptrld %[pa]\n\t"
+		 "jna %l[failed]\n\t"
+		 _ASM_EXTABLE(1b, %l[failed])
+		 : : [pa] "m" (pa) : "cc", "memory" : failed);
+	return 0;
+failed:
+	return -EIO;
+}
+
+/* Interrupts are off. */
+static int enter_operation(struct vmx_cpu *cpu)
+{
+	int err;
+
+	if (__read_cr4() & X86_CR4_VMXE)
+		return -EBUSY;
+	host_set_vmxe();
+	err = vmxon(cpu->vmxon_pa);
+	if (err)
+		host_clear_vmxe();
+	else
+		cpu->on = true;
+	return err;
+}
+
+static void leave_operation(struct vmx_cpu *cpu)
+{
+	if (!cpu->on)
+		return;
+	cpu->on = false;
+	vmxoff();
+	host_clear_vmxe();
+}
+
+/* The firmware should have locked it; if not, nobody else does it after boot. */
+static void unlock_feature(void)
+{
+	u32 low, high;
+
+	if (rdmsr_safe(MSR_IA32_FEAT_CTL, &low, &high) || low & FEAT_CTL_LOCKED)
+		return;
+	wrmsr_safe(MSR_IA32_FEAT_CTL,
+		   low | FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX | FEAT_CTL_LOCKED, high);
+}
+
+/* Tries once, so that a refusal comes early. */
+int vmx_cpu_enable(void)
+{
+	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
+	int err;
+
+	if (cpu->enabled)
+		return 0;
+	unlock_feature();
+	err = enter_operation(cpu);
+	if (err)
+		return err;
+	leave_operation(cpu);
+	cpu->star = vmx_rdmsr(MSR_STAR);
+	cpu->lstar = vmx_rdmsr(MSR_LSTAR);
+	cpu->sfmask = vmx_rdmsr(MSR_SYSCALL_MASK);
+	if (vmx_caps.rdtscp)
+		cpu->tsc_aux = vmx_rdmsr(MSR_TSC_AUX);
+	cpu->sysenter[0] = vmx_rdmsr(MSR_IA32_SYSENTER_CS);
+	cpu->sysenter[1] = vmx_rdmsr(MSR_IA32_SYSENTER_ESP);
+	cpu->sysenter[2] = vmx_rdmsr(MSR_IA32_SYSENTER_EIP);
+	cpu->enabled = true;
+	return 0;
+}
+
+/* The VMCS must be in memory, whole, before another CPU can take it over. */
+static void let_go(struct vmx_cpu *cpu)
+{
+	struct vmx *vmx = cpu->current_vmx;
+
+	if (vmx) {
+		vmclear(vmx->vmcs_pa);
+		vmx->loaded = false;
+		vmx->launched = false;
+		cpu->current_vmx = NULL;
+	}
+	leave_operation(cpu);
+}
+
+void vmx_cpu_disable(void)
+{
+	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
+
+	cpu->enabled = false;
+	let_go(cpu);
+}
+
+/* ---- the host's state in the VMCS ---- */
+
+static u64 tss_base(void)
+{
+	struct desc_ptr gdt;
+	const struct ldttss_desc *tss;
+
+	native_store_gdt(&gdt);
+	tss = (const void *)(gdt.address + GDT_ENTRY_TSS * 8);
+	return tss->base0 | tss->base1 << 16 | tss->base2 << 24 | (u64)tss->base3 << 32;
+}
+
+/* What differs from CPU to CPU. */
+static void write_cpu_state(const struct vmx_cpu *cpu)
+{
+	struct desc_ptr gdt, idt;
+
+	native_store_gdt(&gdt);
+	store_idt(&idt);
+	vmcs_write(HOST_TR_BASE, tss_base());
+	vmcs_write(HOST_GDTR_BASE, gdt.address);
+	vmcs_write(HOST_IDTR_BASE, idt.address);
+	vmcs_write(HOST_GS_BASE, vmx_rdmsr(MSR_GS_BASE));
+	vmcs_write(HOST_IA32_SYSENTER_CS, cpu->sysenter[0]);
+	vmcs_write(HOST_IA32_SYSENTER_ESP, cpu->sysenter[1]);
+	vmcs_write(HOST_IA32_SYSENTER_EIP, cpu->sysenter[2]);
+}
+
+static void save_host(struct vmx *vmx)
+{
+	struct vmx_host *host = &vmx->host;
+
+	savesegment(ds, host->ds);
+	savesegment(es, host->es);
+	savesegment(fs, host->fs);
+	savesegment(gs, host->gs);
+	asm volatile("sldt %0" : "=rm" (host->ldt));
+	store_idt(&host->idt);
+	host->debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
+	vmcs_write(HOST_FS_BASE, vmx_rdmsr(MSR_FS_BASE));
+	vmx->host_cr3 = ~0ull;
+	vmx->host_cr4 = ~0ull;
+}
+
+/* The kernel's own CR3 and CR4 may change while the vCPU is loaded. */
+void vmx_update_host(struct vmx *vmx)
+{
+	u64 cr3 = __read_cr3(), cr4 = __read_cr4();
+
+	if (vmx->host_cr3 != cr3)
+		vmcs_write(HOST_CR3, cr3);
+	if (vmx->host_cr4 != cr4)
+		vmcs_write(HOST_CR4, cr4);
+	vmx->host_cr3 = cr3;
+	vmx->host_cr4 = cr4;
+}
+
+/* An exit makes the selectors and LDTR null, and the limits of GDT, IDT and TSS what it likes. */
+static void restore_host(struct vmx *vmx)
+{
+	const struct vmx_host *host = &vmx->host;
+	u64 fs_base = vmx_rdmsr(MSR_FS_BASE);
+
+	if (host->ldt)
+		asm volatile("lldt %0" : : "rm" (host->ldt));
+	if (host->ds | host->es) {
+		loadsegment(ds, host->ds);
+		loadsegment(es, host->es);
+	}
+	if (host->fs) {
+		loadsegment(fs, host->fs);
+		vmx_wrmsr(MSR_FS_BASE, fs_base);
+	}
+	if (host->gs) {
+		load_gs_index(host->gs);
+		vmx_wrmsr(MSR_KERNEL_GS_BASE, vmx->host.kernel_gs);
+	}
+	load_fixmap_gdt(smp_processor_id());
+	native_load_idt(&host->idt);
+	invalidate_tss_limit();
+}
+
+void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
+{
+	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpu, cpu);
+	struct vmx *vmx = to_vmx(vcpu);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (!c->enabled || c->on || enter_operation(c))
+		goto out;
+	if (vmx->cpu < 0)
+		vmclear(vmx->vmcs_pa);
+	if (vmptrld(vmx->vmcs_pa)) {
+		leave_operation(c);
+		goto out;
+	}
+	c->current_vmx = vmx;
+	vmx->loaded = true;
+	if (vmx->cpu != cpu) {
+		vmx->cpu = cpu;
+		vmx->flush = true;
+		write_cpu_state(c);
+	}
+	save_host(vmx);
+	if (c->last != vmx->serial && boot_cpu_has(X86_FEATURE_USE_IBPB))
+		vmx_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	c->last = vmx->serial;
+out:
+	local_irq_restore(flags);
+}
+
+void vmx_vcpu_put(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	vmx_unload_msrs(vmx);
+	if (vmx->entered)
+		restore_host(vmx);
+	vmx->entered = false;
+	if (vmx->loaded)
+		let_go(this_cpu_ptr(&vmx_cpu));
+	local_irq_restore(flags);
+}

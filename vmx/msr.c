@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MSRs that live in the VMCS or in the processor while the vCPU is loaded, and the
+ * permission bitmap. Intel SDM volume 3C, 25.6.9.
+ *
+ * STAR, LSTAR, SFMASK, KERNEL_GS_BASE and TSC_AUX mean nothing to the host kernel itself, only
+ * on the way to its user space: the guest's stay from the first entry until the vCPU is put.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
+
+#include "vmx.h"
+
+static unsigned long *bitmap;
+
+/* The guest has these for itself. */
+static const u32 passed_through[] = {
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+
+static const u32 switched[NR_SWITCHED] = {
+	[SWITCHED_STAR]		= MSR_STAR,
+	[SWITCHED_LSTAR]	= MSR_LSTAR,
+	[SWITCHED_SFMASK]	= MSR_SYSCALL_MASK,
+	[SWITCHED_KERNEL_GS]	= MSR_KERNEL_GS_BASE,
+};
+
+/* Reads of low and high MSRs come first, then writes of the same: 1 KiB each. */
+static void pass_through(u32 index)
+{
+	unsigned int bit = (index & 0x1fff) + (index >> 31 ? 0x2000 : 0);
+
+	clear_bit(bit, bitmap);
+	clear_bit(bit + 0x4000, bitmap);
+}
+
+int vmx_msr_init(void)
+{
+	unsigned int i;
+
+	bitmap = (unsigned long *)get_zeroed_page(GFP_KERNEL);
+	if (!bitmap)
+		return -ENOMEM;
+	memset(bitmap, 0xff, PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(passed_through); i++)
+		pass_through(passed_through[i]);
+	return 0;
+}
+
+void vmx_msr_exit(void)
+{
+	free_page((unsigned long)bitmap);
+	bitmap = NULL;
+}
+
+hpa_t vmx_msr_bitmap(void)
+{
+	return virt_to_phys(bitmap);
+}
+
+static u64 host_msr(const struct vmx *vmx, const struct vmx_cpu *cpu, unsigned int i)
+{
+	switch (i) {
+	case SWITCHED_STAR:
+		return cpu->star;
+	case SWITCHED_LSTAR:
+		return cpu->lstar;
+	case SWITCHED_SFMASK:
+		return cpu->sfmask;
+	default:
+		return vmx->host.kernel_gs;
+	}
+}
+
+static void load_tsc_aux(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	u32 value = vcpu->msrs.tsc_aux;
+
+	if (!vmx_caps.rdtscp || (vmx->tsc_aux_loaded && vmx->tsc_aux == value))
+		return;
+	vmx_wrmsr(MSR_TSC_AUX, value);
+	vmx->tsc_aux = value;
+	vmx->tsc_aux_loaded = true;
+}
+
+/* Before an entry, interrupts off. */
+void vmx_load_msrs(struct vcpu *vcpu)
+{
+	const struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
+	struct vmx *vmx = to_vmx(vcpu);
+	unsigned int i;
+
+	load_tsc_aux(vcpu);
+	if (vmx->msrs_loaded)
+		return;
+	vmx->host.kernel_gs = vmx_rdmsr(MSR_KERNEL_GS_BASE);
+	for (i = 0; i < NR_SWITCHED; i++)
+		if (vmx->msr[i] != host_msr(vmx, cpu, i))
+			vmx_wrmsr(switched[i], vmx->msr[i]);
+	vmx->msrs_loaded = true;
+}
+
+/* Preemption is off. */
+void vmx_unload_msrs(struct vmx *vmx)
+{
+	const struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
+	unsigned int i;
+
+	if (vmx->tsc_aux_loaded)
+		vmx_wrmsr(MSR_TSC_AUX, cpu->tsc_aux);
+	vmx->tsc_aux_loaded = false;
+	if (!vmx->msrs_loaded)
+		return;
+	vmx->msrs_loaded = false;
+	/* SWAPGS changes it without an exit. */
+	vmx->msr[SWITCHED_KERNEL_GS] = vmx_rdmsr(MSR_KERNEL_GS_BASE);
+	for (i = 0; i < NR_SWITCHED; i++)
+		if (vmx->msr[i] != host_msr(vmx, cpu, i))
+			vmx_wrmsr(switched[i], host_msr(vmx, cpu, i));
+}
+
+static unsigned long msr_field(u32 index)
+{
+	switch (index) {
+	case MSR_IA32_SYSENTER_CS:	return GUEST_SYSENTER_CS;
+	case MSR_IA32_SYSENTER_ESP:	return GUEST_SYSENTER_ESP;
+	case MSR_IA32_SYSENTER_EIP:	return GUEST_SYSENTER_EIP;
+	default:			return 0;
+	}
+}
+
+static u64 *msr_copy(struct vmx *vmx, u32 index)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_SWITCHED; i++)
+		if (switched[i] == index)
+			return &vmx->msr[i];
+	return index == MSR_CSTAR ? &vmx->cstar : NULL;
+}
+
+static u64 *unloaded_copy(struct vmx *vmx, u32 index)
+{
+	u64 *copy = msr_copy(vmx, index);
+
+	if (copy) {
+		preempt_disable();
+		vmx_unload_msrs(vmx);
+		preempt_enable();
+	}
+	return copy;
+}
+
+static int segment_of(u32 index)
+{
+	return index == MSR_FS_BASE ? VCPU_SREG_FS : index == MSR_GS_BASE ? VCPU_SREG_GS : -1;
+}
+
+int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	const u64 *copy = unloaded_copy(vmx, index);
+	struct kvm_segment seg;
+
+	if (copy) {
+		*data = *copy;
+	} else if (msr_field(index)) {
+		*data = vmcs_read(msr_field(index));
+	} else if (segment_of(index) >= 0) {
+		vmx_get_segment(vcpu, segment_of(index), &seg);
+		*data = seg.base;
+	} else if (index == MSR_IA32_TSC) {
+		*data = rdtsc_ordered() + vmx->tsc_offset;
+	} else {
+		return -ENOENT;
+	}
+	return 0;
+}
+
+int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	u64 *copy = unloaded_copy(vmx, index);
+	struct kvm_segment seg;
+
+	if (copy) {
+		*copy = data;
+	} else if (msr_field(index)) {
+		vmcs_write(msr_field(index), data);
+	} else if (segment_of(index) >= 0) {
+		vmx_get_segment(vcpu, segment_of(index), &seg);
+		seg.base = data;
+		vmx_set_segment(vcpu, segment_of(index), &seg);
+	} else if (index == MSR_IA32_TSC) {
+		vmx->tsc_offset = data - rdtsc_ordered();
+		vmcs_write(TSC_OFFSET, vmx->tsc_offset);
+	} else {
+		return -ENOENT;
+	}
+	return 0;
+}

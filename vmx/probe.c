@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Is there VT-x, may we have it, and what does it offer? Intel SDM volume 3D, appendix A.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
+#include <asm/processor.h>
+#include <asm/processor-flags.h>
+#include <asm/special_insns.h>
+
+#include "vmx.h"
+
+#define CPUID_VMX		BIT(5)		/* 1 ECX */
+#define CPUID_RDTSCP		BIT(27)		/* 8000_0001 EDX */
+
+#define BASIC_TRUE_CONTROLS	BIT_ULL(55)
+
+/* MSR_IA32_VMX_EPT_VPID_CAP */
+#define CAP_INVVPID		BIT_ULL(32)
+#define CAP_INVVPID_GVA		BIT_ULL(40)
+#define CAP_INVVPID_ONE		BIT_ULL(41)
+
+struct vmx_caps vmx_caps;
+
+/* What all CPUs found. */
+struct survey {
+	atomic_t busy, disabled;
+};
+
+static void survey_cpu(void *data)
+{
+	struct survey *survey = data;
+	u32 low, high;
+
+	if (__read_cr4() & X86_CR4_VMXE)
+		atomic_inc(&survey->busy);
+	if (!rdmsr_safe(MSR_IA32_FEAT_CTL, &low, &high) && low & FEAT_CTL_LOCKED &&
+	    !(low & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX))
+		atomic_inc(&survey->disabled);
+}
+
+static int check_cpus(void)
+{
+	struct survey survey = {};
+
+	on_each_cpu(survey_cpu, &survey, 1);
+	if (atomic_read(&survey.disabled)) {
+		pr_err("VT-x is disabled in firmware; enable it in the firmware's set-up\n");
+		return -EOPNOTSUPP;
+	}
+	if (atomic_read(&survey.busy)) {
+		pr_err("VT-x is in use by another hypervisor; unload it first (rmmod kvm_intel)\n");
+		return -EBUSY;
+	}
+	if (!boot_cpu_has(X86_FEATURE_NX)) {
+		pr_err("VT-x can't be used: the host has no NX (is it booted with noexec=off?)\n");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* A word of controls. */
+struct control {
+	u32 msr, true_msr;	/* what it may be; the other where there are true controls */
+	const char *name;
+	u32 must, want;
+	u32 *out;
+};
+
+static const struct control controls[] = { {
+	.msr = MSR_IA32_VMX_PINBASED_CTLS, .true_msr = MSR_IA32_VMX_TRUE_PINBASED_CTLS,
+	.name = "pin-based",
+	.must = PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING,
+	.want = PIN_BASED_VIRTUAL_NMIS,
+	.out = &vmx_caps.pin,
+}, {
+	.msr = MSR_IA32_VMX_PROCBASED_CTLS, .true_msr = MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
+	.name = "processor-based",
+	.must = CPU_BASED_HLT_EXITING | CPU_BASED_INVLPG_EXITING | CPU_BASED_MWAIT_EXITING |
+		CPU_BASED_RDPMC_EXITING | CPU_BASED_CR3_LOAD_EXITING |
+		CPU_BASED_CR3_STORE_EXITING | CPU_BASED_CR8_LOAD_EXITING |
+		CPU_BASED_CR8_STORE_EXITING | CPU_BASED_MOV_DR_EXITING |
+		CPU_BASED_UNCOND_IO_EXITING | CPU_BASED_MONITOR_EXITING |
+		CPU_BASED_USE_TSC_OFFSETTING,
+	.want = CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
+	.out = &vmx_caps.cpu,
+}, {
+	.msr = MSR_IA32_VMX_EXIT_CTLS, .true_msr = MSR_IA32_VMX_TRUE_EXIT_CTLS,
+	.name = "exit",
+	.must = VM_EXIT_HOST_ADDR_SPACE_SIZE,
+	.want = VM_EXIT_LOAD_IA32_EFER,
+	.out = &vmx_caps.exit,
+}, {
+	.msr = MSR_IA32_VMX_ENTRY_CTLS, .true_msr = MSR_IA32_VMX_TRUE_ENTRY_CTLS,
+	.name = "entry",
+	.must = VM_ENTRY_LOAD_DEBUG_CONTROLS,
+	.want = VM_ENTRY_LOAD_IA32_EFER,
+	.out = &vmx_caps.entry,
+} };
+
+/* The low half has the bits that must be set, the high half those that may be. */
+static int read_control(const struct control *c, bool true_controls)
+{
+	u64 msr = vmx_rdmsr(true_controls ? c->true_msr : c->msr);
+	u32 set = msr, may = msr >> 32;
+
+	*c->out = ((c->must | c->want) & may) | set;
+	if (!(c->must & ~may))
+		return 0;
+	pr_err("VT-x can't be used: the processor lacks %s controls %x\n", c->name,
+	       c->must & ~may);
+	return -EOPNOTSUPP;
+}
+
+static void read_secondary(void)
+{
+	u64 msr, cap = 0;
+
+	if (!(vmx_caps.cpu & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
+		return;
+	msr = vmx_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
+	vmx_caps.cpu2_may = msr >> 32;
+	if (vmx_caps.cpu2_may & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
+		cap = vmx_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
+	vmx_caps.vpid = vmx_caps.cpu2_may & SECONDARY_EXEC_ENABLE_VPID && cap & CAP_INVVPID &&
+			cap & CAP_INVVPID_ONE;
+	vmx_caps.invvpid_gva = vmx_caps.vpid && cap & CAP_INVVPID_GVA;
+	vmx_caps.cpu2 = ((SECONDARY_EXEC_WBINVD_EXITING |
+			  (vmx_caps.vpid ? SECONDARY_EXEC_ENABLE_VPID : 0)) &
+			 vmx_caps.cpu2_may) | (u32)msr;
+}
+
+static int read_caps(void)
+{
+	u64 basic = vmx_rdmsr(MSR_IA32_VMX_BASIC);
+	unsigned int i;
+	int err;
+
+	vmx_caps = (struct vmx_caps){ .revision = vmx_basic_vmcs_revision_id(basic) };
+	for (i = 0; i < ARRAY_SIZE(controls); i++) {
+		err = read_control(&controls[i], basic & BASIC_TRUE_CONTROLS);
+		if (err)
+			return err;
+	}
+	read_secondary();
+	vmx_caps.vnmi = vmx_caps.pin & PIN_BASED_VIRTUAL_NMIS;
+	vmx_caps.efer = vmx_caps.exit & VM_EXIT_LOAD_IA32_EFER &&
+			vmx_caps.entry & VM_ENTRY_LOAD_IA32_EFER;
+	if (!vmx_caps.efer) {
+		vmx_caps.exit &= ~VM_EXIT_LOAD_IA32_EFER;
+		vmx_caps.entry &= ~VM_ENTRY_LOAD_IA32_EFER;
+	}
+	vmx_caps.rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP;
+	vmx_caps.cr0_set = vmx_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
+	vmx_caps.cr0_may = vmx_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
+	vmx_caps.cr4_set = vmx_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
+	vmx_caps.cr4_may = vmx_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
+	return 0;
+}
+
+static void free_cpus(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct vmx_cpu *c = per_cpu_ptr(&vmx_cpu, cpu);
+
+		free_page((unsigned long)c->vmxon);
+		*c = (struct vmx_cpu){};
+	}
+}
+
+static int alloc_cpus(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct vmx_cpu *c = per_cpu_ptr(&vmx_cpu, cpu);
+
+		c->vmxon = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!c->vmxon) {
+			free_cpus();
+			return -ENOMEM;
+		}
+		c->vmxon_pa = virt_to_phys(c->vmxon);
+		*(u32 *)c->vmxon = vmx_caps.revision;
+	}
+	return 0;
+}
+
+static const struct vendor_ops vmx_ops = {
+	.name		= "VT-x",
+	.cpu_enable	= vmx_cpu_enable,
+	.cpu_disable	= vmx_cpu_disable,
+	.vcpu_create	= vmx_vcpu_create,
+	.vcpu_destroy	= vmx_vcpu_destroy,
+	.vcpu_reset	= vmx_vcpu_reset,
+	.vcpu_load	= vmx_vcpu_load,
+	.vcpu_put	= vmx_vcpu_put,
+	.enter		= vmx_enter,
+	.exit_irq	= vmx_exit_irq,
+	.update_mode	= vmx_update_mode,
+	.update_cpuid	= vmx_update_cpuid,
+	.get_segment	= vmx_get_segment,
+	.set_segment	= vmx_set_segment,
+	.get_dt		= vmx_get_dt,
+	.set_dt		= vmx_set_dt,
+	.get_cpl	= vmx_get_cpl,
+	.inject		= vmx_inject,
+	.open_windows	= vmx_open_windows,
+	.get_shadow	= vmx_get_shadow,
+	.set_shadow	= vmx_set_shadow,
+	.flush_tlb	= vmx_flush_tlb,
+	.flush_gva	= vmx_flush_gva,
+	.get_msr	= vmx_get_msr,
+	.set_msr	= vmx_set_msr,
+	.dump		= vmx_dump,
+};
+
+int vmx_probe(const struct vendor_ops **ops)
+{
+	int err;
+
+	if (!(cpuid_ecx(1) & CPUID_VMX))
+		return -ENODEV;
+	err = check_cpus();
+	if (err)
+		return err;
+	err = read_caps();
+	if (err)
+		return err;
+	err = alloc_cpus();
+	if (err)
+		return err;
+	err = vmx_msr_init();
+	if (err) {
+		free_cpus();
+		return err;
+	}
+	*ops = &vmx_ops;
+	return 0;
+}
+
+void vmx_exit(void)
+{
+	vmx_msr_exit();
+	free_cpus();
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The VMCS's making: controls, and control registers derived from the guest's.
+ * Intel SDM volume 3C, 25.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/slab.h>
+#include <asm/debugreg.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+#include <asm/segment.h>
+#include <asm/special_insns.h>
+#include <asm/trapnr.h>
+
+#include "vmx.h"
+
+/* CR0 and CR4 bits that shadow paging and VT-x decide, not the guest. */
+#define CR0_FORCED	(X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET)
+#define CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
+#define CR4_FORCED	(X86_CR4_PAE | X86_CR4_VMXE)
+#define CR4_HIDDEN	(X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_LA57)
+
+/* Bits that make virtual-8086 code behave as real-mode code does not. */
+#define CR0_NOT_VM86	X86_CR0_AM
+#define CR4_NOT_VM86	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_UMIP)
+
+#define DR7_GD		BIT(13)
+#define DR7_RESET	0x400
+
+/* Those that always exit. #DB and #AC: their endless delivery would hang the host, CVE-2015-5307. */
+#define EXCEPTIONS	(BIT(X86_TRAP_PF) | BIT(X86_TRAP_MC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC))
+
+static int alloc_areas(struct vmx *vmx)
+{
+	vmx->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vmx->vmcs)
+		return -ENOMEM;
+	vmx->vmcs_pa = virt_to_phys(vmx->vmcs);
+	*(u32 *)vmx->vmcs = vmx_caps.revision;
+	if (vmx_caps.efer)
+		return 0;
+	vmx->lists = kzalloc(sizeof(*vmx->lists), GFP_KERNEL_ACCOUNT);
+	return vmx->lists ? 0 : -ENOMEM;
+}
+
+int vmx_vcpu_create(struct vcpu *vcpu)
+{
+	static atomic64_t serial;
+	struct vmx *vmx = kzalloc(sizeof(*vmx), GFP_KERNEL_ACCOUNT);
+	struct vcpu *first = vcpu->vm->nr_vcpus ? vcpu->vm->vcpus[0] : NULL;
+
+	if (!vmx)
+		return -ENOMEM;
+	vcpu->backend = vmx;
+	if (alloc_areas(vmx)) {
+		vmx_vcpu_destroy(vcpu);
+		return -ENOMEM;
+	}
+	vmx->serial = atomic64_inc_return(&serial);
+	vmx->vpid = vmx_vpid_get();
+	vmx->cpu = -1;
+	/* All of a VM's time stamp counters run alike from the beginning. */
+	vmx->tsc_offset = first && first->backend ? to_vmx(first)->tsc_offset : -rdtsc_ordered();
+	return 0;
+}
+
+void vmx_vcpu_destroy(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	if (!vmx)
+		return;
+	vmx_vpid_put(vmx->vpid);
+	free_page((unsigned long)vmx->vmcs);
+	kfree(vmx->lists);
+	kfree(vmx);
+	vcpu->backend = NULL;
+}
+
+static void init_controls(struct vmx *vmx)
+{
+	vmx->cpu_ctl = vmx_caps.cpu;
+	vmx->cpu2_ctl = vmx_caps.cpu2;
+	if (!vmx->vpid)
+		vmx->cpu2_ctl &= ~SECONDARY_EXEC_ENABLE_VPID;
+	vmx->entry_ctl = vmx_caps.entry;
+	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, vmx->cpu_ctl);
+	if (vmx->cpu_ctl & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
+		vmcs_write(SECONDARY_VM_EXEC_CONTROL, vmx->cpu2_ctl);
+	if (vmx->vpid)
+		vmcs_write(VIRTUAL_PROCESSOR_ID, vmx->vpid);
+	vmcs_write(VM_EXIT_CONTROLS, vmx_caps.exit);
+	vmcs_write(VM_ENTRY_CONTROLS, vmx->entry_ctl);
+	if (vmx->cpu_ctl & CPU_BASED_USE_MSR_BITMAPS)
+		vmcs_write(MSR_BITMAP, vmx_msr_bitmap());
+	vmcs_write(TSC_OFFSET, vmx->tsc_offset);
+
+	/* Every #PF: with a mask of 0 all error codes match 0, and the exception's bit decides. */
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmcs_write(CR3_TARGET_COUNT, 0);
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+	vmcs_write(CR0_GUEST_HOST_MASK, ~0ul);
+	vmcs_write(CR4_GUEST_HOST_MASK, ~0ul);
+}
+
+static void init_msr_lists(struct vmx *vmx)
+{
+	vmcs_write(VM_EXIT_MSR_STORE_COUNT, 0);
+	vmcs_write(VM_EXIT_MSR_LOAD_COUNT, !!vmx->lists);
+	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, !!vmx->lists);
+	if (!vmx->lists) {
+		vmcs_write(HOST_IA32_EFER, vmx_rdmsr(MSR_EFER));
+		return;
+	}
+	vmx->lists->entry.index = MSR_EFER;
+	vmx->lists->exit.index = MSR_EFER;
+	vmx->lists->exit.value = vmx_rdmsr(MSR_EFER);
+	vmcs_write(VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(&vmx->lists->entry));
+	vmcs_write(VM_EXIT_MSR_LOAD_ADDR, virt_to_phys(&vmx->lists->exit));
+}
+
+/* What is the same on all CPUs; see host.c for the rest. */
+static void init_host(void)
+{
+	vmcs_write(HOST_CR0, read_cr0());
+	vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
+	vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
+	vmcs_write(HOST_DS_SELECTOR, 0);
+	vmcs_write(HOST_ES_SELECTOR, 0);
+	vmcs_write(HOST_FS_SELECTOR, 0);
+	vmcs_write(HOST_GS_SELECTOR, 0);
+	vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+	vmcs_write(HOST_RIP, (unsigned long)vmx_exited);
+}
+
+static void init_guest(struct vmx *vmx)
+{
+	vmcs_write(VMCS_LINK_POINTER, ~0ull);
+	vmcs_write(GUEST_IA32_DEBUGCTL, 0);
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, 0);
+	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmcs_write(GUEST_SYSENTER_CS, 0);
+	vmcs_write(GUEST_SYSENTER_ESP, 0);
+	vmcs_write(GUEST_SYSENTER_EIP, 0);
+	vmcs_write(GUEST_RIP, 0);
+	vmcs_write(GUEST_RSP, 0);
+	vmcs_write(GUEST_RFLAGS, X86_EFLAGS_FIXED);
+	vmx->rip = 0;
+	vmx->rsp = 0;
+	vmx->rflags = X86_EFLAGS_FIXED;
+	vmx->shadow = 0;
+	vmx->nmi_blocked = false;
+	vmx->root = INVALID_ROOT;
+}
+
+void vmx_vcpu_reset(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	preempt_disable();
+	vmx_unload_msrs(vmx);
+	preempt_enable();
+	memset(vmx->msr, 0, sizeof(vmx->msr));
+	vmx->cstar = 0;
+	vmx->injected = (struct event){};
+	vmx->flush = true;
+	vmx->exceptions = 0;
+	vmx->cr0 = 0;
+	vmx->cr4 = 0;
+	vmx->dr7 = 0;
+	vmx->efer = ~0ull;
+	init_controls(vmx);
+	init_msr_lists(vmx);
+	init_host();
+	init_guest(vmx);
+	vmx_reset_segments(vmx);
+	vmx_update_mode(vcpu);
+	vmx_update_cpuid(vcpu);
+}
+
+static u64 hardware_cr0(const struct vcpu_mode *mode)
+{
+	u64 cr0 = (mode->cr0 & ~(u64)CR0_HIDDEN) | CR0_FORCED;
+
+	if (!(mode->cr0 & X86_CR0_PE))
+		cr0 &= ~(u64)CR0_NOT_VM86;
+	return (cr0 | vmx_caps.cr0_set) & vmx_caps.cr0_may;
+}
+
+static u64 hardware_cr4(const struct vcpu_mode *mode, int root_level)
+{
+	u64 cr4 = (mode->cr4 & ~(u64)CR4_HIDDEN) | CR4_FORCED;
+
+	/* Without paging the guest is in tables of user pages. */
+	if (!(mode->cr0 & X86_CR0_PG))
+		cr4 &= ~(u64)(X86_CR4_SMEP | X86_CR4_SMAP);
+	if (!(mode->cr0 & X86_CR0_PE))
+		cr4 &= ~(u64)CR4_NOT_VM86;
+	if (root_level == 5)
+		cr4 |= X86_CR4_LA57;
+	/* A machine check with MCE clear shuts the processor down, the host with it. */
+	cr4 |= __read_cr4() & X86_CR4_MCE;
+	return (cr4 | vmx_caps.cr4_set) & vmx_caps.cr4_may;
+}
+
+static u64 hardware_efer(const struct vcpu_mode *mode)
+{
+	u64 efer = (mode->efer & (EFER_SCE | EFER_LMA)) | EFER_NX;
+
+	return efer & EFER_LMA ? efer | EFER_LME : efer;
+}
+
+static void set_entry_ctl(struct vmx *vmx, u32 bits, bool on)
+{
+	u32 ctl = on ? vmx->entry_ctl | bits : vmx->entry_ctl & ~bits;
+
+	if (ctl == vmx->entry_ctl)
+		return;
+	vmx->entry_ctl = ctl;
+	vmcs_write(VM_ENTRY_CONTROLS, ctl);
+}
+
+static void update_efer(struct vmx *vmx, u64 efer)
+{
+	if (vmx->efer == efer)
+		return;
+	vmx->efer = efer;
+	vmx->flush = true;
+	set_entry_ctl(vmx, VM_ENTRY_IA32E_MODE, efer & EFER_LMA);
+	if (vmx->lists)
+		vmx->lists->entry.value = efer;
+	else
+		vmcs_write(GUEST_IA32_EFER, efer);
+}
+
+static void update_dr7(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	u64 dr7 = vcpu->debug.dr7 & ~(u64)DR7_GD;	/* the emulator sees to it */
+
+	if (!(dr7 & (DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK)))
+		dr7 = DR7_RESET;
+	if (vmx->dr7 != dr7)
+		vmcs_write(GUEST_DR7, dr7);
+	vmx->dr7 = dr7;
+}
+
+void vmx_update_mode(struct vcpu *vcpu)
+{
+	const struct vcpu_mode *mode = &vcpu->mode;
+	struct vmx *vmx = to_vmx(vcpu);
+	u64 cr0 = hardware_cr0(mode);
+	u64 cr4 = hardware_cr4(mode, vcpu->mmu.root_level);
+
+	vmx->root_level = vcpu->mmu.root_level;
+	if (vmx->cr0 != cr0 || vmx->cr4 != cr4) {
+		vmcs_write(GUEST_CR0, cr0);
+		vmcs_write(GUEST_CR4, cr4);
+		vmx->cr0 = cr0;
+		vmx->cr4 = cr4;
+		vmx->flush = true;
+	}
+	vmcs_write(CR0_READ_SHADOW, mode->cr0);
+	vmcs_write(CR4_READ_SHADOW, mode->cr4);
+	update_efer(vmx, hardware_efer(mode));
+	update_dr7(vcpu);
+	vmx->recheck = true;
+}
+
+/* By how the guest is run, and its CPUID. */
+void vmx_set_exceptions(struct vmx *vmx)
+{
+	u32 exceptions = EXCEPTIONS;
+
+	if (vmx->how == VMX_VM86)
+		exceptions = ~0u;
+	else if (vmx->emulate_ud)
+		exceptions |= BIT(X86_TRAP_UD);
+	if (vmx->exceptions == exceptions)
+		return;
+	vmx->exceptions = exceptions;
+	vmcs_write(EXCEPTION_BITMAP, exceptions);
+}
+
+void vmx_set_cpu_ctl(struct vmx *vmx, u32 bits, bool on)
+{
+	u32 ctl = on ? vmx->cpu_ctl | bits : vmx->cpu_ctl & ~bits;
+
+	if (ctl == vmx->cpu_ctl)
+		return;
+	vmx->cpu_ctl = ctl;
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, ctl);
+}
+
+static bool guest_has_rdtscp(struct vcpu *vcpu)
+{
+	u32 eax = 0x80000001, ebx = 0, ecx = 0, edx = 0;
+
+	cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
+	return edx & BIT(27);
+}
+
+/* INVPCID exits because INVLPG does; where it is not known it is #UD, and the emulator's. */
+void vmx_update_cpuid(struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+	u32 ctl = vmx->cpu2_ctl & ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID);
+
+	if (guest_has_rdtscp(vcpu))
+		ctl |= SECONDARY_EXEC_ENABLE_RDTSCP;
+	if (vcpu->cpuid.invpcid)
+		ctl |= SECONDARY_EXEC_ENABLE_INVPCID;
+	ctl &= vmx_caps.cpu2_may;
+	vmx->emulate_ud = vcpu->cpuid.invpcid && !(ctl & SECONDARY_EXEC_ENABLE_INVPCID);
+	vmx_set_exceptions(vmx);
+	if (ctl != vmx->cpu2_ctl)
+		vmcs_write(SECONDARY_VM_EXEC_CONTROL, ctl);
+	vmx->cpu2_ctl = ctl;
+}
