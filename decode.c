@@ -95,10 +95,22 @@ static const struct opcode opcode_ud = { .flags = T_UD };
 static const struct opcode opcode_len = { .dst = O_M, .flags = T_MODRM };
 static const struct opcode opcode_len_ib = { .dst = O_M, .src = O_Ib, .flags = T_MODRM };
 
+/* Most two-byte opcodes have no variant to look for: 18-27, 30-4f, 80-b7 */
+static bool may_be_prefixed(const struct insn *insn)
+{
+	u8 op = insn->opcode;
+
+	return insn->map != 2 || op < 0x18 || (op >= 0x28 && op < 0x30) ||
+	       (op >= 0x50 && op < 0x80) || op >= 0xb8;
+}
+
 static const struct opcode *prefixed_opcode(const struct insn *insn, const struct opcode *plain)
 {
 	u8 prefix = mandatory_prefix(insn);
 	unsigned int i;
+
+	if (!may_be_prefixed(insn))
+		return plain;
 
 	for (i = 0; i < decode_prefixed_count; i++) {
 		const struct prefixed *p = &decode_prefixed[i];
