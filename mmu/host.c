@@ -239,6 +239,9 @@ int host_read_atomic(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
 {
 	int r;
 
+	/* A reader of debugfs has other memory at these addresses. */
+	if (current->mm != mmu_to_vm(vm)->mm)
+		return -EFAULT;
 	/* With page faults off, an absent page is an error instead of a sleep. */
 	pagefault_disable();
 	r = host_read(vm, gpa, dst, len);

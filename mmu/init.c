@@ -18,6 +18,10 @@ bool mmu_large = true;
 module_param_named(large, mmu_large, bool, 0644);
 MODULE_PARM_DESC(large, "use large sptes where guest and host allow (default: Y)");
 
+bool mmu_audit_on;
+module_param_named(audit, mmu_audit_on, bool, 0644);
+MODULE_PARM_DESC(audit, "check all invariants at every zap and root change; slow (default: N)");
+
 unsigned int mmu_prefill = 8;
 module_param_named(prefill, mmu_prefill, uint, 0644);
 MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 8, at most 64)");

@@ -333,6 +333,7 @@ unsigned long audit_locked(struct mmu_vm *vm);
 /* Module parameters, each a switch of one optimisation or a limit. */
 extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
 extern bool mmu_eager;		/* eager: refill sptes when the guest writes an entry */
+extern bool mmu_audit_on;	/* audit: check the invariants all the time */
 extern bool mmu_large;		/* large: use large sptes */
 extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
 extern unsigned int mmu_unsync_max; /* unsync: shadow pages that may be out of sync */

@@ -223,6 +223,8 @@ void page_commit(struct mmu_vm *vm)
 		host_free_table(sp->spt);
 		host_free(sp);
 	}
+	if (mmu_audit_on)
+		audit_locked(vm);
 }
 
 void page_root_get(struct shadow_page *sp)

@@ -204,6 +204,8 @@ int mmu_load_root(struct mmu_vcpu *m)
 		root_load_long(m);
 	else
 		root_load_pae(m);
+	if (mmu_audit_on)
+		audit_locked(vm);
 	spin_unlock(&vm->lock);
 	host_flush_vcpu(m);
 	return 0;
