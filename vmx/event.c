@@ -135,8 +135,10 @@ static void collect_interruptibility(struct vcpu *vcpu, const struct exit *exit,
 		      (info & GUEST_INTR_STATE_MOV_SS ? SHADOW_MOV_SS : 0);
 	if (!vmx_caps.vnmi)
 		return;
+	/* Blocking begins with our own injection only, so that it can't be news here. */
 	vmx->nmi_blocked = info & GUEST_INTR_STATE_NMI;
-	vcpu->events.nmi_masked = vmx->nmi_blocked || iret_faulted(exit, vectoring);
+	if (!vmx->nmi_blocked && !iret_faulted(exit, vectoring))
+		vcpu->events.nmi_masked = false;
 }
 
 /* INT n, INT3, INTO and INT1 that the guest executed begin again with the instruction. */

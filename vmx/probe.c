@@ -132,7 +132,7 @@ static void read_secondary(void)
 	vmx_caps.vpid = vmx_caps.cpu2_may & SECONDARY_EXEC_ENABLE_VPID && cap & CAP_INVVPID &&
 			cap & CAP_INVVPID_ONE;
 	vmx_caps.invvpid_gva = vmx_caps.vpid && cap & CAP_INVVPID_GVA;
-	vmx_caps.cpu2 = ((SECONDARY_EXEC_WBINVD_EXITING |
+	vmx_caps.cpu2 = ((SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_PAUSE_LOOP_EXITING |
 			  (vmx_caps.vpid ? SECONDARY_EXEC_ENABLE_VPID : 0)) &
 			 vmx_caps.cpu2_may) | (u32)msr;
 }

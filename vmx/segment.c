@@ -198,11 +198,12 @@ static bool vm86_shaped(const struct kvm_segment *s)
 	return s->base == (u64)s->selector << 4 && s->limit == 0xffff;
 }
 
-static bool cs_ok(const struct kvm_segment *cs, const struct kvm_segment *ss, bool long_mode)
+/* L and D together no processor takes, nor the emulator: the failed entry tells user space. */
+static bool cs_ok(const struct kvm_segment *cs, const struct kvm_segment *ss)
 {
 	u8 cpl = usable(ss) ? ss->dpl : ss->selector & 3;
 
-	if (!usable(cs) || !cs->s || !(cs->type & 8) || (long_mode && cs->l && cs->db))
+	if (!usable(cs) || !cs->s || !(cs->type & 8))
 		return false;
 	return cs->type & 4 ? cs->dpl <= cpl : cs->dpl == cpl;
 }
@@ -223,9 +224,9 @@ static bool data_ok(const struct kvm_segment *s)
 	return s->type >= 12 || s->dpl >= (s->selector & 3);
 }
 
-static bool native_ok(struct vcpu *vcpu, const struct kvm_segment *s)
+static bool native_ok(const struct kvm_segment *s)
 {
-	return cs_ok(&s[VCPU_SREG_CS], &s[VCPU_SREG_SS], vcpu->mode.efer & EFER_LMA) &&
+	return cs_ok(&s[VCPU_SREG_CS], &s[VCPU_SREG_SS]) &&
 	       ss_ok(&s[VCPU_SREG_SS], &s[VCPU_SREG_CS]) &&
 	       data_ok(&s[VCPU_SREG_DS]) && data_ok(&s[VCPU_SREG_ES]) &&
 	       data_ok(&s[VCPU_SREG_FS]) && data_ok(&s[VCPU_SREG_GS]);
@@ -251,7 +252,7 @@ static enum vmx_how find_how(struct vcpu *vcpu, const struct kvm_segment *s)
 	if (vcpu->regs.rflags & X86_EFLAGS_VM)
 		ok = all_vm86(s, true);
 	else
-		ok = native_ok(vcpu, s);
+		ok = native_ok(s);
 	return ok ? VMX_NATIVE : VMX_EMULATED;
 }
 

@@ -51,7 +51,10 @@ static void invvpid(unsigned long type, u16 vpid, gva_t gva)
 		u64 gva;
 	} operand = { vpid, gva };
 
-	asm volatile("invvpid %0, %1" : : "m" (operand), "r" (type) : "cc", "memory");
+	asm volatile("1: invvpid %0, %1\n"
+		     "2:\n\t"
+		     _ASM_EXTABLE(1b, 2b)
+		     : : "m" (operand), "r" (type) : "cc", "memory");
 }
 
 /* Before an entry, interrupts off. */

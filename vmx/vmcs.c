@@ -26,6 +26,10 @@
 #define CR0_NOT_VM86	X86_CR0_AM
 #define CR4_NOT_VM86	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_UMIP)
 
+/* A loop of PAUSEs so close together exits after so long: another vCPU may have the lock. */
+#define PLE_GAP_CYCLES		128
+#define PLE_WINDOW_CYCLES	4096
+
 #define DR7_GD		BIT(13)
 #define DR7_RESET	0x400
 
@@ -90,6 +94,10 @@ static void init_controls(struct vmx *vmx)
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, vmx->cpu_ctl);
 	if (vmx->cpu_ctl & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
 		vmcs_write(SECONDARY_VM_EXEC_CONTROL, vmx->cpu2_ctl);
+	if (vmx->cpu2_ctl & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
+		vmcs_write(PLE_GAP, PLE_GAP_CYCLES);
+		vmcs_write(PLE_WINDOW, PLE_WINDOW_CYCLES);
+	}
 	if (vmx->vpid)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vmx->vpid);
 	vmcs_write(VM_EXIT_CONTROLS, vmx_caps.exit);
