@@ -111,6 +111,11 @@ def overhead(data, system, part, row):
     return f["instructions"] - base if f and base is not None else None
 
 
+def noise(data, part, row):
+    """So many instructions of overhead are not worth a ratio."""
+    return max(50, 0.02 * (base_of(data, part, row) or 0))
+
+
 def modelled(f):
     return f["instructions"] + EXIT_COST * f["exits"]
 
@@ -121,8 +126,9 @@ def number(x, digits=0):
     return "-" if x is None else f"{x:,.{digits}f}"
 
 
-def ratio(a, b):
-    return "-" if a is None or not b or b <= 0 else f"{a / b:.2f}"
+def ratio(a, b, least=0):
+    """a / b, if b is more than noise"""
+    return "-" if a is None or not b or b <= least else f"{a / b:.2f}"
 
 
 HEAD = ("row", "system", "instructions", "exits", "instr/exit", "model", "x native", "x npt=0",
@@ -145,7 +151,8 @@ def cells(data, system, part, row):
             number(per_exit), number(modelled(f)),
             ratio(f["instructions"], base) if part != "micro" else "-",
             ratio(f["instructions"], npt0 and npt0["instructions"]),
-            ratio(ours, overhead(data, "kvm-npt0", part, row)) if guest else "-",
+            ratio(ours, overhead(data, "kvm-npt0", part, row), noise(data, part, row))
+            if guest else "-",
             ratio(f["exits"], npt0 and npt0["exits"]) if guest else "-")
 
 
@@ -182,7 +189,6 @@ def table(data, work, micro, boot, systems):
 
 PER_EXIT = {"cpuid": 900, "cr3-load": 900, "cr0-wp": 1500, "fill": 2000, "pte-use": 2000}
 TENTH = ("getppid", "fork-write", "mmap", "mmap-write")
-NOISE = 50	# instructions of overhead that are not worth a ratio
 
 
 def work_goals(data, part, row):
@@ -191,9 +197,10 @@ def work_goals(data, part, row):
         return
     limit = 0.1 if part == "pti-on" and row in TENTH else 0.5
     yield (f"{row}, {part}: overhead <= {limit} of KVM npt=0's",
-           ours <= max(limit * theirs, NOISE), ratio(ours, theirs))
+           ours <= max(limit * theirs, noise(data, part, row)), f"{ours:,.0f} against {theirs:,.0f} instructions")
     e, k = figure(data, "umbra", part, row)["exits"], figure(data, "kvm-npt0", part, row)["exits"]
-    yield f"{row}, {part}: exits <= 0.7 of KVM npt=0's", e <= max(0.7 * k, 1.0), ratio(e, k)
+    yield f"{row}, {part}: exits <= 0.7 of KVM npt=0's", e <= max(0.7 * k, 0.5), \
+        f"{e:,.2f} against {k:,.2f}"
 
 
 def exit_goals(data, micro):
@@ -231,18 +238,16 @@ def bars(data, part, rows, systems, value):
     return out
 
 
-def panel(title, groups, y, log):
+def panel(title, groups, y):
     """One panel of horizontal bars from y on; returns its SVG and where it ends."""
-    top = max(v for _, mine in groups for _, v in mine)
-    scale = (lambda v: math.log10(max(v, 1)) / math.log10(max(top, 10))) if log else \
-        (lambda v: max(v, 0) / top)
+    top = math.log10(max(10, *(v for _, mine in groups for _, v in mine)))
     svg = [f'<text x="10" y="{y + 16}" class="title">{title}</text>']
     y += 30
     for row, mine in groups:
         svg.append(f'<text x="{LEFT - 8}" y="{y + BAR * len(mine) / 2 + 4}" '
                    f'text-anchor="end">{row}</text>')
         for system, v in mine:
-            width = WIDTH * scale(v)
+            width = WIDTH * math.log10(max(v, 1)) / top
             svg.append(f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 1}" '
                        f'fill="{COLOURS[system]}"/>')
             svg.append(f'<text x="{LEFT + width + 4:.1f}" y="{y + BAR - 1}" class="v">'
@@ -271,13 +276,13 @@ def chart(data, work, micro, systems):
         return f["instructions"] if f and system != "native" else None
 
     svg, y = legend(systems), 30
-    for part, rows, value, title, log in (
-            ("pti-off", work, relative, "instructions, native = 1, pti=off", True),
-            ("pti-on", work, relative, "instructions, native = 1, pti=on", True),
-            ("micro", micro, cost, "instructions per operation that exits", False)):
+    for part, rows, value, title in (
+            ("pti-off", work, relative, "instructions, native = 1, pti=off"),
+            ("pti-on", work, relative, "instructions, native = 1, pti=on"),
+            ("micro", micro, cost, "instructions per operation that exits")):
         groups = bars(data, part, rows, systems, value)
         if groups:
-            more, y = panel(title + (" (logarithmic)" if log else ""), groups, y, log)
+            more, y = panel(f"{title} (logarithmic)", groups, y)
             svg += more
     style = ("text{font:11px sans-serif}.title{font-weight:bold;font-size:13px}"
              ".v{font-size:8px;fill:#555}")

@@ -133,7 +133,7 @@ const struct workload memory_workloads[] = {
 	  mmap_file_prepare, mmap_file_run, mmap_file_finish },
 	{ "mprotect", "make SIZE pages read-only, read; writable again, write", 100, 64,
 	  area_prepare, mprotect_run, area_finish },
-	{ "touch", "write to SIZE pages that are mapped already", 20, 8192, area_prepare,
+	{ "touch", "write to SIZE pages that are mapped already", 200, 8192, area_prepare,
 	  touch_run, touch_finish },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL },
 };

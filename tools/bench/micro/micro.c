@@ -34,7 +34,10 @@ extern char page_fault_entry[];
 static u64 second_pml4[512] __attribute__((aligned(4096)));
 static u64 pdpt[512] __attribute__((aligned(4096)));
 static u64 pd[512] __attribute__((aligned(4096)));
-static volatile u64 pte[PAGES] __attribute__((aligned(4096)));
+/* Tables for the window. Two sets are for rows that want tables which nothing has used yet. */
+enum { COMMON, FOR_FILL, FOR_FILL_USED, NR_SETS };
+static volatile u64 tables[NR_SETS][PAGES] __attribute__((aligned(4096)));
+static volatile u64 *pte = tables[COMMON];
 static u64 idt[2 * 256] __attribute__((aligned(4096)));
 static u32 faults;
 
@@ -116,11 +119,11 @@ static u64 make_pte(u32 page, u64 bits)
 	return (MEMORY + page * PAGE) | bits;
 }
 
-/* A window that nothing has used yet: the tables were other memory until now. */
-static void new_window(u64 bits)
+static void new_window(u32 set, u64 bits)
 {
 	u32 i;
 
+	pte = tables[set];
 	for (i = 0; i < PAGES; i++)
 		pte[i] = make_pte(i, bits);
 	for (i = 0; i < PAGES / 512; i++)
@@ -255,12 +258,12 @@ static void run_invlpg_touch(u32 n)
 /* Accessed and dirty bits are clear: each page is its own fault. */
 static void prepare_fill(void)
 {
-	new_window(P | RW);
+	new_window(FOR_FILL, P | RW);
 }
 
 static void prepare_fill_used(void)
 {
-	new_window(P | RW | ACCESSED | DIRTY);
+	new_window(FOR_FILL_USED, P | RW | ACCESSED | DIRTY);
 }
 
 static void run_fill(u32 n)
@@ -273,7 +276,7 @@ static void run_fill(u32 n)
 
 static void prepare_window(void)
 {
-	new_window(P | RW | ACCESSED | DIRTY);
+	new_window(COMMON, P | RW | ACCESSED | DIRTY);
 	use_window();
 }
 
