@@ -98,5 +98,6 @@ bochs_boot()
 	wait $reader
 	[ $rc != 1 ] || rc=0
 	[ $rc = 0 ] || tail -n 5 "$work/bochs.log" >&2
+	! grep '>>PANIC<<' "$work/bochs.log" | grep -v 'soft power off' >&2 || rc=1
 	return $rc
 }
