@@ -153,7 +153,6 @@ int mode_set_cr3(struct vcpu *vcpu, u64 value)
 	if (err)
 		return err;
 	vcpu->mode.cr3 = value;
-	vendor(update_mode)(vcpu);
 	return 0;
 }
 
@@ -271,6 +270,8 @@ int mode_invpcid(struct vcpu *vcpu, u64 type, u64 pcid, gva_t gva)
 		return -EINVAL;
 	if (type == 0 && pcid == current_pcid)
 		mode_invlpg(vcpu, gva);
+	else if (type <= 1)
+		mmu_flush_pcid(&vcpu->mmu, pcid);
 	else
 		mmu_flush_guest(&vcpu->mmu);
 	return 0;

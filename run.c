@@ -80,17 +80,8 @@ static int interrupted(struct vcpu *vcpu)
 
 static int load_root(struct vcpu *vcpu)
 {
-	hpa_t before = vcpu->mmu.root_hpa;
-	int err;
-
-	if (vcpu_take_request(vcpu, REQ_RELOAD_ROOT) && !mmu_root_ok(&vcpu->mmu)) {
-		mmu_drop_root(&vcpu->mmu);
-		before = INVALID_ROOT;
-	}
-	err = mmu_load_root(&vcpu->mmu);
-	if (!err && vcpu->mmu.root_hpa != before)
-		vendor(update_mode)(vcpu);
-	return err;
+	vcpu_take_request(vcpu, REQ_RELOAD_ROOT);
+	return mmu_load_root(&vcpu->mmu);
 }
 
 /* Returns 1 to enter, 0 to return to user space, or an errno. */

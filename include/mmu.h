@@ -143,6 +143,8 @@ struct mmu_cache {
  * @active:	all live shadow pages, least recently used first
  * @doomed:	zapped ones whose tables hardware may still walk until a flush
  * @unsync:	shadow pages out of sync, @nr_unsync of them
+ * @clock:	counts changes of their sptes
+ * @touched:	@clock at the last of these changes
  * @vcpus:	all struct mmu_vcpu
  * @nr_pages: @max_pages: shadow pages alive, and the quota
  * @links:	where rmap and parent links live, see mmu/rmap.c
@@ -160,6 +162,7 @@ struct mmu_vm {
 	struct list_head doomed;
 	struct list_head unsync;
 	unsigned int nr_unsync;
+	u64 clock, touched;
 	struct list_head vcpus;
 	unsigned long nr_pages, max_pages;
 	struct {
@@ -177,6 +180,32 @@ struct mmu_vm {
 };
 
 /**
+ * struct mmu_root - what a processor walks for one address space in one mode
+ * @cr3:	the guest's: the top table's frame, and PCID
+ * @pdpte:	PAE's top entries
+ * @role:	mmu_vcpu.role
+ * @page:	shadow pages it is made of: one, or four for PAE
+ * @hpa:	for CR3, or INVALID_ROOT
+ * @level:	levels the processor walks
+ * @left:	mmu_vm.clock when the guest last left it: of what was touched later, no TLB
+ *		could hold an entry for this address space; 0: it can hold nothing at all
+ * @used:	the larger, the later
+ */
+struct mmu_root {
+	u64 cr3;
+	u64 pdpte[4];
+	union mmu_role role;
+	struct shadow_page *page[4];
+	hpa_t hpa;
+	u8 level;
+	u64 left;
+	u64 used;
+};
+
+/* Roots that a vCPU keeps at hand: kernel and user halves of several processes, CR0.WP off. */
+#define MMU_ROOTS 16
+
+/**
  * struct mmu_vcpu - the MMU's part of a vCPU; owned by mmu/
  * @vm:		the VM it belongs to
  * @node:	in mmu_vm.vcpus
@@ -185,11 +214,12 @@ struct mmu_vm {
  * @format:	the guest's page-table format, NULL with paging off
  * @reserved:	[level][is a leaf] bits that must be zero in the guest's entries
  * @pdpte:	PAE's four top entries, loaded with CR3
- * @root:	shadow pages the root is made of: one, or four for PAE
+ * @roots:	those at hand, @root_uses counts their uses
+ * @root:	the one that fits the guest's state, or NULL
  * @root_hpa:	what the processor's CR3 must hold, or INVALID_ROOT; owned by
  *		mmu/, read by the run loop
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
- * @pae_table:	the 32-byte top table for root_level 3, below 4 GiB
+ * @pae_tables:	a top table for each root of level 3, below 4 GiB
  * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
@@ -201,10 +231,12 @@ struct mmu_vcpu {
 	const struct pt_format *format;
 	u64 reserved[6][2];
 	u64 pdpte[4];
-	struct shadow_page *root[4];
+	struct mmu_root roots[MMU_ROOTS];
+	struct mmu_root *root;
+	u64 root_uses;
 	hpa_t root_hpa;
 	u8 root_level;
-	u64 *pae_table;
+	u64 (*pae_tables)[4];
 	unsigned long split_seen;
 	struct mmu_cache cache;
 };
@@ -341,9 +373,9 @@ bool mmu_age_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, g
  * @m:		the vCPU
  * @regs:	the guest's new state, CR3 too
  *
- * Drops the root if translations may differ. PDPTEs are not loaded: where the
+ * The root is another if translations may differ. PDPTEs are not loaded: where the
  * change loads them (Intel SDM 3A 4.4.1) the caller calls mmu_set_cr3() next.
- * The guest's TLB counts as flushed.
+ * The guest's TLB counts as flushed, unless only CR0.WP changed.
  */
 void mmu_set_mode(struct mmu_vcpu *m, const struct mmu_regs *regs);
 
@@ -352,6 +384,8 @@ void mmu_set_mode(struct mmu_vcpu *m, const struct mmu_regs *regs);
  * @m:		the vCPU
  * @cr3:	new value; bit 63 (no flush, with CR4.PCIDE) is taken off by the caller
  * @flush:	translations of this address space are to be forgotten
+ *
+ * A root that is at hand is taken up at once, without a lock if nothing is to be synced.
  *
  * In PAE mode the four PDPTEs are read from guest memory and checked.
  * May sleep (guest memory). Intel SDM 3A 4.4.1, 4.10.4; AMD APM 2 5.2.3.
@@ -378,7 +412,7 @@ void mmu_get_pdptes(const struct mmu_vcpu *m, u64 pdpte[4]);
 int mmu_load_root(struct mmu_vcpu *m);
 
 /**
- * mmu_drop_root() - let go of the root
+ * mmu_drop_root() - let go of all roots
  * @m:	the vCPU, not in guest mode
  *
  * The next entry must call mmu_load_root(). Takes mmu_vm.lock.
@@ -476,6 +510,15 @@ void mmu_invlpg(struct mmu_vcpu *m, gva_t gva);
  * For INVPCID, CR4.PGE and CR4.PCIDE changes: over-flushing is always right.
  */
 void mmu_flush_guest(struct mmu_vcpu *m);
+
+/**
+ * mmu_flush_pcid() - the guest forgets its translations of one address space
+ * @m:		the vCPU
+ * @pcid:	which; 0 if CR4.PCIDE is clear
+ *
+ * INVPCID of type 1. Intel SDM 3A 4.10.4.1.
+ */
+void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid);
 
 /**
  * mmu_audit() - check every invariant of Documentation/mmu.md

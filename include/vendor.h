@@ -34,7 +34,7 @@ struct vcpu;
  *	from vcpu->mmu.root_hpa.
  * exit_irq: called after enter, with interrupts off: run what must run right
  *	away (an NMI that exited). Interrupts are enabled soon after.
- * update_mode: vcpu->mode or vcpu->mmu.root_hpa/root_level or debug.dr7 changed:
+ * update_mode: vcpu->mode or debug.dr7 changed:
  *	derive the hardware's CR0, CR3, CR4, EFER, DR7 and intercepts.
  * update_cpuid: vcpu->cpuid changed: intercepts and permission maps.
  * get_segment, set_segment: KVM_SREGS' form; seg is VCPU_SREG_* below.

@@ -57,7 +57,7 @@ bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 			     spte_leaf(page.pfn, 1, access, false));
 	host_page_put(&page, !stale && (access & ACC_WRITE));
 	if (!stale) {
-		sync_remember(sp, index, gpte);
+		sync_remember(vm, sp, index, gpte);
 		return true;
 	}
 drop:

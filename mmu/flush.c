@@ -7,16 +7,6 @@
  */
 #include "internal.h"
 
-/* A flush of everything by the guest: nothing in the shadow tables may be older. */
-void flush_sync(struct mmu_vcpu *m)
-{
-	if (!READ_ONCE(m->vm->nr_unsync))
-		return;
-	spin_lock(&m->vm->lock);
-	sync_flush(m->vm, &m->cache);
-	spin_unlock(&m->vm->lock);
-}
-
 /* Every processor forgets every translation of the VM. The lock is held. */
 void flush_remote(struct mmu_vm *vm)
 {
@@ -44,26 +34,30 @@ void mmu_flush(struct mmu_vm *vm)
 	spin_unlock(&vm->lock);
 }
 
+/*
+ * The entry that translates an address must be true in the current address space, and
+ * global ones in all: other roots are only asked for a single entry each.
+ */
+static void sync_roots(struct mmu_vcpu *m, gva_t gva)
+{
+	struct mmu_root *r;
+
+	spin_lock(&m->vm->lock);
+	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
+		if (r->hpa != INVALID_ROOT && (r->left || r == m->root))
+			sync_address(m, r, gva);
+	spin_unlock(&m->vm->lock);
+}
+
 void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 {
 	m->vm->stats.invlpgs++;
-	if (READ_ONCE(m->vm->nr_unsync)) {
-		spin_lock(&m->vm->lock);
-		sync_address(m, gva);
-		spin_unlock(&m->vm->lock);
-	}
+	if (READ_ONCE(m->vm->nr_unsync))
+		sync_roots(m, gva);
 	if (m->split_seen == m->vm->split_gen) {
 		host_flush_gva(m, gva);
 		return;
 	}
 	m->split_seen = m->vm->split_gen;
-	host_flush_vcpu(m);
-}
-
-void mmu_flush_guest(struct mmu_vcpu *m)
-{
-	m->vm->stats.guest_flushes++;
-	flush_sync(m);
-	trace_umbra_flush(false);
 	host_flush_vcpu(m);
 }

@@ -100,11 +100,15 @@ unsigned long mmu_vm_shrink(struct mmu_vm *vm, unsigned long nr)
 
 int mmu_vcpu_init(struct mmu_vcpu *m, struct mmu_vm *vm)
 {
+	int i;
+
 	m->vm = vm;
 	m->root_hpa = INVALID_ROOT;
+	for (i = 0; i < MMU_ROOTS; i++)
+		m->roots[i].hpa = INVALID_ROOT;
 	m->role.access = ACC_ALL;
-	m->pae_table = host_alloc_table_low();
-	if (!m->pae_table)
+	m->pae_tables = (void *)host_alloc_table_low();
+	if (!m->pae_tables)
 		return -ENOMEM;
 	spin_lock(&vm->lock);
 	list_add_tail(&m->node, &vm->vcpus);
@@ -114,15 +118,15 @@ int mmu_vcpu_init(struct mmu_vcpu *m, struct mmu_vm *vm)
 
 void mmu_vcpu_destroy(struct mmu_vcpu *m)
 {
-	if (!m->pae_table)
+	if (!m->pae_tables)
 		return;
+	mmu_drop_root(m);
 	spin_lock(&m->vm->lock);
-	root_drop_locked(m);
 	list_del(&m->node);
 	spin_unlock(&m->vm->lock);
 	cache_free(&m->cache);
-	host_free_table(m->pae_table);
-	m->pae_table = NULL;
+	host_free_table((u64 *)m->pae_tables);
+	m->pae_tables = NULL;
 }
 
 void mmu_stats_snapshot(struct mmu_vm *vm, struct mmu_stats *stats)

@@ -43,6 +43,7 @@
 #define CR4_PSE		BIT_ULL(4)
 #define CR4_PAE		BIT_ULL(5)
 #define CR4_LA57	BIT_ULL(12)
+#define CR4_PCIDE	BIT_ULL(17)
 #define CR4_SMEP	BIT_ULL(20)
 #define CR4_SMAP	BIT_ULL(21)
 #define EFER_LMA_BIT	BIT_ULL(10)
@@ -66,6 +67,7 @@
  * @last_write:	spte that the last of them touched
  * @obsolete:	zapped; lives until the last vCPU lets go of it
  * @unsync:	the guest may write the table freely, see sync.c
+ * @touched:	mmu_vm.clock when a spte last changed, while @unsync
  * @idle:	flushes that found nothing changed, while @unsync
  * @chunk:	links of @spt's entries, CHUNK_LINKS by CHUNK_LINKS, on demand
  * @snapshot:	while @unsync: guest entries that the present sptes were made from
@@ -85,6 +87,7 @@ struct shadow_page {
 	bool obsolete;
 	bool unsync;
 	u8 idle;
+	u64 touched;
 	u32 chunk[SP_CHUNKS];
 	u64 *snapshot;
 };
@@ -304,16 +307,23 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 /* ---- root.c ---- */
 
 void root_drop_locked(struct mmu_vcpu *m);
+bool root_current(const struct mmu_vm *vm, const struct shadow_page *sp);
+
+/* The part of a root that translates an address. */
+static inline struct shadow_page *root_page(const struct mmu_root *r, gva_t gva)
+{
+	return r->page[r->level == 3 ? gva >> 30 & 3 : 0];
+}
 
 /* ---- sync.c: page tables out of sync ---- */
 
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn);
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
-void sync_all(struct mmu_vm *vm, struct mmu_cache *cache);
-void sync_flush(struct mmu_vm *vm, struct mmu_cache *cache);
-void sync_address(struct mmu_vcpu *m, gva_t gva);
-void sync_remember(struct shadow_page *sp, unsigned int index, u64 gpte);
+void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, const struct mmu_root *r, bool flush);
+void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
+void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva);
+void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
 void sync_forget(struct mmu_vm *vm, struct shadow_page *sp);
 
 /* ---- track.c ---- */
@@ -322,7 +332,6 @@ void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa);
 
 /* ---- flush.c ---- */
 
-void flush_sync(struct mmu_vcpu *m);
 void flush_remote(struct mmu_vm *vm);
 void flush_if(struct mmu_vm *vm, bool changed);
 

@@ -218,19 +218,13 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 		host_flush_gva(m, f->gva);
 	leaf_install(m->vm, &m->cache, sp, index, slot, w->gfn & ~mask,
 		     spte_leaf(page->pfn & ~mask, level, access, true));
-	sync_remember(sp, index, w->pte[level]);
+	sync_remember(m->vm, sp, index, w->pte[level]);
 	page_used(m->vm, sp);
 	if (!f->access.write || writable)
 		return MMU_FIXED;
 	f->to_table = true;
 	f->self_map = writes_own_table(m, w);
 	return MMU_EMULATE;
-}
-
-/* The part of the root that translates an address. */
-static struct shadow_page *map_root(struct mmu_vcpu *m, gva_t gva)
-{
-	return m->root[m->root_level == 3 ? gva >> 30 & 3 : 0];
 }
 
 /**
@@ -247,16 +241,20 @@ enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct
 			   const struct memslot *slot, const struct host_page *page)
 {
 	unsigned int access = leaf_access(m, f, w);
-	struct shadow_page *sp = map_root(m, w->gva);
+	struct shadow_page *sp;
 	int level;
 
-	if (!sp || !mmu_root_ok(m))
+	if (!mmu_root_ok(m))
+		return MMU_RETRY;
+	sp = root_page(m->root, w->gva);
+	if (!sp)
 		return MMU_RETRY;
 	/* The root's frame had no memory when it was loaded, but has now. */
 	if (sp->role.metaphysical && m->format) {
 		root_drop_locked(m);
 		return MMU_RETRY;
 	}
+	page_used(m->vm, sp);
 	level = map_level(m, w, slot, page);
 	while (sp->role.level > level) {
 		sp = map_descend(m, sp, w, access);

@@ -7,7 +7,7 @@
  *   page_get   hashed, on vm->active; the guest's table is write-protected
  *   page_zap   unhashed, no parent, no entry; then
  *                on vm->doomed, freed by page_commit after a flush, or
- *                obsolete, until the last vCPU whose root it is lets go
+ *                obsolete, until the last vCPU that has it in a root lets go
  */
 #include <linux/hash.h>
 #include <linux/log2.h>
@@ -140,8 +140,7 @@ struct shadow_page *page_of(u64 spte)
 void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
 	       unsigned int index, struct shadow_page *child)
 {
-	/* What hangs below becomes reachable anew, where no TLB holds old entries. */
-	sync_all(vm, cache);
+	sync_below(vm, cache, child);
 	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
 	parent->present++;
 	spte_write(&parent->spt[index], spte_table(host_table_hpa(child->spt)));
@@ -199,8 +198,9 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	vm->stats.page_zaps++;
 	if (sp->roots) {
 		WRITE_ONCE(sp->obsolete, true);
+		smp_mb();	/* with root_enter() */
 		list_del_init(&sp->list);
-		vm->reload = true;
+		vm->reload |= root_current(vm, sp);
 	} else {
 		list_move_tail(&sp->list, &vm->doomed);
 	}
@@ -239,7 +239,7 @@ void page_root_put(struct mmu_vm *vm, struct shadow_page *sp)
 		list_add_tail(&sp->list, &vm->doomed);
 }
 
-/* Zap up to @nr pages, the least recently used first; roots in use stay. */
+/* Zap up to @nr pages, the least recently used first; roots that are loaded stay. */
 unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr)
 {
 	struct shadow_page *sp, *n;
@@ -248,7 +248,7 @@ unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr)
 	list_for_each_entry_safe(sp, n, &vm->active, list) {
 		if (dropped >= nr)
 			break;
-		if (sp->roots)
+		if (sp->roots && root_current(vm, sp))
 			continue;
 		page_zap(vm, sp);
 		dropped++;

@@ -10,6 +10,8 @@
  */
 #include "internal.h"
 
+#define CR3_PCID	0xfffull
+
 /* PDPTE bits that must be zero: R/W, U/S and 5 to 8. Intel SDM 3A table 4-8. */
 #define PDPTE_RESERVED	(GENMASK_ULL(2, 1) | GENMASK_ULL(8, 5))
 
@@ -31,56 +33,205 @@ static union mmu_role role_of(const struct mmu_regs *regs, unsigned int glevels)
 	return role;
 }
 
-void root_drop_locked(struct mmu_vcpu *m)
+static u64 root_pcid(const struct mmu_root *r)
+{
+	return r->cr3 & CR3_PCID;
+}
+
+static bool root_obsolete(const struct mmu_root *r)
 {
 	int i;
 
-	m->root_hpa = INVALID_ROOT;
-	for (i = 0; i < 4; i++) {
-		if (m->root[i])
-			page_root_put(m->vm, m->root[i]);
-		m->root[i] = NULL;
-	}
-	page_commit(m->vm);
-}
-
-void mmu_drop_root(struct mmu_vcpu *m)
-{
-	spin_lock(&m->vm->lock);
-	root_drop_locked(m);
-	spin_unlock(&m->vm->lock);
+	for (i = 0; i < (r->level > 3 ? 1 : 4); i++)
+		if (r->page[i] && READ_ONCE(r->page[i]->obsolete))
+			return true;
+	return false;
 }
 
 bool mmu_root_ok(const struct mmu_vcpu *m)
 {
+	return m->root && !root_obsolete(m->root);
+}
+
+/* From now on the shadow tables may come to hold what this root's TLB entries could not. */
+static void root_leave(struct mmu_vcpu *m)
+{
+	if (m->root)
+		m->root->left = READ_ONCE(m->vm->clock);
+	WRITE_ONCE(m->root, NULL);
+	m->root_hpa = INVALID_ROOT;
+}
+
+static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
+{
+	r->used = ++m->root_uses;
+	m->root_hpa = r->hpa;
+	m->root_level = r->level;
+	WRITE_ONCE(m->root, r);
+	/* Whoever zaps it now sees us here, or we see it zapped: root_current(). */
+	smp_mb();
+}
+
+/* Let go of a root's shadow pages; the caller commits. */
+static void root_release(struct mmu_vcpu *m, struct mmu_root *r)
+{
 	int i;
 
-	if (m->root_hpa == INVALID_ROOT)
-		return false;
-	for (i = 0; i < 4; i++)
-		if (m->root[i] && READ_ONCE(m->root[i]->obsolete))
-			return false;
-	return true;
+	if (m->root == r)
+		root_leave(m);
+	for (i = 0; i < 4; i++) {
+		if (r->page[i])
+			page_root_put(m->vm, r->page[i]);
+		r->page[i] = NULL;
+	}
+	r->hpa = INVALID_ROOT;
+}
+
+void root_drop_locked(struct mmu_vcpu *m)
+{
+	if (m->root)
+		root_release(m, m->root);
+	page_commit(m->vm);
+}
+
+/* Is a shadow page part of a root that a vCPU has loaded? */
+bool root_current(const struct mmu_vm *vm, const struct shadow_page *sp)
+{
+	const struct mmu_root *r;
+	struct mmu_vcpu *m;
+	int i;
+
+	list_for_each_entry(m, &vm->vcpus, node) {
+		r = READ_ONCE(m->root);
+		for (i = 0; r && i < 4; i++)
+			if (r->page[i] == sp)
+				return true;
+	}
+	return false;
+}
+
+void mmu_drop_root(struct mmu_vcpu *m)
+{
+	int i;
+
+	spin_lock(&m->vm->lock);
+	for (i = 0; i < MMU_ROOTS; i++)
+		root_release(m, &m->roots[i]);
+	page_commit(m->vm);
+	spin_unlock(&m->vm->lock);
+}
+
+/* What, besides the role, makes one root another. */
+static u64 root_key(const struct mmu_vcpu *m)
+{
+	u64 key = 0;
+
+	if (m->format && m->role.glevels != 3)
+		key = m->regs.cr3 & m->format->frame;
+	if (m->regs.cr4 & CR4_PCIDE)
+		key |= m->regs.cr3 & CR3_PCID;
+	return key;
+}
+
+static struct mmu_root *root_find(struct mmu_vcpu *m)
+{
+	u64 key = root_key(m);
+	struct mmu_root *r;
+
+	for (r = m->roots; r < m->roots + MMU_ROOTS; r++) {
+		if (r->cr3 != key || r->role.word != m->role.word || r->hpa == INVALID_ROOT)
+			continue;
+		if (m->role.glevels != 3 || !memcmp(r->pdpte, m->pdpte, sizeof(r->pdpte)))
+			return r;
+	}
+	return NULL;
+}
+
+/* The guest's TLB loses what it has of an address space: all roots of it must be synced. */
+static void roots_outdate(struct mmu_vcpu *m, u64 pcid)
+{
+	struct mmu_root *r;
+
+	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
+		if (root_pcid(r) == pcid)
+			r->left = 0;
+}
+
+static void roots_outdate_all(struct mmu_vcpu *m)
+{
+	struct mmu_root *r;
+
+	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
+		r->left = 0;
+}
+
+/* The current root may show what the guest could see when it last left it, and nothing older. */
+static void root_sync(struct mmu_vcpu *m, bool flush)
+{
+	struct mmu_vm *vm = m->vm;
+
+	if (!m->root || !READ_ONCE(vm->nr_unsync) || READ_ONCE(vm->touched) <= m->root->left)
+		return;
+	spin_lock(&vm->lock);
+	sync_root(vm, &m->cache, m->root, flush);
+	spin_unlock(&vm->lock);
+}
+
+/* Take up the root of the guest's state if it is at hand; else mmu_load_root() makes it. */
+static void root_select(struct mmu_vcpu *m, bool flush)
+{
+	struct mmu_root *r = root_find(m);
+
+	if (r) {
+		root_enter(m, r);
+		if (root_obsolete(r))
+			root_leave(m);
+	}
+	root_sync(m, flush);
+	host_flush_vcpu(m);
+}
+
+/* Of all that selects a mode, CR0.WP alone leaves the TLB as it is. */
+static bool mode_flushes(const struct mmu_regs *a, const struct mmu_regs *b)
+{
+	return ((a->cr0 ^ b->cr0) & ~CR0_WP) || a->cr4 != b->cr4 || a->efer != b->efer ||
+	       a->cr3 != b->cr3 || a->maxphyaddr != b->maxphyaddr || a->gbpages != b->gbpages;
+}
+
+/* Reserved bits don't depend on the supervisor's restrictions. */
+static bool reserved_differ(union mmu_role a, union mmu_role b)
+{
+	a.wp = b.wp;
+	a.smep = b.smep;
+	a.smap = b.smap;
+	return a.word != b.word;
+}
+
+static void learn_reserved(struct mmu_vcpu *m)
+{
+	int level;
+
+	for (level = 1; level <= MAX_LEVEL; level++) {
+		m->reserved[level][0] = reserved_bits(m->role, level, false);
+		m->reserved[level][1] = reserved_bits(m->role, level, true);
+	}
 }
 
 void mmu_set_mode(struct mmu_vcpu *m, const struct mmu_regs *regs)
 {
+	bool flush = mode_flushes(&m->regs, regs);
+	union mmu_role old = m->role;
 	unsigned int glevels;
-	union mmu_role role;
-	int level;
 
+	root_leave(m);
 	m->format = format_of(regs, &glevels);
-	role = role_of(regs, glevels);
-	if (role.word != m->role.word || regs->cr3 != m->regs.cr3)
-		mmu_drop_root(m);
-	m->role = role;
+	m->role = role_of(regs, glevels);
 	m->regs = *regs;
-	for (level = 1; level <= MAX_LEVEL; level++) {
-		m->reserved[level][0] = reserved_bits(role, level, false);
-		m->reserved[level][1] = reserved_bits(role, level, true);
-	}
-	flush_sync(m);
-	host_flush_vcpu(m);
+	if (reserved_differ(old, m->role))
+		learn_reserved(m);
+	if (flush)
+		roots_outdate_all(m);
+	root_select(m, flush);
 }
 
 static u64 pdpte_reserved(const struct mmu_vcpu *m)
@@ -104,7 +255,6 @@ static int pdptes_read(struct mmu_vcpu *m, u64 cr3, u64 pdpte[4])
 
 int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 {
-	bool changed = (cr3 ^ m->regs.cr3) & PTE_FRAME;
 	u64 pdpte[4];
 	int r;
 
@@ -113,18 +263,36 @@ int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 		r = pdptes_read(m, cr3, pdpte);
 		if (r)
 			return r;
-		changed = memcmp(pdpte, m->pdpte, sizeof(pdpte));
 		memcpy(m->pdpte, pdpte, sizeof(pdpte));
 	}
+	root_leave(m);
 	m->regs.cr3 = cr3;
-	flush_sync(m);
 	if (!mmu_cache_on)
 		mmu_vm_zap_all(m->vm);
-	if (changed || !mmu_cache_on)
-		mmu_drop_root(m);
-	if (changed || flush)
-		host_flush_vcpu(m);
+	if (flush)
+		roots_outdate(m, root_key(m) & CR3_PCID);
+	root_select(m, flush);
 	return 0;
+}
+
+/* Everything, of all address spaces. */
+void mmu_flush_guest(struct mmu_vcpu *m)
+{
+	m->vm->stats.guest_flushes++;
+	roots_outdate_all(m);
+	root_sync(m, true);
+	trace_umbra_flush(false);
+	host_flush_vcpu(m);
+}
+
+void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid)
+{
+	m->vm->stats.guest_flushes++;
+	roots_outdate(m, pcid);
+	if (pcid != (root_key(m) & CR3_PCID))
+		return;
+	root_sync(m, true);
+	host_flush_vcpu(m);
 }
 
 void mmu_get_pdptes(const struct mmu_vcpu *m, u64 pdpte[4])
@@ -132,22 +300,22 @@ void mmu_get_pdptes(const struct mmu_vcpu *m, u64 pdpte[4])
 	memcpy(pdpte, m->pdpte, sizeof(m->pdpte));
 }
 
-static void root_set(struct mmu_vcpu *m, int i, gfn_t gfn, union mmu_role role)
+static void root_set(struct mmu_vcpu *m, struct mmu_root *r, int i, gfn_t gfn, union mmu_role role)
 {
 	/* A guest table that is in no memory: stays empty, see map_fault(). */
 	if (!host_slot(m->vm, gfn))
 		role.metaphysical = 1;
-	m->root[i] = page_get(m->vm, &m->cache, gfn, role);
-	page_root_get(m->root[i]);
+	r->page[i] = page_get(m->vm, &m->cache, gfn, role);
+	page_root_get(r->page[i]);
 }
 
-static void root_load_long(struct mmu_vcpu *m)
+static void root_make_long(struct mmu_vcpu *m, struct mmu_root *r)
 {
 	union mmu_role role = m->role;
 
-	m->root_level = role.level = m->role.glevels;
-	root_set(m, 0, (m->regs.cr3 & PTE_FRAME) >> PAGE_BITS, role);
-	m->root_hpa = host_table_hpa(m->root[0]->spt);
+	r->level = role.level = m->role.glevels;
+	root_set(m, r, 0, (m->regs.cr3 & PTE_FRAME) >> PAGE_BITS, role);
+	r->hpa = host_table_hpa(r->page[0]->spt);
 }
 
 /* Frame and role of the i-th gigabyte's level-2 shadow page; false if there is none. */
@@ -170,40 +338,68 @@ static bool pae_part(const struct mmu_vcpu *m, int i, gfn_t *gfn, union mmu_role
 	}
 }
 
-static void root_load_pae(struct mmu_vcpu *m)
+static void root_make_pae(struct mmu_vcpu *m, struct mmu_root *r)
 {
+	u64 *table = m->pae_tables[r - m->roots];
 	union mmu_role role;
 	gfn_t gfn;
 	int i;
 
-	m->root_level = 3;
+	r->level = 3;
 	for (i = 0; i < 4; i++) {
-		m->pae_table[i] = 0;
+		table[i] = 0;
 		if (!pae_part(m, i, &gfn, &role))
 			continue;
-		root_set(m, i, gfn, role);
-		m->pae_table[i] = host_table_hpa(m->root[i]->spt) | PTE_P;
+		root_set(m, r, i, gfn, role);
+		table[i] = host_table_hpa(r->page[i]->spt) | PTE_P;
 	}
-	m->root_hpa = host_table_hpa(m->pae_table);
+	r->hpa = host_table_hpa(m->pae_tables[0]) + (r - m->roots) * sizeof(m->pae_tables[0]);
+}
+
+/* An unused root, or the one that was used longest ago. */
+static struct mmu_root *root_victim(struct mmu_vcpu *m)
+{
+	struct mmu_root *r, *victim = m->roots;
+
+	for (r = m->roots; r < m->roots + MMU_ROOTS; r++) {
+		if (r->hpa == INVALID_ROOT)
+			return r;
+		if (r->used < victim->used)
+			victim = r;
+	}
+	return victim;
+}
+
+static void root_make(struct mmu_vcpu *m)
+{
+	struct mmu_root *r = root_find(m) ?: root_victim(m);
+
+	root_release(m, r);
+	r->cr3 = root_key(m);
+	r->role = m->role;
+	r->left = 0;
+	memcpy(r->pdpte, m->pdpte, sizeof(r->pdpte));
+	if (m->role.glevels > 3)
+		root_make_long(m, r);
+	else
+		root_make_pae(m, r);
+	sync_root(m->vm, &m->cache, r, false);
+	root_enter(m, r);
 }
 
 int mmu_load_root(struct mmu_vcpu *m)
 {
 	struct mmu_vm *vm = m->vm;
 
-	if (mmu_root_ok(m))
+	if (likely(mmu_root_ok(m)))
 		return 0;
 	if (cache_fill(&m->cache))
 		return -ENOMEM;
 	spin_lock(&vm->lock);
-	root_drop_locked(m);
 	page_make_room(vm, 4);
-	sync_all(vm, &m->cache);
+	root_make(m);
+	page_commit(vm);
 	vm->stats.root_loads++;
-	if (m->role.glevels > 3)
-		root_load_long(m);
-	else
-		root_load_pae(m);
 	if (mmu_audit_on)
 		audit_locked(vm);
 	spin_unlock(&vm->lock);

@@ -9,7 +9,7 @@
  *
  *   in sync --- write fault ---> out of sync       unsync_frame
  *      ^                             |  ^
- *      |                             |  `-- changed since the last flush   sync_flush
+ *      |                             |  `-- changed since the last flush   sync_root
  *      `--- unchanged at a flush, or --'
  *           needed tracked again, or too many      resync_frame
  *
@@ -17,9 +17,11 @@
  * goes out. An out-of-sync page keeps a snapshot: for each present spte the
  * guest entry that it was made from.
  *
- * A link to an out-of-sync page makes old entries reachable by addresses for
- * which no TLB could hold them: everything is synced when a link or a root is
- * made (sync_all).
+ * An old entry may be used only where a TLB could still hold it: in an address
+ * space that was loaded while the guest's table said so, and not flushed since.
+ * Each root knows when it was last left, each page when a spte last changed;
+ * pages that changed later are synced when the root is taken up again. A new
+ * parent makes entries reachable where no TLB holds any: sync_below.
  */
 #include "internal.h"
 
@@ -36,10 +38,19 @@ static u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned i
 	return gpte;
 }
 
-void sync_remember(struct shadow_page *sp, unsigned int index, u64 gpte)
+/* A spte became as the guest's table is now; other address spaces may not have seen that. */
+static void touch(struct mmu_vm *vm, struct shadow_page *sp)
 {
-	if (sp->unsync)
-		sp->snapshot[index] = gpte;
+	sp->touched = ++vm->clock;
+	WRITE_ONCE(vm->touched, sp->touched);
+}
+
+void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
+{
+	if (!sp->unsync)
+		return;
+	sp->snapshot[index] = gpte;
+	touch(vm, sp);
 }
 
 /* The same frame with other rights: no need to ask the host. Writing waits for a fault. */
@@ -71,6 +82,7 @@ static bool sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 	if (!same_frame(vm, sp, index, gpte))
 		entry_refill(vm, cache, sp, index, gpte);
 	sp->snapshot[index] = gpte;
+	touch(vm, sp);
 	return true;
 }
 
@@ -127,30 +139,65 @@ static struct shadow_page *idle_page(struct mmu_vm *vm)
 	return NULL;
 }
 
-/* Nothing that the shadow tables say may be older than this call. */
-void sync_all(struct mmu_vm *vm, struct mmu_cache *cache)
-{
-	struct shadow_page *sp;
+/* More parents than this are not looked through: the answer is then yes. */
+#define MANY_PARENTS	8
 
-	list_for_each_entry(sp, &vm->unsync, unsync_node)
-		sync_entries(vm, cache, sp);
+static bool page_under(struct mmu_vm *vm, const struct shadow_page *sp, const struct mmu_root *r)
+{
+	unsigned int index, n = 0;
+	u32 id;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		if (r->page[i] == sp)
+			return true;
+	for (id = sp->parents; id; id = link_at(vm, id)->next)
+		if (++n > MANY_PARENTS || page_under(vm, link_owner(vm, id, &index), r))
+			return true;
+	return false;
 }
 
-/* The guest flushed everything: sync_all, and track those that it does not write any more. */
-void sync_flush(struct mmu_vm *vm, struct mmu_cache *cache)
+/*
+ * sync_root - a root is taken up, or the guest flushed it
+ *
+ * What was touched since the guest left it must be as the guest's tables are now. After a
+ * flush, pages that the guest does not write any more are tracked again.
+ */
+void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, const struct mmu_root *r, bool flush)
 {
 	struct shadow_page *sp;
+	unsigned int changed;
 
-	list_for_each_entry(sp, &vm->unsync, unsync_node)
-		sp->idle = sync_entries(vm, cache, sp) ? 0 : sp->idle + 1;
-	while ((sp = idle_page(vm)))
+	list_for_each_entry(sp, &vm->unsync, unsync_node) {
+		if (sp->touched <= r->left || !page_under(vm, sp, r))
+			continue;
+		changed = sync_entries(vm, cache, sp);
+		if (flush)
+			sp->idle = changed ? 0 : sp->idle + 1;
+	}
+	while (flush && (sp = idle_page(vm)))
 		resync_frame(vm, cache, sp->gfn);
 }
 
-/* The guest flushed one address: the entry that translates it must be true. */
-void sync_address(struct mmu_vcpu *m, gva_t gva)
+/* A page gets another parent: what hangs below is reached where no TLB holds old entries. */
+void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
 {
-	struct shadow_page *sp = m->root[m->root_level == 3 ? gva >> 30 & 3 : 0];
+	struct shadow_page *page;
+
+	if (!sp->present)
+		return;
+	list_for_each_entry(page, &vm->unsync, unsync_node) {
+		if (sp->role.level == 1 && page != sp)
+			continue;
+		sync_entries(vm, cache, page);
+		touch(vm, page);
+	}
+}
+
+/* The guest flushed one address: the entry that translates it must be true. */
+void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
+{
+	struct shadow_page *sp = root_page(r, gva);
 	unsigned int index;
 	u64 spte;
 
@@ -196,6 +243,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
 	page_track_frame(vm, sp, -1);
 	sp->unsync = true;
 	sp->idle = 0;
+	touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
 	vm->nr_unsync++;
 	vm->stats.unsyncs++;
