@@ -194,7 +194,7 @@ static void root_select(struct mmu_vcpu *m, bool flush)
 /* Of all that selects a mode, CR0.WP alone leaves the TLB as it is. */
 static bool mode_flushes(const struct mmu_regs *a, const struct mmu_regs *b)
 {
-	return ((a->cr0 ^ b->cr0) & ~CR0_WP) || a->cr4 != b->cr4 || a->efer != b->efer ||
+	return (a->cr0 ^ b->cr0) != CR0_WP || a->cr4 != b->cr4 || a->efer != b->efer ||
 	       a->cr3 != b->cr3 || a->maxphyaddr != b->maxphyaddr || a->gbpages != b->gbpages;
 }
 

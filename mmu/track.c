@@ -93,11 +93,11 @@ static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, u
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
-	vm->stats.pte_writes++;
 	for_each_shadow_of(vm, sp, n, gpa >> PAGE_BITS) {
 		if (!sptes_written(sp, gpa & (TABLE_BYTES - 1), len, &first, &last))
 			continue;
-		if (is_flood(sp)) {
+		vm->stats.pte_writes++;
+		if (!sp->unsync && is_flood(sp)) {
 			vm->stats.floods++;
 			page_zap(vm, sp);
 		} else {
@@ -127,11 +127,15 @@ void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa)
 	spin_unlock(&vm->lock);
 }
 
-static bool is_tracked(struct mmu_vm *vm, gfn_t gfn)
+/*
+ * Shadows that went out of sync after the memory was written took the new entry for the one
+ * that their sptes were made from.
+ */
+static bool is_shadowed(struct mmu_vm *vm, gfn_t gfn)
 {
 	const struct memslot *slot = host_slot(vm, gfn);
 
-	return slot && page_tracked(vm, slot, gfn);
+	return slot && (vm->nr_unsync || page_tracked(vm, slot, gfn));
 }
 
 /* Memory was written; if there is a table, bring its shadows up to date. */
@@ -142,9 +146,9 @@ static void guest_written(struct mmu_vcpu *m, gpa_t gpa, unsigned int len)
 	struct mmu_cache *cache = cache_fill(&m->cache) ? NULL : &m->cache;
 
 	spin_lock(&vm->lock);
-	if (is_tracked(vm, gpa >> PAGE_BITS)) {
-		trace_umbra_pte_write(gpa, len, 0);
+	if (is_shadowed(vm, gpa >> PAGE_BITS)) {
 		track_write(vm, cache, gpa, len);
+		trace_umbra_pte_write(gpa, len, 0);
 	}
 	spin_unlock(&vm->lock);
 }

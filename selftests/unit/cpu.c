@@ -400,14 +400,18 @@ int guest_set_cr3_noflush(struct vcpu *v, u64 cr3)
 }
 
 /* MOV to CR0, CR4 or EFER, with PDPTEs loaded where PAE paging is the result. */
+/* CR0.WP alone may change with no word to the TLB: Intel SDM 3A 4.10.4.1. */
 void guest_set_mode(struct vcpu *v, u64 cr0, u64 cr4, u64 efer)
 {
+	bool flush = (v->regs.cr0 ^ cr0) != CR0_WP || v->regs.cr4 != cr4 || v->regs.efer != efer;
+
 	v->regs.cr0 = cr0;
 	v->regs.cr4 = cr4;
 	v->regs.efer = efer;
 	v->in_guest = false;
 	mmu_set_mode(&v->m, &v->regs);
-	oracle_guest_flush(v);
+	if (flush)
+		oracle_guest_flush(v);
 	if (uses_pdptes(&v->regs))
 		EXPECT(!guest_set_cr3(v, v->regs.cr3) || mach.interleaved, "bad PDPTEs");
 }
