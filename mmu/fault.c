@@ -56,7 +56,7 @@ static enum mmu_verdict fault_map(struct mmu_vcpu *m, struct mmu_fault *f, const
 		page_commit(vm);
 	}
 	spin_unlock(&vm->lock);
-	host_page_put(&page, f->access.write && verdict == MMU_FIXED);
+	host_page_put(&page, page.writable && verdict == MMU_FIXED);
 	return verdict;
 }
 

@@ -54,8 +54,8 @@ bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 	stale = host_page_stale(vm, &page, gfn);
 	if (!stale)
 		leaf_install(vm, cache, sp, index, slot, gfn,
-			     spte_leaf(page.pfn, 1, access, false));
-	host_page_put(&page, !stale && (access & ACC_WRITE));
+			     spte_of_host(spte_leaf(page.pfn, 1, access, false), page.writable));
+	host_page_put(&page, !stale && page.writable);
 	if (!stale) {
 		sync_remember(vm, sp, index, gpte);
 		return true;

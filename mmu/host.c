@@ -76,39 +76,6 @@ struct memslot *host_slot(struct mmu_vm *vm, gfn_t gfn)
 	return memslot_find(mmu_to_vm(vm), gfn);
 }
 
-/* The level at which the host maps an address; interrupts off keep the tables. */
-static u8 mapping_level(struct mm_struct *mm, unsigned long hva)
-{
-	pgd_t pgd = READ_ONCE(*pgd_offset(mm, hva));
-	p4d_t p4d;
-	pud_t pud;
-	pmd_t pmd;
-
-	if (pgd_none(pgd))
-		return 1;
-	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
-	if (p4d_none(p4d) || !p4d_present(p4d))
-		return 1;
-	pud = READ_ONCE(*pud_offset(&p4d, hva));
-	if (pud_none(pud) || !pud_present(pud))
-		return 1;
-	if (pud_leaf(pud))
-		return 3;
-	pmd = READ_ONCE(*pmd_offset(&pud, hva));
-	return !pmd_none(pmd) && pmd_present(pmd) && pmd_leaf(pmd) ? 2 : 1;
-}
-
-static u8 host_level(unsigned long hva)
-{
-	unsigned long flags;
-	u8 level;
-
-	local_irq_save(flags);
-	level = mapping_level(current->mm, hva);
-	local_irq_restore(flags);
-	return level;
-}
-
 /* Read before the page is looked up; host_page_stale() reads it again after. */
 static void page_begin(struct mmu_vm *vm, struct host_page *page)
 {
@@ -116,12 +83,76 @@ static void page_begin(struct mmu_vm *vm, struct host_page *page)
 	smp_rmb();
 }
 
-static void page_found(struct host_page *page, struct page *p, unsigned long hva, bool writable)
+/* A leaf of the VMM's own page tables, of any level in the form of the lowest. */
+static bool leaf_usable(pte_t pte, bool write)
+{
+	if (!pte_present(pte) || pte_special(pte) || pte_devmap(pte))
+		return false;
+	/* A page that is not dirty yet would have to be marked: not without a reference. */
+	return pte_access_permitted(pte, write) && (!write || pte_dirty(pte));
+}
+
+static bool leaf_found(struct host_page *page, pte_t pte, unsigned long hva, int level, bool write)
+{
+	unsigned long frames = 1ul << (9 * (level - 1));
+
+	if (!leaf_usable(pte, write))
+		return false;
+	page->pfn = pte_pfn(pte) + (hva >> PAGE_SHIFT & (frames - 1));
+	page->writable = leaf_usable(pte, true);
+	page->level = level;
+	page->ref = NULL;
+	return true;
+}
+
+/* Interrupts are off, so that the tables stay. Large leaves have no bit that small ones lack. */
+static bool walk_host(struct host_page *page, struct mm_struct *mm, unsigned long hva, bool write)
+{
+	pgd_t pgd = READ_ONCE(*pgd_offset(mm, hva));
+	p4d_t p4d;
+	pud_t pud;
+	pmd_t pmd;
+
+	if (pgd_none(pgd))
+		return false;
+	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
+	if (!p4d_present(p4d))
+		return false;
+	pud = READ_ONCE(*pud_offset(&p4d, hva));
+	if (!pud_present(pud) || pud_devmap(pud))
+		return false;
+	if (pud_leaf(pud))
+		return leaf_found(page, pte_clrhuge(__pte(pud_val(pud))), hva, 3, write);
+	pmd = READ_ONCE(*pmd_offset(&pud, hva));
+	if (!pmd_present(pmd) || pmd_devmap(pmd))
+		return false;
+	if (pmd_leaf(pmd))
+		return leaf_found(page, pte_clrhuge(__pte(pmd_val(pmd))), hva, 2, write);
+	return leaf_found(page, READ_ONCE(*pte_offset_kernel(&pmd, hva)), hva, 1, write);
+}
+
+/*
+ * Most frames are there: then no reference is taken. The notifier comes by before the host's
+ * entry changes, and whoever maps the frame looks for it under the lock (host_page_stale()).
+ */
+static bool page_lookup(struct host_page *page, unsigned long hva, bool write)
+{
+	unsigned long flags;
+	bool found;
+
+	local_irq_save(flags);
+	found = walk_host(page, current->mm, hva, write);
+	local_irq_restore(flags);
+	return found;
+}
+
+/* With a reference; how large the host maps it is not known. */
+static void page_found(struct host_page *page, struct page *p, bool writable)
 {
 	page->pfn = page_to_pfn(p);
 	page->ref = p;
 	page->writable = writable;
-	page->level = host_level(hva);
+	page->level = 1;
 }
 
 static int page_get_slow(struct host_page *page, unsigned long hva, bool write)
@@ -130,7 +161,10 @@ static int page_get_slow(struct host_page *page, unsigned long hva, bool write)
 	long r = get_user_pages_unlocked(hva, 1, &p, FOLL_HWPOISON | (write ? FOLL_WRITE : 0));
 
 	if (r == 1) {
-		page_found(page, p, hva, write);
+		if (page_lookup(page, hva, write))
+			put_page(p);
+		else
+			page_found(page, p, write);
 		return 0;
 	}
 	if (r == -EHWPOISON || r == -EAGAIN)
@@ -142,15 +176,10 @@ int host_page_get(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, bool
 		  struct host_page *page)
 {
 	unsigned long hva = memslot_hva(slot, gfn);
-	bool readonly = slot->flags & MEMSLOT_READONLY;
-	struct page *p;
 
 	page_begin(vm, page);
-	/* Most memory is there and writable: then the next write is no fault. */
-	if (!readonly && get_user_page_fast_only(hva, FOLL_WRITE, &p)) {
-		page_found(page, p, hva, true);
+	if (page_lookup(page, hva, write))
 		return 0;
-	}
 	return page_get_slow(page, hva, write);
 }
 
@@ -161,9 +190,11 @@ int host_page_get_fast(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 	struct page *p;
 
 	page_begin(vm, page);
+	if (page_lookup(page, hva, write))
+		return 0;
 	if (!get_user_page_fast_only(hva, write ? FOLL_WRITE : 0, &p))
 		return -EFAULT;
-	page_found(page, p, hva, write);
+	page_found(page, p, write);
 	return 0;
 }
 
@@ -180,6 +211,8 @@ void host_page_put(struct host_page *page, bool dirty)
 {
 	struct page *p = page->ref;
 
+	if (!p)
+		return;
 	if (dirty && !PageReserved(p))
 		SetPageDirty(p);
 	put_page(p);

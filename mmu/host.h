@@ -51,7 +51,7 @@ struct host_page {
  * called under the MMU lock; it fails wherever the other would have to wait.
  * Under the lock, host_page_stale() says whether a notifier went by or is in
  * progress since; if so the page must not be mapped. Release exactly once;
- * @dirty if a writable spte was set.
+ * @dirty if a spte was set that is writable, or may become so without a look at the host.
  */
 int host_page_get(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, bool write,
 		  struct host_page *page);

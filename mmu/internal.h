@@ -124,6 +124,8 @@ void link_del(struct mmu_vm *vm, u32 id, u32 *head);
 
 u64 spte_table(hpa_t table);
 u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed);
+u64 spte_of_host(u64 spte, bool writable);
+bool spte_host_writable(u64 spte);
 bool spte_present(u64 spte);
 bool spte_is_leaf(u64 spte, int level);
 bool spte_writable(u64 spte);

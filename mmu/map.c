@@ -217,7 +217,8 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 	if (spte_present(sp->spt[index]))
 		host_flush_gva(m, f->gva);
 	leaf_install(m->vm, &m->cache, sp, index, slot, w->gfn & ~mask,
-		     spte_leaf(page->pfn & ~mask, level, access, true));
+		     spte_of_host(spte_leaf(page->pfn & ~mask, level, access, true),
+				  page->writable));
 	sync_remember(m->vm, sp, index, w->pte[level]);
 	page_used(m->vm, sp);
 	if (!f->access.write || writable)

@@ -8,6 +8,9 @@
  */
 #include "internal.h"
 
+/* For software: the host allows writing, whatever the guest says. */
+#define SPTE_HOST_WRITABLE	BIT_ULL(9)
+
 u64 spte_table(hpa_t table)
 {
 	return table | PTE_P | PTE_W | PTE_U | PTE_A;
@@ -28,6 +31,16 @@ u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed)
 	if (level > 1)
 		spte |= PTE_PS;
 	return spte;
+}
+
+u64 spte_of_host(u64 spte, bool writable)
+{
+	return writable ? spte | SPTE_HOST_WRITABLE : spte;
+}
+
+bool spte_host_writable(u64 spte)
+{
+	return spte & SPTE_HOST_WRITABLE;
 }
 
 bool spte_present(u64 spte)

@@ -53,18 +53,33 @@ void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index
 	touch(vm, sp);
 }
 
-/* The same frame with other rights: no need to ask the host. Writing waits for a fault. */
+/* May a frame be written with no look at the host? */
+static bool may_grant_write(struct mmu_vm *vm, gfn_t gfn, u64 spte)
+{
+	const struct memslot *slot;
+
+	if (!spte_host_writable(spte))
+		return false;
+	slot = host_slot(vm, gfn);
+	return slot && !page_tracked(vm, slot, gfn) &&
+	       !(slot->flags & (MEMSLOT_READONLY | MEMSLOT_LOG_DIRTY));
+}
+
+/* The same frame with other rights: no need to ask the host. */
 static bool same_frame(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
 {
 	u64 old = sp->spt[index], new;
 	unsigned int access = sp->role.access & pte_access(sp->role, gpte);
+	gfn_t gfn = pte_gfn(sp->role, gpte, 1);
 
 	if (!(gpte & PTE_P) || !(gpte & PTE_A) || pte_reserved(sp->role, gpte, 1) ||
-	    pte_gfn(sp->role, gpte, 1) != pte_gfn(sp->role, sp->snapshot[index], 1))
+	    gfn != pte_gfn(sp->role, sp->snapshot[index], 1))
 		return false;
-	if (!(gpte & PTE_D) || !spte_writable(old))
+	if (!(gpte & PTE_D) ||
+	    ((access & ACC_WRITE) && !spte_writable(old) && !may_grant_write(vm, gfn, old)))
 		access &= ~ACC_WRITE;
-	new = spte_leaf(spte_pfn(old), 1, access, spte_accessed(old));
+	new = spte_of_host(spte_leaf(spte_pfn(old), 1, access, spte_accessed(old)),
+			   spte_host_writable(old));
 	if (spte_loses(old, new))
 		vm->tlb_dirty = true;
 	spte_write(&sp->spt[index], new);
