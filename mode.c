@@ -270,7 +270,9 @@ int mode_invpcid(struct vcpu *vcpu, u64 type, u64 pcid, gva_t gva)
 		return -EINVAL;
 	if (type == 0 && pcid == current_pcid)
 		mode_invlpg(vcpu, gva);
-	else if (type <= 1)
+	else if (type == 0)
+		mmu_flush_address(&vcpu->mmu, pcid, gva);
+	else if (type == 1)
 		mmu_flush_pcid(&vcpu->mmu, pcid);
 	else
 		mmu_flush_guest(&vcpu->mmu);

@@ -142,6 +142,7 @@ struct mmu_cache {
  * @hash:	shadow pages by gfn and role; 1 << @hash_bits buckets
  * @active:	all live shadow pages, least recently used first
  * @doomed:	zapped ones whose tables hardware may still walk until a flush
+ * @orphans:	shadow pages about to be zapped: the guest took away their last parent
  * @unsync:	shadow pages out of sync, @nr_unsync of them
  * @clock:	counts changes of their sptes
  * @touched:	@clock at the last of these changes
@@ -160,6 +161,7 @@ struct mmu_vm {
 	unsigned int hash_bits;
 	struct list_head active;
 	struct list_head doomed;
+	struct list_head orphans;
 	struct list_head unsync;
 	unsigned int nr_unsync;
 	u64 clock, touched;
@@ -181,7 +183,8 @@ struct mmu_vm {
 
 /**
  * struct mmu_root - what a processor walks for one address space in one mode
- * @cr3:	the guest's: the top table's frame, and PCID
+ * @cr3:	the guest's top table
+ * @pcid:	under which the guest loaded it last
  * @pdpte:	PAE's top entries
  * @role:	mmu_vcpu.role
  * @page:	shadow pages it is made of: one, or four for PAE
@@ -193,8 +196,9 @@ struct mmu_vm {
  */
 struct mmu_root {
 	u64 cr3;
-	u64 pdpte[4];
+	u16 pcid;
 	union mmu_role role;
+	u64 pdpte[4];
 	struct shadow_page *page[4];
 	hpa_t hpa;
 	u8 level;
@@ -203,7 +207,7 @@ struct mmu_root {
 };
 
 /* Roots that a vCPU keeps at hand: kernel and user halves of several processes, CR0.WP off. */
-#define MMU_ROOTS 16
+#define MMU_ROOTS 32
 
 /**
  * struct mmu_vcpu - the MMU's part of a vCPU; owned by mmu/
@@ -502,6 +506,16 @@ bool mmu_unprotect(struct mmu_vcpu *m, gpa_t gpa);
  * Takes mmu_vm.lock if there is something to sync. Intel SDM 3A 4.10.4.1.
  */
 void mmu_invlpg(struct mmu_vcpu *m, gva_t gva);
+
+/**
+ * mmu_flush_address() - the guest invalidates one address in another address space
+ * @m:		the vCPU
+ * @pcid:	not the current one
+ * @gva:	any linear address
+ *
+ * INVPCID of type 0. Takes mmu_vm.lock if there is something to sync. Intel SDM 3A 4.10.4.1.
+ */
+void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva);
 
 /**
  * mmu_flush_guest() - the guest forgets all its translations

@@ -18,6 +18,7 @@
 	X(pte_writes, CUMULATIVE)	/* guest writes to shadowed tables */	\
 	X(pte_updates, CUMULATIVE)	/* ... that refilled a spte at once */	\
 	X(floods, CUMULATIVE)		/* shadow pages dropped as data */	\
+	X(orphans, CUMULATIVE)		/* shadow pages dropped with their last parent */ \
 	X(unprotects, CUMULATIVE)	/* gfns unshadowed to let a write go */	\
 	X(page_hits, CUMULATIVE)	/* shadow page lookups that found one */ \
 	X(page_misses, CUMULATIVE)	/* ... that made a new one */		\

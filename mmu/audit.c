@@ -35,6 +35,19 @@ static bool list_has(struct mmu_vm *vm, u32 id, u32 prev, u32 wanted)
 	return false;
 }
 
+/* Is a spte's link on some list? Neighbours tell, where the list's head is not known. */
+static bool on_a_list(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index)
+{
+	u32 id = link_find(sp, index);
+	const struct link *link;
+
+	if (!sp->chunk[index / CHUNK_LINKS])
+		return false;
+	link = link_at(vm, id);
+	return link->prev && link_at(vm, link->prev)->next == id &&
+	       (!link->next || link_at(vm, link->next)->prev == id);
+}
+
 static void audit_link(struct audit *a, struct shadow_page *sp, unsigned int index)
 {
 	const struct shadow_page *child = page_of(sp->spt[index]);
@@ -46,8 +59,9 @@ static void audit_link(struct audit *a, struct shadow_page *sp, unsigned int ind
 }
 
 /*
- * The guest's entry, or what it was when the spte was made; false if the host would have to wait for its memory. In
- * read-only memory A and D count as set, as for the walk.
+ * The guest's entry, or what it was when the spte was made; false if the host would
+ * have to wait for its memory, or it is another process's. In read-only memory A and D
+ * count as set, as for the walk.
  */
 static bool guest_entry(struct audit *a, const struct shadow_page *sp, unsigned int index,
 			u64 *gpte)
@@ -64,6 +78,12 @@ static bool guest_entry(struct audit *a, const struct shadow_page *sp, unsigned 
 	if (slot && (slot->flags & MEMSLOT_READONLY))
 		*gpte |= PTE_A | PTE_D;
 	return true;
+}
+
+/* CR0.WP=0: read-only to the user can be writable for the supervisor alone. */
+static unsigned int wp0_access(const struct shadow_page *sp, unsigned int index)
+{
+	return sp->role.wp || spte_user(sp->spt[index]) ? 0 : ACC_WRITE;
 }
 
 /* gfn that a leaf should map by what is above it; false if it should not be there. */
@@ -83,10 +103,26 @@ static bool leaf_expected(const struct shadow_page *sp, unsigned int index, u64 
 	*access &= pte_access(sp->role, gpte);
 	if (!(gpte & PTE_D))
 		*access &= ~ACC_WRITE;
-	/* CR0.WP=0: read-only to the user can be writable for the supervisor alone. */
-	else if (!sp->role.wp && !(spte_user(sp->spt[index])))
-		*access |= ACC_WRITE;
+	else
+		*access |= wp0_access(sp, index);
 	return true;
+}
+
+static void audit_rights(struct audit *a, struct shadow_page *sp, unsigned int index,
+			 unsigned int access)
+{
+	u64 spte = sp->spt[index];
+
+	if (spte_loses(spte, spte_leaf(spte_pfn(spte), sp->role.level, access, true)))
+		breach(a, sp, index, "leaf with rights that the guest's table does not give");
+}
+
+/* What can be told without the guest's entry. */
+static void audit_leaf_alone(struct audit *a, struct shadow_page *sp, unsigned int index)
+{
+	audit_rights(a, sp, index, sp->role.access | wp0_access(sp, index));
+	if (!on_a_list(a->vm, sp, index))
+		breach(a, sp, index, "leaf is on no list");
 }
 
 static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int index)
@@ -97,14 +133,15 @@ static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int ind
 	u32 head;
 	gfn_t gfn;
 
-	if (!sp->role.metaphysical && !guest_entry(a, sp, index, &gpte))
+	if (!sp->role.metaphysical && !guest_entry(a, sp, index, &gpte)) {
+		audit_leaf_alone(a, sp, index);
 		return;
+	}
 	if (!leaf_expected(sp, index, gpte, &gfn, &access)) {
 		breach(a, sp, index, "leaf that the guest's table does not have");
 		return;
 	}
-	if (spte_loses(spte, spte_leaf(spte_pfn(spte), sp->role.level, access, true)))
-		breach(a, sp, index, "leaf with rights that the guest's table does not give");
+	audit_rights(a, sp, index, access);
 	slot = host_slot(a->vm, gfn);
 	if (!slot) {
 		breach(a, sp, index, "leaf outside all slots");

@@ -5,12 +5,6 @@
  */
 #include "internal.h"
 
-/*
- * One operation makes at most four roots or five levels of shadow pages, each
- * with a table, and each may need a page of links.
- */
-#define CACHE_MIN 12
-
 int cache_fill(struct mmu_cache *cache)
 {
 	if (likely(cache->tables >= CACHE_MIN && cache->pages >= CACHE_MIN))

@@ -34,30 +34,42 @@ void mmu_flush(struct mmu_vm *vm)
 	spin_unlock(&vm->lock);
 }
 
-/*
- * The entry that translates an address must be true in the current address space, and
- * global ones in all: other roots are only asked for a single entry each.
- */
-static void sync_roots(struct mmu_vcpu *m, gva_t gva)
+#define ANY_PCID	(~0ull)
+
+/* The entry that translates an address must be true in these address spaces. */
+static void sync_roots(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 {
 	struct mmu_root *r;
 
+	if (!READ_ONCE(m->vm->nr_unsync))
+		return;
 	spin_lock(&m->vm->lock);
-	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
-		if (r->hpa != INVALID_ROOT && (r->left || r == m->root))
+	for (r = m->roots; r < m->roots + MMU_ROOTS; r++) {
+		if (r->hpa == INVALID_ROOT || (pcid != ANY_PCID && r->pcid != pcid))
+			continue;
+		/* Where no TLB entry is left, all is synced anyway when the root is taken up. */
+		if (r->left || r == m->root)
 			sync_address(m, r, gva);
+	}
 	spin_unlock(&m->vm->lock);
 }
 
 void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 {
 	m->vm->stats.invlpgs++;
-	if (READ_ONCE(m->vm->nr_unsync))
-		sync_roots(m, gva);
+	/* Global entries go in all address spaces. */
+	sync_roots(m, ANY_PCID, gva);
 	if (m->split_seen == m->vm->split_gen) {
 		host_flush_gva(m, gva);
 		return;
 	}
 	m->split_seen = m->vm->split_gen;
 	host_flush_vcpu(m);
+}
+
+/* The hardware holds nothing of an address space that is not loaded. */
+void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
+{
+	m->vm->stats.invlpgs++;
+	sync_roots(m, pcid, gva);
 }

@@ -42,6 +42,7 @@ int mmu_vm_init(struct mmu_vm *vm)
 	spin_lock_init(&vm->lock);
 	INIT_LIST_HEAD(&vm->active);
 	INIT_LIST_HEAD(&vm->doomed);
+	INIT_LIST_HEAD(&vm->orphans);
 	INIT_LIST_HEAD(&vm->unsync);
 	INIT_LIST_HEAD(&vm->vcpus);
 	if (!mmu_vm_set_quota(vm, QUOTA_MIN))

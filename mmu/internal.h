@@ -191,6 +191,8 @@ void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *p
 	       unsigned int index, struct shadow_page *child);
 void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int index);
 void page_zap(struct mmu_vm *vm, struct shadow_page *sp);
+void page_orphaned(struct mmu_vm *vm, struct shadow_page *sp);
+void page_zap_orphans(struct mmu_vm *vm);
 void page_commit(struct mmu_vm *vm);
 void page_make_room(struct mmu_vm *vm, unsigned long nr);
 unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr);
@@ -209,6 +211,12 @@ int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
 		if (sp->gfn == (g) && !sp->role.metaphysical)
 
 /* ---- cache.c: objects allocated before the lock is taken ---- */
+
+/*
+ * One operation makes at most four roots or five levels of shadow pages, each
+ * with a table, and each may need a page of links.
+ */
+#define CACHE_MIN 12
 
 int cache_fill(struct mmu_cache *cache);
 void cache_free(struct mmu_cache *cache);
@@ -326,6 +334,7 @@ void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, const struct mmu_root
 void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
 void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva);
 void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
+void entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);
 void sync_forget(struct mmu_vm *vm, struct shadow_page *sp);
 
 /* ---- track.c ---- */

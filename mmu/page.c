@@ -84,6 +84,33 @@ static struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_rol
 	return NULL;
 }
 
+/*
+ * A new address space shares most of its upper tables with others: take up the shadows that
+ * exist. Walks through @sp would find their entries accessed and link them one by one.
+ */
+static void link_existing(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
+{
+	struct shadow_page *child;
+	u64 gpte[CHUNK_LINKS];
+	union mmu_role role;
+	unsigned int i;
+
+	for (i = 0; i < TABLE_ENTRIES && cache->tables > CACHE_MIN; i++) {
+		u64 entry;
+
+		if (i % CHUNK_LINKS == 0)
+			entries_now(vm, sp, i, gpte);
+		entry = gpte[i % CHUNK_LINKS];
+		if (!(entry & PTE_P) || !(entry & PTE_A) || pte_reserved(sp->role, entry, sp->role.level) ||
+		    pte_is_leaf(sp->role, entry, sp->role.level))
+			continue;
+		role = child_role(sp->role, i, sp->role.access & pte_access(sp->role, entry));
+		child = page_find(vm, pte_gfn(sp->role, entry, sp->role.level), role);
+		if (child)
+			page_link(vm, cache, sp, i, child);
+	}
+}
+
 static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
 				    union mmu_role role)
 {
@@ -103,6 +130,8 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	vm->stats.pages = vm->nr_pages;
 	if (!role.metaphysical)
 		page_track(vm, sp);
+	if (!role.metaphysical && role.level > 1 && role_entry_bytes(role) == 8 && mmu_prefill)
+		link_existing(vm, cache, sp);
 	return sp;
 }
 
@@ -203,6 +232,21 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 		vm->reload |= root_current(vm, sp);
 	} else {
 		list_move_tail(&sp->list, &vm->doomed);
+	}
+}
+
+/* It is zapped soon if it has no other parent and no vCPU has it in a root. */
+void page_orphaned(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	if (!sp->parents && !sp->roots)
+		list_move_tail(&sp->list, &vm->orphans);
+}
+
+void page_zap_orphans(struct mmu_vm *vm)
+{
+	while (!list_empty(&vm->orphans)) {
+		vm->stats.orphans++;
+		page_zap(vm, list_first_entry(&vm->orphans, struct shadow_page, list));
 	}
 }
 

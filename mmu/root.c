@@ -33,11 +33,6 @@ static union mmu_role role_of(const struct mmu_regs *regs, unsigned int glevels)
 	return role;
 }
 
-static u64 root_pcid(const struct mmu_root *r)
-{
-	return r->cr3 & CR3_PCID;
-}
-
 static bool root_obsolete(const struct mmu_root *r)
 {
 	int i;
@@ -53,6 +48,11 @@ bool mmu_root_ok(const struct mmu_vcpu *m)
 	return m->root && !root_obsolete(m->root);
 }
 
+static u16 current_pcid(const struct mmu_vcpu *m)
+{
+	return m->regs.cr4 & CR4_PCIDE ? m->regs.cr3 & CR3_PCID : 0;
+}
+
 /* From now on the shadow tables may come to hold what this root's TLB entries could not. */
 static void root_leave(struct mmu_vcpu *m)
 {
@@ -65,6 +65,10 @@ static void root_leave(struct mmu_vcpu *m)
 static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 {
 	r->used = ++m->root_uses;
+	if (r->pcid != current_pcid(m)) {
+		r->pcid = current_pcid(m);
+		r->left = 0;
+	}
 	m->root_hpa = r->hpa;
 	m->root_level = r->level;
 	WRITE_ONCE(m->root, r);
@@ -124,13 +128,7 @@ void mmu_drop_root(struct mmu_vcpu *m)
 /* What, besides the role, makes one root another. */
 static u64 root_key(const struct mmu_vcpu *m)
 {
-	u64 key = 0;
-
-	if (m->format && m->role.glevels != 3)
-		key = m->regs.cr3 & m->format->frame;
-	if (m->regs.cr4 & CR4_PCIDE)
-		key |= m->regs.cr3 & CR3_PCID;
-	return key;
+	return m->format && m->role.glevels != 3 ? m->regs.cr3 & m->format->frame : 0;
 }
 
 static struct mmu_root *root_find(struct mmu_vcpu *m)
@@ -153,7 +151,7 @@ static void roots_outdate(struct mmu_vcpu *m, u64 pcid)
 	struct mmu_root *r;
 
 	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
-		if (root_pcid(r) == pcid)
+		if (r->pcid == pcid)
 			r->left = 0;
 }
 
@@ -270,7 +268,7 @@ int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 	if (!mmu_cache_on)
 		mmu_vm_zap_all(m->vm);
 	if (flush)
-		roots_outdate(m, root_key(m) & CR3_PCID);
+		roots_outdate(m, current_pcid(m));
 	root_select(m, flush);
 	return 0;
 }
@@ -289,7 +287,7 @@ void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid)
 {
 	m->vm->stats.guest_flushes++;
 	roots_outdate(m, pcid);
-	if (pcid != (root_key(m) & CR3_PCID))
+	if (pcid != current_pcid(m))
 		return;
 	root_sync(m, true);
 	host_flush_vcpu(m);

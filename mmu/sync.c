@@ -101,14 +101,42 @@ static bool sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 	return true;
 }
 
+/* Read CHUNK_LINKS entries of the guest's table at once. What can't be read is not there. */
+void entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first,
+			u64 *gpte)
+{
+	unsigned int bytes = role_entry_bytes(sp->role), i;
+
+	if (host_read_atomic(vm, entry_gpa(sp, first), gpte, CHUNK_LINKS * bytes))
+		memset(gpte, 0, CHUNK_LINKS * sizeof(*gpte));
+	else if (bytes == 4)
+		for (i = CHUNK_LINKS; i--;)
+			gpte[i] = ((u32 *)gpte)[i];
+}
+
+/* Those of one chunk; returns how many entries had changed. */
+static unsigned int sync_chunk(struct mmu_vm *vm, struct mmu_cache *cache,
+			       struct shadow_page *sp, unsigned int first)
+{
+	unsigned int i, changed = 0;
+	u64 gpte[CHUNK_LINKS];
+
+	entries_now(vm, sp, first, gpte);
+	for (i = 0; i < CHUNK_LINKS; i++)
+		if (gpte[i] != sp->snapshot[first + i] && spte_present(sp->spt[first + i]))
+			changed += sync_entry(vm, cache, sp, first + i);
+	return changed;
+}
+
 /* Bring all present sptes up to date; returns how many entries had changed. */
 static unsigned int sync_entries(struct mmu_vm *vm, struct mmu_cache *cache,
 				 struct shadow_page *sp)
 {
 	unsigned int i, changed = 0;
 
-	for_each_present(sp, i)
-		changed += sync_entry(vm, cache, sp, i);
+	for (i = 0; i < SP_CHUNKS; i++)
+		if (sp->chunk[i])
+			changed += sync_chunk(vm, cache, sp, i * CHUNK_LINKS);
 	vm->stats.syncs++;
 	trace_umbra_sync(sp->gfn, sp->role.word, changed);
 	return changed;
@@ -157,17 +185,18 @@ static struct shadow_page *idle_page(struct mmu_vm *vm)
 /* More parents than this are not looked through: the answer is then yes. */
 #define MANY_PARENTS	8
 
-static bool page_under(struct mmu_vm *vm, const struct shadow_page *sp, const struct mmu_root *r)
+/* Is a page one of @nr others, or below one? */
+static bool page_under(struct mmu_vm *vm, const struct shadow_page *sp,
+		       struct shadow_page *const *top, unsigned int nr)
 {
-	unsigned int index, n = 0;
+	unsigned int index, i, n = 0;
 	u32 id;
-	int i;
 
-	for (i = 0; i < 4; i++)
-		if (r->page[i] == sp)
+	for (i = 0; i < nr; i++)
+		if (top[i] == sp)
 			return true;
 	for (id = sp->parents; id; id = link_at(vm, id)->next)
-		if (++n > MANY_PARENTS || page_under(vm, link_owner(vm, id, &index), r))
+		if (++n > MANY_PARENTS || page_under(vm, link_owner(vm, id, &index), top, nr))
 			return true;
 	return false;
 }
@@ -184,7 +213,7 @@ void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, const struct mmu_root
 	unsigned int changed;
 
 	list_for_each_entry(sp, &vm->unsync, unsync_node) {
-		if (sp->touched <= r->left || !page_under(vm, sp, r))
+		if (sp->touched <= r->left || !page_under(vm, sp, r->page, 4))
 			continue;
 		changed = sync_entries(vm, cache, sp);
 		if (flush)
@@ -202,7 +231,7 @@ void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 	if (!sp->present)
 		return;
 	list_for_each_entry(page, &vm->unsync, unsync_node) {
-		if (sp->role.level == 1 && page != sp)
+		if (!page_under(vm, page, &sp, 1))
 			continue;
 		sync_entries(vm, cache, page);
 		touch(vm, page);

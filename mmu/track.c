@@ -29,12 +29,22 @@ static bool link_current(const struct shadow_page *sp, unsigned int index, u64 g
 	return child->gfn == pte_gfn(sp->role, gpte, level) && child->role.word == role.word;
 }
 
+/* A table that the guest takes out of its tree is most often one that it frees. */
+static void upper_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
+{
+	u64 spte = sp->spt[index];
+
+	entry_drop(vm, sp, index);
+	if (!(gpte & PTE_P) && !spte_is_leaf(spte, sp->role.level))
+		page_orphaned(vm, page_of(spte));
+}
+
 static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 			 unsigned int index, u64 gpte)
 {
 	if (sp->role.level > 1) {
 		if (spte_present(sp->spt[index]) && !link_current(sp, index, gpte))
-			entry_drop(vm, sp, index);
+			upper_drop(vm, sp, index, gpte);
 	} else if (!mmu_eager) {
 		entry_drop(vm, sp, index);
 	} else if (entry_refill(vm, cache, sp, index, gpte)) {
@@ -104,6 +114,7 @@ static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, u
 			sptes_update(vm, cache, sp, first, last);
 		}
 	}
+	page_zap_orphans(vm);
 	page_commit(vm);
 }
 
@@ -124,6 +135,8 @@ void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa)
 	for_each_shadow_of(vm, sp, n, gpa >> PAGE_BITS)
 		if (role_entry_bytes(sp->role) == 8)
 			sptes_update(vm, cache, sp, index, index);
+	page_zap_orphans(vm);
+	page_commit(vm);
 	spin_unlock(&vm->lock);
 }
 
