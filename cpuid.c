@@ -389,6 +389,7 @@ static void derive(struct vcpu *vcpu)
 	c->lm = has(vcpu, 0x80000001, EDX, F(LM));
 	c->nx = has(vcpu, 0x80000001, EDX, F(NX));
 	c->gbpages = has(vcpu, 0x80000001, EDX, F(GBPAGES));
+	c->rdtscp = has(vcpu, 0x80000001, EDX, F(RDTSCP));
 	c->pcid = has(vcpu, 1, ECX, F(PCID));
 	c->xsave = has(vcpu, 1, ECX, F(XSAVE));
 	c->invpcid = has(vcpu, 7, EBX, F(INVPCID));

@@ -101,7 +101,7 @@ static int pf_in_delivery(struct vcpu *vcpu, const struct exit *exit, const stru
 }
 
 /* Implicit supervisor accesses (descriptor tables, TSS) at CPL 3 don't heed RFLAGS.AC. */
-static struct mmu_access access_of(struct vcpu *vcpu, u32 error)
+struct mmu_access exit_access(struct vcpu *vcpu, u32 error)
 {
 	bool user = error & PFERR_USER;
 
@@ -115,28 +115,34 @@ static struct mmu_access access_of(struct vcpu *vcpu, u32 error)
 
 static int handle_pf(struct vcpu *vcpu, struct exit *exit)
 {
-	struct mmu_fault f = {
-		.gva = exit->pf.gva,
-		.error = exit->pf.error,
-		.access = access_of(vcpu, exit->pf.error),
-	};
+	struct mmu_fault *f = &vcpu->fault;
+	enum mmu_verdict verdict = MMU_EMULATE;
 
 	vcpu->stats.exits_pf++;
-	switch (mmu_fault(&vcpu->mmu, &f)) {
+	if (!exit->pf.walked) {
+		*f = (struct mmu_fault){
+			.gva = exit->pf.gva,
+			.error = exit->pf.error,
+			.access = exit_access(vcpu, exit->pf.error),
+		};
+		verdict = mmu_fault(&vcpu->mmu, f);
+	}
+	switch (verdict) {
 	case MMU_FIXED:
 	case MMU_RETRY:
+	case MMU_WAIT:
 		return 1;
 	case MMU_EMULATE:
 		if (exit->delivering.type != EVENT_NONE)
-			return pf_in_delivery(vcpu, exit, &f);
-		return emulate_one(vcpu, &f);
+			return pf_in_delivery(vcpu, exit, f);
+		return emulate_one(vcpu, f);
 	case MMU_INJECT:
-		event_queue_pf(vcpu, f.gva, f.inject_error);
+		event_queue_pf(vcpu, f->gva, f->inject_error);
 		return 1;
 	case MMU_ERROR:
 		break;
 	}
-	return f.err;
+	return f->err;
 }
 
 /* ---- exceptions and windows ---- */
@@ -189,7 +195,7 @@ static int handle_io(struct vcpu *vcpu, struct exit *exit)
 	return exit->io.string ? emulate_one(vcpu, NULL) : io_port(vcpu, exit);
 }
 
-static void run_cpuid(struct vcpu *vcpu)
+void exit_cpuid(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->regs.gpr;
 	u32 eax = gpr[GPR_RAX], ebx = gpr[GPR_RBX], ecx = gpr[GPR_RCX], edx = gpr[GPR_RDX];
@@ -204,7 +210,7 @@ static void run_cpuid(struct vcpu *vcpu)
 
 static int handle_cpuid(struct vcpu *vcpu, struct exit *exit)
 {
-	run_cpuid(vcpu);
+	exit_cpuid(vcpu);
 	return skip(vcpu, exit);
 }
 
@@ -421,13 +427,4 @@ int exit_handle(struct vcpu *vcpu, struct exit *exit)
 	if (WARN_ON_ONCE(exit->kind >= NR_EXIT_KINDS))
 		return handle_unknown(vcpu, exit);
 	return handlers[exit->kind](vcpu, exit);
-}
-
-bool exit_fast(struct vcpu *vcpu, const struct exit *exit)
-{
-	if (exit->kind != EXIT_CPUID || !exit->next_rip)
-		return false;
-	run_cpuid(vcpu);
-	insn_finish(vcpu, exit->next_rip);
-	return true;
 }

@@ -2,12 +2,14 @@
 /*
  * KVM_RUN: prepare, enter, handle, until user space has something to do.
  *
- *   guest work -> requests -> root -> inject -> | irqs off, IN_GUEST, check | enter ... | handle
+ *   guest work -> requests -> root -> inject -> | IN_GUEST, check | enter -> exit_fast  | -> handle
+ *                                               |     ^---------------------' preempt off
  *
- * The slots (SRCU) are held all the time except while the guest runs and while we may be
- * scheduled away for long: a change of slots never waits for a guest that does not exit.
+ * The slots (SRCU) are held all the time except while we may be scheduled away for long; whoever
+ * changes them asks by REQ_SLOTS.
  */
 #include <linux/cpumask.h>
+#include <linux/interrupt.h>
 #include <linux/smp.h>
 
 #include "compat.h"
@@ -78,6 +80,12 @@ static int interrupted(struct vcpu *vcpu)
 	return -EINTR;
 }
 
+static void flush_tlb(struct vcpu *vcpu)
+{
+	vcpu->io.code.valid = false;
+	vendor(flush_tlb)(vcpu);
+}
+
 static int load_root(struct vcpu *vcpu)
 {
 	vcpu_take_request(vcpu, REQ_RELOAD_ROOT);
@@ -96,10 +104,8 @@ static int prepare(struct vcpu *vcpu)
 	err = load_root(vcpu);
 	if (err)
 		return err;
-	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB)) {
-		vcpu->io.code.valid = false;
-		vendor(flush_tlb)(vcpu);
-	}
+	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
+		flush_tlb(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
 	return 1;
@@ -110,45 +116,46 @@ static bool must_stay(struct vcpu *vcpu)
 	return READ_ONCE(vcpu->requests) || guest_work_pending();
 }
 
-/*
- * Interrupts are off. Goes back into the guest as long as an exit needs nothing that the world of
- * interrupts-on has to offer. Returns whether the last exit has been handled already.
- */
-static bool guest_mode(struct vcpu *vcpu, struct exit *exit)
+/* What is queued must be offered again at each entry. */
+static bool event_waits(const struct vcpu *vcpu)
 {
-	bool handled;
+	const struct vcpu_events *e = &vcpu->events;
 
-	guest_timing_enter();
-	fpu_enter(vcpu);
-	debug_enter(vcpu);
-	do {
-		trace_umbra_enter(vcpu->id, vcpu->regs.rip);
-		vendor(enter)(vcpu, exit);
-		trace_umbra_exit(vcpu->id, exit->kind, vcpu->regs.rip, exit->hw_reason);
-		vcpu->stats.exits++;
-		event_requeue(vcpu, &exit->delivering);
-		handled = exit_fast(vcpu, exit);
-	} while (handled && !must_stay(vcpu));
-	debug_leave(vcpu);
-	fpu_leave(vcpu);
-	vendor(exit_irq)(vcpu, exit);
-	return handled;
+	return e->exception.type != EVENT_NONE || e->irq.type != EVENT_NONE || e->nmi_injected ||
+	       e->nmi_pending || e->nmi_masked;
 }
 
-/* Enter once. Returns whether there is an exit to handle. */
-static bool enter(struct vcpu *vcpu, struct exit *exit)
+/* Between two entries: the part of prepare() that needs neither sleep nor user space. */
+static bool prepare_fast(struct vcpu *vcpu)
 {
-	bool handled = true;
+	const unsigned long easy = BIT(REQ_FLUSH_TLB) | BIT(REQ_EVENT);
 
-	local_irq_disable();
+	if ((READ_ONCE(vcpu->requests) & ~easy) || vcpu->mmu.root_hpa == INVALID_ROOT ||
+	    local_softirq_pending())
+		return false;
+	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
+		flush_tlb(vcpu);
+	if (vcpu_take_request(vcpu, REQ_EVENT) || event_waits(vcpu))
+		event_inject(vcpu);
+	return true;
+}
+
+/* Interrupts are off. Returns whether the guest was entered. */
+static bool enter_once(struct vcpu *vcpu, struct exit *exit)
+{
 	smp_store_mb(vcpu->where, VCPU_IN_GUEST);
 	if (must_stay(vcpu)) {
 		smp_store_release(&vcpu->where, VCPU_OUTSIDE);
-		local_irq_enable();
 		event_cancel(vcpu);
 		return false;
 	}
-	handled = guest_mode(vcpu, exit);
+	guest_timing_enter();
+	trace_umbra_enter(vcpu->id, vcpu->regs.rip);
+	vendor(enter)(vcpu, exit);
+	trace_umbra_exit(vcpu->id, exit->kind, vcpu->regs.rip, exit->hw_reason);
+	vcpu->stats.exits++;
+	event_requeue(vcpu, &exit->delivering);
+	vendor(exit_irq)(vcpu, exit);
 	smp_store_release(&vcpu->where, VCPU_OUTSIDE);
 
 	/* What interrupted the guest runs now; a timer tick still finds the guest's time. */
@@ -156,15 +163,49 @@ static bool enter(struct vcpu *vcpu, struct exit *exit)
 	nop();
 	local_irq_disable();
 	guest_timing_exit();
+	return true;
+}
+
+/*
+ * Enter, again and again as long as an exit needs neither sleep nor user space. Preemption is
+ * off and the guest's FPU state is loaded all the time. Returns whether there is an exit to handle.
+ */
+static bool enter(struct vcpu *vcpu, struct exit *exit)
+{
+	bool handled;
+
+	local_irq_disable();
+	fpu_enter(vcpu);
+	debug_enter(vcpu);
+	do {
+		handled = true;
+		if (!enter_once(vcpu, exit))
+			break;
+		local_irq_enable();
+		handled = exit_fast(vcpu, exit);
+		if (!handled || !prepare_fast(vcpu)) {
+			local_irq_disable();
+			break;
+		}
+		local_irq_disable();
+	} while (true);
+	debug_leave(vcpu);
+	fpu_leave(vcpu);
 	local_irq_enable();
 	return !handled;
+}
+
+/* Whoever changed the slots waits until nobody uses the old ones. */
+static void renew_slots(struct vcpu *vcpu, int *srcu)
+{
+	srcu_read_unlock(&vcpu->vm->srcu, *srcu);
+	*srcu = srcu_read_lock(&vcpu->vm->srcu);
 }
 
 static int run_loop(struct vcpu *vcpu, int *srcu)
 {
 	struct srcu_struct *slots = &vcpu->vm->srcu;
 	struct exit exit;
-	bool unhandled;
 	int r;
 
 	do {
@@ -175,13 +216,12 @@ static int run_loop(struct vcpu *vcpu, int *srcu)
 			if (r)
 				return interrupted(vcpu);
 		}
+		if (vcpu_take_request(vcpu, REQ_SLOTS))
+			renew_slots(vcpu, srcu);
 		r = prepare(vcpu);
 		if (r <= 0)
 			return r;
-		srcu_read_unlock(slots, *srcu);
-		unhandled = enter(vcpu, &exit);
-		*srcu = srcu_read_lock(slots);
-		if (unhandled)
+		if (enter(vcpu, &exit))
 			r = exit_handle(vcpu, &exit);
 	} while (r > 0);
 	return r;

@@ -9,6 +9,7 @@
 #include "types.h"
 
 struct vcpu;
+struct mmu_access;
 
 /**
  * enum exit_kind - what happened
@@ -90,6 +91,7 @@ struct exit {
 		struct {
 			gva_t gva;
 			u32 error;
+			bool walked;	/* vcpu.fault holds the result: to be emulated */
 		} pf;
 		struct {
 			u8 vector;
@@ -121,13 +123,31 @@ struct exit {
 int exit_handle(struct vcpu *vcpu, struct exit *exit);
 
 /**
- * exit_fast() - act on an exit for which the guest need not really be left
- * @vcpu:	interrupts off, the guest's FPU still loaded
+ * exit_fast() - act on an exit between two entries, if it can be done without sleeping
+ * @vcpu:	just left; its FPU state is loaded
  * @exit:	why
  *
- * Return: whether it is dealt with and the guest may go on.
+ * Preemption is off, interrupts are on. Return: whether it is done; if not, nothing has changed
+ * and exit_handle() is to be called.
  */
-bool exit_fast(struct vcpu *vcpu, const struct exit *exit);
+bool exit_fast(struct vcpu *vcpu, struct exit *exit);
+
+/**
+ * exit_cpuid() - what CPUID does to the registers
+ * @vcpu:	the vCPU
+ *
+ * Any context. Intel SDM 2 CPUID.
+ */
+void exit_cpuid(struct vcpu *vcpu);
+
+/**
+ * exit_access() - what the guest tried when its access faulted
+ * @vcpu:	the vCPU
+ * @error:	the hardware's error code
+ *
+ * Any context. Return: the access.
+ */
+struct mmu_access exit_access(struct vcpu *vcpu, u32 error);
 
 /**
  * insn_finish() - an instruction was completed on behalf of the guest

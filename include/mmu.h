@@ -102,8 +102,9 @@ struct mmu_access {
  * @MMU_INJECT:	the guest's own fault: mmu_fault.inject_error and .gva
  * @MMU_ERROR:	mmu_fault.err says what the host lacks (-EFAULT, -ENOMEM,
  *		-EHWPOISON); for user space
+ * @MMU_WAIT:	mmu_vcpu.atomic is set, and it can't be done without sleeping: call again
  */
-enum mmu_verdict { MMU_FIXED, MMU_RETRY, MMU_EMULATE, MMU_INJECT, MMU_ERROR };
+enum mmu_verdict { MMU_FIXED, MMU_RETRY, MMU_EMULATE, MMU_INJECT, MMU_ERROR, MMU_WAIT };
 
 /**
  * struct mmu_fault - a page fault of the hardware on shadow tables, and its result
@@ -224,6 +225,7 @@ struct mmu_root {
  *		mmu/, read by the run loop
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
  * @pae_tables:	a top table for each root of level 3, below 4 GiB
+ * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
  * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
@@ -241,6 +243,7 @@ struct mmu_vcpu {
 	hpa_t root_hpa;
 	u8 root_level;
 	u64 (*pae_tables)[4];
+	bool atomic;
 	unsigned long split_seen;
 	struct mmu_cache cache;
 };
@@ -438,10 +441,21 @@ bool mmu_root_ok(const struct mmu_vcpu *m);
  * @f:	the fault; results are filled in
  *
  * Walks the guest's tables, sets accessed and dirty bits in them, gets the
- * host frame and sets a spte. May sleep; takes mmu_vm.lock; the caller holds
- * the slots (SRCU). Return: a verdict.
+ * host frame and sets a spte. May sleep unless mmu_vcpu.atomic; takes mmu_vm.lock;
+ * the caller holds the slots (SRCU). Return: a verdict.
  */
 enum mmu_verdict mmu_fault(struct mmu_vcpu *m, struct mmu_fault *f);
+
+/**
+ * mmu_fetch() - the code at an address from which the processor has just executed
+ * @m:		the vCPU
+ * @gva:	linear address of an instruction
+ * @code:	16 bytes
+ *
+ * Goes by the shadow tables, as the processor did, with no permission checks. Any context but
+ * interrupts; takes mmu_vm.lock. Return: whether all 16 bytes are in one page that is mapped.
+ */
+bool mmu_fetch(struct mmu_vcpu *m, gva_t gva, u64 code[2]);
 
 /**
  * mmu_translate() - translate as an access of the guest would

@@ -128,6 +128,7 @@ struct vcpu_cpuid {
 	unsigned int nr;
 	u8 maxphyaddr;
 	bool gbpages, nx, lm, pcid, invpcid, la57, smep, smap, xsave, fsgsbase, umip;
+	bool rdtscp;
 	bool spec_ctrl, ibpb;	/* AMD: the MSRs of that name are there */
 	bool intel;		/* vendor string, for SYSENTER and the like */
 	u64 cr4_reserved;	/* bits that MOV to CR4 faults on */
@@ -149,7 +150,22 @@ enum {
 	REQ_RELOAD_ROOT,	/* the MMU zapped a root: check it */
 	REQ_TRIPLE_FAULT,
 	REQ_EVENT,		/* something may be deliverable */
+	REQ_SLOTS,		/* the slots changed: let go of the old ones */
 };
+
+/**
+ * struct code_line - an instruction decoded before (fast.c)
+ * @rip:	where
+ * @bytes:	as it was then; it counts only while they are the same
+ * @insn:	in 64-bit mode; length 0: none
+ */
+struct code_line {
+	gva_t rip;
+	u64 bytes[2];
+	struct insn insn;
+};
+
+#define VCPU_CODE_LINES 32
 
 /* What user space maps: the run page, and one for the data of port accesses. */
 #define VCPU_MMAP_SIZE	(2 * PAGE_SIZE)
@@ -170,6 +186,8 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST, VCPU_EXITING };
  * @fpu:	guest XSAVE area (state.c)
  * @backend:	the vendor's part
  * @sigset:	KVM_SET_SIGNAL_MASK
+ * @code:	instructions that made exits, by their place
+ * @fault:	the last page fault, as far as it came without sleeping
  */
 struct vcpu {
 	struct vm *vm;
@@ -199,6 +217,8 @@ struct vcpu {
 	bool sigset_active;
 	sigset_t sigset;
 	struct vcpu_stats stats;
+	struct mmu_fault fault;
+	struct code_line code[VCPU_CODE_LINES];
 };
 
 static inline void vcpu_request(struct vcpu *vcpu, int req)

@@ -5,9 +5,14 @@
  */
 #include "internal.h"
 
+bool cache_ready(const struct mmu_cache *cache)
+{
+	return likely(cache->tables >= CACHE_MIN && cache->pages >= CACHE_MIN);
+}
+
 int cache_fill(struct mmu_cache *cache)
 {
-	if (likely(cache->tables >= CACHE_MIN && cache->pages >= CACHE_MIN))
+	if (cache_ready(cache))
 		return 0;
 	while (cache->tables < MMU_CACHE_OBJECTS) {
 		u64 *table = host_alloc_table();
@@ -23,7 +28,7 @@ int cache_fill(struct mmu_cache *cache)
 			break;
 		cache->page[cache->pages++] = sp;
 	}
-	return cache->tables >= CACHE_MIN && cache->pages >= CACHE_MIN ? 0 : -ENOMEM;
+	return cache_ready(cache) ? 0 : -ENOMEM;
 }
 
 void cache_free(struct mmu_cache *cache)

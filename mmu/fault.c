@@ -37,18 +37,33 @@ static bool table_write(struct mmu_vcpu *m, struct mmu_fault *f, const struct wa
 	return f->to_table;
 }
 
+/* All that mapping a frame needs; else the verdict says why it can't be had now. */
+static bool fault_prepare(struct mmu_vcpu *m, struct mmu_fault *f, gfn_t gfn,
+			  const struct memslot *slot, struct host_page *page,
+			  enum mmu_verdict *verdict)
+{
+	bool write = f->access.write;
+
+	*verdict = MMU_WAIT;
+	if (m->atomic)
+		return cache_ready(&m->cache) && !host_page_get_fast(m->vm, slot, gfn, write, page);
+	f->err = cache_fill(&m->cache);
+	if (!f->err)
+		f->err = host_page_get(m->vm, slot, gfn, write, page);
+	*verdict = f->err == -EAGAIN ? MMU_RETRY : MMU_ERROR;
+	return !f->err;
+}
+
 static enum mmu_verdict fault_map(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
 				  const struct memslot *slot)
 {
-	enum mmu_verdict verdict = MMU_RETRY;
 	struct mmu_vm *vm = m->vm;
+	enum mmu_verdict verdict;
 	struct host_page page;
 
-	f->err = cache_fill(&m->cache);
-	if (!f->err)
-		f->err = host_page_get(vm, slot, w->gfn, f->access.write, &page);
-	if (f->err)
-		return f->err == -EAGAIN ? MMU_RETRY : MMU_ERROR;
+	if (!fault_prepare(m, f, w->gfn, slot, &page, &verdict))
+		return verdict;
+	verdict = MMU_RETRY;
 	spin_lock(&vm->lock);
 	if (!host_page_stale(vm, &page, w->gfn)) {
 		page_make_room(vm, FAULT_PAGES);
@@ -69,6 +84,8 @@ static enum mmu_verdict fault_handle(struct mmu_vcpu *m, struct mmu_fault *f)
 	f->gpa = w.gfn << PAGE_BITS | (f->gva & (TABLE_BYTES - 1));
 	if (r == -EAGAIN)
 		return MMU_RETRY;
+	if (r == -EBUSY)
+		return MMU_WAIT;
 	if (r) {
 		f->inject_error = w.error;
 		return MMU_INJECT;
@@ -83,6 +100,8 @@ static enum mmu_verdict fault_handle(struct mmu_vcpu *m, struct mmu_fault *f)
 
 static void count_verdict(struct mmu_stats *stats, enum mmu_verdict verdict)
 {
+	if (verdict == MMU_WAIT)
+		return;
 	stats->faults++;
 	if (verdict == MMU_FIXED)
 		stats->faults_fixed++;

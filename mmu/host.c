@@ -218,6 +218,11 @@ void host_page_put(struct host_page *page, bool dirty)
 	put_page(p);
 }
 
+void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2])
+{
+	memcpy(dst, pfn_to_kaddr(pfn) + offset, 16);
+}
+
 /* ---- guest memory ---- */
 
 static void __user *guest_ptr(const struct memslot *slot, gpa_t gpa)
@@ -406,7 +411,10 @@ void host_request_reload(struct mmu_vm *vm)
 
 void host_flush_vcpu(struct mmu_vcpu *m)
 {
-	vcpu_request(mmu_to_vcpu(m), REQ_FLUSH_TLB);
+	struct vcpu *vcpu = mmu_to_vcpu(m);
+
+	vcpu->io.code.valid = false;
+	vendor(flush_tlb)(vcpu);
 }
 
 void host_flush_gva(struct mmu_vcpu *m, gva_t gva)

@@ -219,6 +219,7 @@ int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
 #define CACHE_MIN 12
 
 int cache_fill(struct mmu_cache *cache);
+bool cache_ready(const struct mmu_cache *cache);
 void cache_free(struct mmu_cache *cache);
 u64 *cache_table(struct mmu_cache *cache);
 struct shadow_page *cache_page(struct mmu_cache *cache);
@@ -267,7 +268,6 @@ struct pt_format {
 };
 
 const struct pt_format *format_of(const struct mmu_regs *regs, unsigned int *glevels);
-/* 0, -EFAULT (the guest's page fault) or -EAGAIN (begin again) */
 int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w);
 bool pte_is_leaf(union mmu_role role, u64 pte, int level);
 u64 reserved_bits(union mmu_role role, int level, bool leaf);
@@ -317,6 +317,7 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 /* ---- root.c ---- */
 
 void root_drop_locked(struct mmu_vcpu *m);
+struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int *index);
 bool root_current(const struct mmu_vm *vm, const struct shadow_page *sp);
 
 /* The part of a root that translates an address. */

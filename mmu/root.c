@@ -114,6 +114,43 @@ bool root_current(const struct mmu_vm *vm, const struct shadow_page *sp)
 	return false;
 }
 
+/* The page and the entry where the processor's walk finds a leaf, or NULL. The lock is held. */
+struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int *index)
+{
+	struct shadow_page *sp = root_page(r, gva);
+	u64 spte;
+
+	for (; sp; sp = page_of(spte)) {
+		*index = spte_index(gva, sp->role.level);
+		spte = sp->spt[*index];
+		if (!spte_present(spte))
+			return NULL;
+		if (spte_is_leaf(spte, sp->role.level))
+			break;
+	}
+	return sp;
+}
+
+bool mmu_fetch(struct mmu_vcpu *m, gva_t gva, u64 code[2])
+{
+	unsigned int index, offset = gva & (TABLE_BYTES - 1);
+	struct shadow_page *sp = NULL;
+	hfn_t pfn;
+
+	if (offset > TABLE_BYTES - 16)
+		return false;
+	spin_lock(&m->vm->lock);
+	if (mmu_root_ok(m))
+		sp = root_leaf(m->root, gva, &index);
+	if (sp) {
+		pfn = spte_pfn(sp->spt[index]);
+		pfn += gva >> PAGE_BITS & (level_frames(sp->role.level) - 1);
+		host_read_frame(pfn, offset, code);
+	}
+	spin_unlock(&m->vm->lock);
+	return sp;
+}
+
 void mmu_drop_root(struct mmu_vcpu *m)
 {
 	int i;

@@ -241,19 +241,9 @@ void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 /* The guest flushed one address: the entry that translates it must be true. */
 void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
 {
-	struct shadow_page *sp = root_page(r, gva);
 	unsigned int index;
-	u64 spte;
+	struct shadow_page *sp = root_leaf(r, gva, &index);
 
-	while (sp) {
-		index = spte_index(gva, sp->role.level);
-		spte = sp->spt[index];
-		if (!spte_present(spte))
-			return;
-		if (spte_is_leaf(spte, sp->role.level))
-			break;
-		sp = page_of(spte);
-	}
 	if (sp && sp->unsync)
 		sync_entry(m->vm, &m->cache, sp, index);
 }

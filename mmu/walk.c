@@ -163,6 +163,22 @@ static bool access_allowed(const struct mmu_vcpu *m, const struct mmu_access *ac
 	return true;
 }
 
+/* No memory there: the table reads as if nothing were present. */
+static int entry_read(struct mmu_vcpu *m, gpa_t gpa, u64 *pte)
+{
+	unsigned int bytes = m->format->entry_bytes;
+	int r;
+
+	*pte = 0;
+	if (!m->atomic) {
+		if (host_read(m->vm, gpa, pte, bytes))
+			*pte = 0;
+		return 0;
+	}
+	r = host_read_atomic(m->vm, gpa, pte, bytes);
+	return r == -EFAULT ? -EBUSY : 0;
+}
+
 /* Read the entries from the top down to the leaf. */
 static int walk_read(struct mmu_vcpu *m, struct walk *w)
 {
@@ -176,12 +192,13 @@ static int walk_read(struct mmu_vcpu *m, struct walk *w)
 	if (!walk_start(m, w, &table))
 		return -EFAULT;
 	for (level = fmt->levels;; level--) {
-		u64 pte = 0;
 		gpa_t gpa = (table << PAGE_BITS) +
 			    guest_index(fmt, w->gva, level) * fmt->entry_bytes;
+		u64 pte;
 
-		/* No memory there: the table reads as if nothing were present. */
-		if (host_read(m->vm, gpa, &pte, fmt->entry_bytes) || !(pte & PTE_P))
+		if (entry_read(m, gpa, &pte))
+			return -EBUSY;
+		if (!(pte & PTE_P))
 			return -EFAULT;
 		leaf = pte_is_leaf(m->role, pte, level);
 		if (pte & m->reserved[level][leaf]) {
@@ -214,6 +231,8 @@ static int entry_set_bits(struct mmu_vcpu *m, struct walk *w, int level, u64 bit
 	r = host_cmpxchg(m->vm, w->pte_gpa[level], &old, &new, m->format->entry_bytes);
 	if (r == -ENXIO)
 		return 0;
+	if (r == -EFAULT && m->atomic)
+		return -EBUSY;
 	w->pte[level] = new;
 	if (!r && m->format->entry_bytes == 4)
 		track_accessed(m->vm, &m->cache, w->pte_gpa[level]);
@@ -240,7 +259,8 @@ static int walk_set_ad(struct mmu_vcpu *m, struct walk *w, bool write)
  * @access:	what is attempted; NULL for a look without checks and side effects
  * @w:		result
  *
- * Return: 0; -EFAULT: page fault with w->error; -EAGAIN: raced, begin again.
+ * Return: 0; -EFAULT: page fault with w->error; -EAGAIN: raced, begin again;
+ * -EBUSY: would have to sleep, but mmu_vcpu.atomic.
  */
 int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w)
 {

@@ -7,7 +7,6 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/msr-index.h>
-#include <asm/nospec-branch.h>
 #include <asm/trapnr.h>
 
 #include "compat.h"
@@ -28,7 +27,7 @@ void svm_vcpu_load(struct vcpu *vcpu, int cpu)
 		return;
 	c->last = serial;
 	if (boot_cpu_has(X86_FEATURE_USE_IBPB))
-		svm_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+		raw_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
 
 void svm_vcpu_put(struct vcpu *vcpu)
@@ -37,7 +36,7 @@ void svm_vcpu_put(struct vcpu *vcpu)
 
 	if (!svm->tsc_aux_loaded)
 		return;
-	svm_wrmsr(MSR_TSC_AUX, this_cpu_read(svm_cpu.tsc_aux));
+	raw_wrmsr(MSR_TSC_AUX, this_cpu_read(svm_cpu.tsc_aux));
 	svm->tsc_aux_loaded = false;
 }
 
@@ -49,24 +48,9 @@ static void load_tsc_aux(struct vcpu *vcpu)
 
 	if (!svm_caps.rdtscp || (svm->tsc_aux_loaded && svm->tsc_aux == value))
 		return;
-	svm_wrmsr(MSR_TSC_AUX, value);
+	raw_wrmsr(MSR_TSC_AUX, value);
 	svm->tsc_aux = value;
 	svm->tsc_aux_loaded = true;
-}
-
-static u64 spec_ctrl_valid(void)
-{
-	return (boot_cpu_has(X86_FEATURE_IBRS) ? SPEC_CTRL_IBRS : 0) |
-	       (boot_cpu_has(X86_FEATURE_STIBP) ? SPEC_CTRL_STIBP : 0) |
-	       (boot_cpu_has(X86_FEATURE_AMD_SSBD) ? SPEC_CTRL_SSBD : 0);
-}
-
-/* The guest may ask for more than the host's setting, never for less. */
-static u64 extra_spec_ctrl(const struct vcpu *vcpu)
-{
-	if (!vcpu->msrs.spec_ctrl || !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-		return 0;
-	return vcpu->msrs.spec_ctrl & spec_ctrl_valid() & ~this_cpu_read(x86_spec_ctrl_current);
 }
 
 static void load_cr(struct vcpu *vcpu)
@@ -147,7 +131,7 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
 	struct svm *svm = to_svm(vcpu);
-	u64 spec_ctrl = extra_spec_ctrl(vcpu);
+	u64 spec_ctrl;
 
 	if (!cpu->enabled) {
 		refuse(exit);
@@ -156,11 +140,9 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 	load_guest(vcpu);
 	svm_prepare_asid(svm, cpu);
 
-	if (spec_ctrl)
-		svm_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current) | spec_ctrl);
+	spec_ctrl = spec_ctrl_enter(vcpu);
 	switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa);
-	if (spec_ctrl)
-		svm_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current));
+	spec_ctrl_leave(spec_ctrl);
 
 	svm->vmcb->control.clean = svm->vmcb->control.exit_code == VMEXIT_INVALID ? 0 : CLEAN_ALL;
 	save_guest(vcpu);

@@ -43,7 +43,7 @@ static void survey_cpu(void *data)
 	struct survey *survey = data;
 	u32 low, high;
 
-	if (svm_rdmsr(MSR_EFER) & EFER_SVME)
+	if (raw_rdmsr(MSR_EFER) & EFER_SVME)
 		atomic_inc(&survey->busy);
 	if (!rdmsr_safe(VM_CR, &low, &high) && low & VM_CR_SVMDIS)
 		atomic_inc(&survey->disabled);
@@ -116,16 +116,16 @@ static int alloc_cpus(void)
 static int svm_cpu_enable(void)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);
-	u64 efer = svm_rdmsr(MSR_EFER);
+	u64 efer = raw_rdmsr(MSR_EFER);
 
 	if (c->enabled)
 		return 0;
 	if (efer & EFER_SVME)
 		return -EBUSY;
 	if (svm_caps.rdtscp)
-		c->tsc_aux = svm_rdmsr(MSR_TSC_AUX);
-	svm_wrmsr(MSR_EFER, efer | EFER_SVME);
-	svm_wrmsr(VM_HSAVE_PA, __sme_pa(c->hsave));
+		c->tsc_aux = raw_rdmsr(MSR_TSC_AUX);
+	raw_wrmsr(MSR_EFER, efer | EFER_SVME);
+	raw_wrmsr(VM_HSAVE_PA, __sme_pa(c->hsave));
 	/* No ASID from before is known, and the first entry flushes what is left of them. */
 	c->asid_gen++;
 	c->asid_next = svm_caps.nr_asids;
@@ -142,8 +142,8 @@ static void svm_cpu_disable(void)
 	c->enabled = false;
 	/* INIT and NMI, which a crash needs, are blocked without the global interrupt flag. */
 	asm volatile("stgi" : : : "memory");
-	svm_wrmsr(VM_HSAVE_PA, 0);
-	svm_wrmsr(MSR_EFER, svm_rdmsr(MSR_EFER) & ~(u64)EFER_SVME);
+	raw_wrmsr(VM_HSAVE_PA, 0);
+	raw_wrmsr(MSR_EFER, raw_rdmsr(MSR_EFER) & ~(u64)EFER_SVME);
 }
 
 static const struct vendor_ops svm_ops = {

@@ -8,6 +8,7 @@
 #include <linux/irq_work.h>
 #include <linux/percpu.h>
 
+#include "hostmsr.h"
 #include "vcpu.h"
 #include "vendor.h"
 #include "vmcb.h"
@@ -84,21 +85,6 @@ extern hpa_t svm_iopm_pa, svm_msrpm_pa;
 static inline struct svm *to_svm(struct vcpu *vcpu)
 {
 	return vcpu->backend;
-}
-
-/* No tracepoints, no fixups: usable between CLGI and STGI and with RCU not watching. */
-static __always_inline u64 svm_rdmsr(u32 msr)
-{
-	u32 low, high;
-
-	asm volatile("rdmsr" : "=a" (low), "=d" (high) : "c" (msr));
-	return low | (u64)high << 32;
-}
-
-static __always_inline void svm_wrmsr(u32 msr, u64 value)
-{
-	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32))
-		     : "memory");
 }
 
 static inline void svm_dirty(struct svm *svm, u32 clean_bits)

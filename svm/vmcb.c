@@ -185,19 +185,11 @@ void svm_update_mode(struct vcpu *vcpu)
 	update_dr7(vcpu);
 }
 
-static bool guest_has_rdtscp(struct vcpu *vcpu)
-{
-	u32 eax = 0x80000001, ebx = 0, ecx = 0, edx = 0;
-
-	cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
-	return edx & BIT(27);
-}
-
 void svm_update_cpuid(struct vcpu *vcpu)
 {
 	struct svm *svm = to_svm(vcpu);
 
-	svm_intercept(svm, INTERCEPT_RDTSCP, !guest_has_rdtscp(vcpu));
+	svm_intercept(svm, INTERCEPT_RDTSCP, !vcpu->cpuid.rdtscp);
 	/* An instruction that only the guest has reaches the emulator as #UD. */
 	svm_intercept(svm, INTERCEPT_EXCEPTION + X86_TRAP_UD,
 		      vcpu->cpuid.invpcid && !svm_caps.invpcid);

@@ -5,7 +5,6 @@
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
-#include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
@@ -17,21 +16,6 @@
 
 static_assert(offsetof(struct vcpu_regs, gpr) == 0 && GPR_RCX == 1 && GPR_RDI == 7,
 	      "entry.S knows this");
-
-static u64 spec_ctrl_valid(void)
-{
-	return (boot_cpu_has(X86_FEATURE_IBRS) ? SPEC_CTRL_IBRS : 0) |
-	       (boot_cpu_has(X86_FEATURE_STIBP) ? SPEC_CTRL_STIBP : 0) |
-	       (boot_cpu_has(X86_FEATURE_SSBD) ? SPEC_CTRL_SSBD : 0);
-}
-
-/* The guest may ask for more than the host's setting, never for less. */
-static u64 extra_spec_ctrl(const struct vcpu *vcpu)
-{
-	if (!vcpu->msrs.spec_ctrl || !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-		return 0;
-	return vcpu->msrs.spec_ctrl & spec_ctrl_valid() & ~this_cpu_read(x86_spec_ctrl_current);
-}
 
 static u64 hardware_rflags(const struct vcpu *vcpu, const struct vmx *vmx)
 {
@@ -107,17 +91,15 @@ static noinstr unsigned long switch_worlds(struct vcpu_regs *regs, u64 *cr2, boo
 static bool run_guest(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
-	u64 spec_ctrl = extra_spec_ctrl(vcpu);
 	unsigned long failed;
+	u64 spec_ctrl;
 
 	vmx->entered = true;
-	if (spec_ctrl)
-		vmx_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current) | spec_ctrl);
+	spec_ctrl = spec_ctrl_enter(vcpu);
 	failed = switch_worlds(&vcpu->regs, &vcpu->mode.cr2, vmx->launched);
-	if (spec_ctrl)
-		vmx_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current));
+	spec_ctrl_leave(spec_ctrl);
 	if (vmx->host.debugctl)
-		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host.debugctl);
+		raw_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host.debugctl);
 	if (!failed)
 		vmx->launched = true;
 	return !failed;

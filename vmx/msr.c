@@ -82,7 +82,7 @@ static void load_tsc_aux(struct vcpu *vcpu)
 
 	if (!vmx_caps.rdtscp || (vmx->tsc_aux_loaded && vmx->tsc_aux == value))
 		return;
-	vmx_wrmsr(MSR_TSC_AUX, value);
+	raw_wrmsr(MSR_TSC_AUX, value);
 	vmx->tsc_aux = value;
 	vmx->tsc_aux_loaded = true;
 }
@@ -97,10 +97,10 @@ void vmx_load_msrs(struct vcpu *vcpu)
 	load_tsc_aux(vcpu);
 	if (vmx->msrs_loaded)
 		return;
-	vmx->host.kernel_gs = vmx_rdmsr(MSR_KERNEL_GS_BASE);
+	vmx->host.kernel_gs = raw_rdmsr(MSR_KERNEL_GS_BASE);
 	for (i = 0; i < NR_SWITCHED; i++)
 		if (vmx->msr[i] != host_msr(vmx, cpu, i))
-			vmx_wrmsr(switched[i], vmx->msr[i]);
+			raw_wrmsr(switched[i], vmx->msr[i]);
 	vmx->msrs_loaded = true;
 }
 
@@ -111,16 +111,16 @@ void vmx_unload_msrs(struct vmx *vmx)
 	unsigned int i;
 
 	if (vmx->tsc_aux_loaded)
-		vmx_wrmsr(MSR_TSC_AUX, cpu->tsc_aux);
+		raw_wrmsr(MSR_TSC_AUX, cpu->tsc_aux);
 	vmx->tsc_aux_loaded = false;
 	if (!vmx->msrs_loaded)
 		return;
 	vmx->msrs_loaded = false;
 	/* SWAPGS changes it without an exit. */
-	vmx->msr[SWITCHED_KERNEL_GS] = vmx_rdmsr(MSR_KERNEL_GS_BASE);
+	vmx->msr[SWITCHED_KERNEL_GS] = raw_rdmsr(MSR_KERNEL_GS_BASE);
 	for (i = 0; i < NR_SWITCHED; i++)
 		if (vmx->msr[i] != host_msr(vmx, cpu, i))
-			vmx_wrmsr(switched[i], host_msr(vmx, cpu, i));
+			raw_wrmsr(switched[i], host_msr(vmx, cpu, i));
 }
 
 static unsigned long msr_field(u32 index)

@@ -108,7 +108,7 @@ static const struct control controls[] = { {
 /* The low half has the bits that must be set, the high half those that may be. */
 static int read_control(const struct control *c, bool true_controls)
 {
-	u64 msr = vmx_rdmsr(true_controls ? c->true_msr : c->msr);
+	u64 msr = raw_rdmsr(true_controls ? c->true_msr : c->msr);
 	u32 set = msr, may = msr >> 32;
 
 	*c->out = ((c->must | c->want) & may) | set;
@@ -125,10 +125,10 @@ static void read_secondary(void)
 
 	if (!(vmx_caps.cpu & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
 		return;
-	msr = vmx_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
+	msr = raw_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
 	vmx_caps.cpu2_may = msr >> 32;
 	if (vmx_caps.cpu2_may & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
-		cap = vmx_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
+		cap = raw_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
 	vmx_caps.vpid = vmx_caps.cpu2_may & SECONDARY_EXEC_ENABLE_VPID && cap & CAP_INVVPID &&
 			cap & CAP_INVVPID_ONE;
 	vmx_caps.invvpid_gva = vmx_caps.vpid && cap & CAP_INVVPID_GVA;
@@ -139,7 +139,7 @@ static void read_secondary(void)
 
 static int read_caps(void)
 {
-	u64 basic = vmx_rdmsr(MSR_IA32_VMX_BASIC);
+	u64 basic = raw_rdmsr(MSR_IA32_VMX_BASIC);
 	unsigned int i;
 	int err;
 
@@ -158,10 +158,10 @@ static int read_caps(void)
 		vmx_caps.entry &= ~VM_ENTRY_LOAD_IA32_EFER;
 	}
 	vmx_caps.rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP;
-	vmx_caps.cr0_set = vmx_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
-	vmx_caps.cr0_may = vmx_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
-	vmx_caps.cr4_set = vmx_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
-	vmx_caps.cr4_may = vmx_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
+	vmx_caps.cr0_set = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
+	vmx_caps.cr0_may = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
+	vmx_caps.cr4_set = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
+	vmx_caps.cr4_may = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
 	return 0;
 }
 

@@ -121,12 +121,12 @@ static void init_msr_lists(struct vmx *vmx)
 	vmcs_write(VM_EXIT_MSR_LOAD_COUNT, !!vmx->lists);
 	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, !!vmx->lists);
 	if (!vmx->lists) {
-		vmcs_write(HOST_IA32_EFER, vmx_rdmsr(MSR_EFER));
+		vmcs_write(HOST_IA32_EFER, raw_rdmsr(MSR_EFER));
 		return;
 	}
 	vmx->lists->entry.index = MSR_EFER;
 	vmx->lists->exit.index = MSR_EFER;
-	vmx->lists->exit.value = vmx_rdmsr(MSR_EFER);
+	vmx->lists->exit.value = raw_rdmsr(MSR_EFER);
 	vmcs_write(VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(&vmx->lists->entry));
 	vmcs_write(VM_EXIT_MSR_LOAD_ADDR, virt_to_phys(&vmx->lists->exit));
 }
@@ -305,21 +305,13 @@ void vmx_set_cpu_ctl(struct vmx *vmx, u32 bits, bool on)
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, ctl);
 }
 
-static bool guest_has_rdtscp(struct vcpu *vcpu)
-{
-	u32 eax = 0x80000001, ebx = 0, ecx = 0, edx = 0;
-
-	cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
-	return edx & BIT(27);
-}
-
 /* INVPCID exits because INVLPG does; where it is not known it is #UD, and the emulator's. */
 void vmx_update_cpuid(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
 	u32 ctl = vmx->cpu2_ctl & ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID);
 
-	if (guest_has_rdtscp(vcpu))
+	if (vcpu->cpuid.rdtscp)
 		ctl |= SECONDARY_EXEC_ENABLE_RDTSCP;
 	if (vcpu->cpuid.invpcid)
 		ctl |= SECONDARY_EXEC_ENABLE_INVPCID;

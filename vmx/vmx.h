@@ -10,6 +10,7 @@
 #include <asm/desc_defs.h>
 #include <asm/vmx.h>
 
+#include "hostmsr.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -140,21 +141,6 @@ extern struct vmx_caps vmx_caps;
 static inline struct vmx *to_vmx(struct vcpu *vcpu)
 {
 	return vcpu->backend;
-}
-
-/* No tracepoints, no fixups. */
-static __always_inline u64 vmx_rdmsr(u32 msr)
-{
-	u32 low, high;
-
-	asm volatile("rdmsr" : "=a" (low), "=d" (high) : "c" (msr));
-	return low | (u64)high << 32;
-}
-
-static __always_inline void vmx_wrmsr(u32 msr, u64 value)
-{
-	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32))
-		     : "memory");
 }
 
 /* dump.c */

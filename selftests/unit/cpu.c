@@ -83,6 +83,17 @@ static struct outcome emulate_outcome(const struct vcpu *v, const struct mmu_fau
 	};
 }
 
+/* First without sleeping, then, if that can't be, with. */
+static enum mmu_verdict fault_as_the_run_loop(struct vcpu *v, struct mmu_fault *f)
+{
+	enum mmu_verdict verdict;
+
+	v->m.atomic = true;
+	verdict = mmu_fault(&v->m, f);
+	v->m.atomic = false;
+	return verdict == MMU_WAIT ? mmu_fault(&v->m, f) : verdict;
+}
+
 /* One try: enter, let hardware translate, handle its fault. False: try again. */
 static bool attempt(struct vcpu *v, u64 va, const struct mmu_access *access,
 		    struct outcome *out, struct mmu_fault *f)
@@ -98,9 +109,10 @@ static bool attempt(struct vcpu *v, u64 va, const struct mmu_access *access,
 	if (hw_translate(v, va, access, &out->hpa, &f->error))
 		return true;
 	v->in_guest = false;
-	switch (mmu_fault(&v->m, f)) {
+	switch (fault_as_the_run_loop(v, f)) {
 	case MMU_FIXED:
 	case MMU_RETRY:
+	case MMU_WAIT:
 		return false;
 	case MMU_EMULATE:
 		*out = emulate_outcome(v, f, since);

@@ -191,7 +191,8 @@ struct machine {
 	long fail_at;			/* this allocation fails, counted down to 0 */
 	bool failed;			/* one did since the last look */
 	int page_error;			/* host_page_get() says so, once */
-	bool auditing;
+	bool auditing, blind;		/* host_read_atomic() reads all; nothing */
+	bool wanted;			/* complaints are expected */
 	bool reading_log;		/* its bits are clear, the flush is still to come */
 	bool interrupted;		/* it said -EINTR */
 
@@ -219,6 +220,7 @@ void machine_fail(const char *fmt, ...) __attribute__((noreturn, format(printf, 
 void machine_reset(unsigned int nr_vcpus);
 void machine_done(void);
 void machine_audit(void);
+void machine_audit_blind(void);
 void vcpu_add(struct vcpu *v);
 void vcpu_remove(struct vcpu *v);
 static inline struct vcpu *vcpu(int n) { return &mach.vcpu[n]; }

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits that are acted upon between two entries. A guest on shadow tables makes these by the
+ * thousand: fills, CR3 loads, INVLPG, CPUID. Preemption is off and nothing here sleeps; what would
+ * have to, and all that is rare, is left to exit.c with nothing changed.
+ */
+#include <linux/hash.h>
+#include <linux/uaccess.h>
+
+#include "vcpu.h"
+#include "vendor.h"
+
+static bool in_long_mode(struct vcpu *vcpu)
+{
+	return mode_insn(vcpu) == INSN_LONG64;
+}
+
+/* The instruction that exited. Most have been here before, and still are what they were. */
+static const struct insn *insn_here(struct vcpu *vcpu)
+{
+	struct code_line *line = &vcpu->code[hash_64(vcpu->regs.rip, ilog2(VCPU_CODE_LINES))];
+	u64 bytes[2];
+
+	if (!mmu_fetch(&vcpu->mmu, vcpu->regs.rip, bytes))
+		return NULL;
+	if (line->rip == vcpu->regs.rip && line->bytes[0] == bytes[0] &&
+	    line->bytes[1] == bytes[1] && line->insn.length)
+		return &line->insn;
+	line->rip = vcpu->regs.rip;
+	memcpy(line->bytes, bytes, sizeof(bytes));
+	if (insn_decode(&line->insn, (const u8 *)bytes, sizeof(bytes), INSN_LONG64) == INSN_OK)
+		return &line->insn;
+	line->insn.length = 0;
+	return NULL;
+}
+
+/* CR0, CR3 and CR4; a value that faults, or has to wait for memory, is left alone. */
+static bool write_cr(struct vcpu *vcpu, unsigned int cr, unsigned int gpr)
+{
+	u64 value = vcpu->regs.gpr[gpr];
+	int err = -EINVAL;
+
+	if (cr == 0)
+		err = mode_set_cr0(vcpu, value);
+	else if (cr == 3)
+		err = mode_set_cr3(vcpu, value);
+	else if (cr == 4)
+		err = mode_set_cr4(vcpu, value);
+	if (!err)
+		vcpu->stats.exits_cr++;
+	return !err;
+}
+
+static bool read_cr(struct vcpu *vcpu, unsigned int cr, unsigned int gpr)
+{
+	const struct vcpu_mode *m = &vcpu->mode;
+
+	if (cr != 0 && cr != 3 && cr != 4)
+		return false;
+	vcpu->regs.gpr[gpr] = cr == 0 ? m->cr0 : cr == 3 ? m->cr3 : m->cr4;
+	vcpu->stats.exits_cr++;
+	return true;
+}
+
+static bool do_invlpg(struct vcpu *vcpu, const struct insn *insn)
+{
+	if (insn->seg == SREG_FS || insn->seg == SREG_GS)
+		return false;
+	mode_invlpg(vcpu, insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip));
+	return true;
+}
+
+static bool do_cpuid(struct vcpu *vcpu)
+{
+	exit_cpuid(vcpu);
+	return true;
+}
+
+/* The processor says no more than that it was one of these. */
+static bool undecoded(struct vcpu *vcpu)
+{
+	const struct insn *insn;
+	bool done = false;
+	u64 next;
+
+	if (!in_long_mode(vcpu))
+		return false;
+	insn = insn_here(vcpu);
+	if (!insn || (insn->flags & INSN_LOCK))
+		return false;
+	next = vcpu->regs.rip + insn->length;
+	if (insn->op == OP_CPUID)
+		done = do_cpuid(vcpu);
+	else if (vendor(get_cpl)(vcpu))
+		done = false;
+	else if (insn->op == OP_MOV_TO_CR)
+		done = write_cr(vcpu, insn->dst.reg, insn->src.reg);
+	else if (insn->op == OP_MOV_FROM_CR)
+		done = read_cr(vcpu, insn->src.reg, insn->dst.reg);
+	else if (insn->op == OP_INVLPG)
+		done = do_invlpg(vcpu, insn);
+	if (done)
+		insn_finish(vcpu, next);
+	return done;
+}
+
+static bool decoded(struct vcpu *vcpu, const struct exit *exit)
+{
+	bool done = false;
+
+	if (exit->kind == EXIT_CPUID) {
+		done = do_cpuid(vcpu);
+	} else if (in_long_mode(vcpu)) {
+		if (exit->kind == EXIT_CR_WRITE)
+			done = write_cr(vcpu, exit->cr.cr, exit->cr.gpr);
+		else if (exit->kind == EXIT_CR_READ)
+			done = read_cr(vcpu, exit->cr.cr, exit->cr.gpr);
+	}
+	if (exit->kind == EXIT_INVLPG) {
+		mode_invlpg(vcpu, exit->gva);
+		done = true;
+	}
+	if (done)
+		insn_finish(vcpu, exit->next_rip);
+	return done;
+}
+
+static bool page_fault(struct vcpu *vcpu, struct exit *exit)
+{
+	struct mmu_fault *f = &vcpu->fault;
+
+	*f = (struct mmu_fault){
+		.gva = exit->pf.gva,
+		.error = exit->pf.error,
+		.access = exit_access(vcpu, exit->pf.error),
+	};
+	switch (mmu_fault(&vcpu->mmu, f)) {
+	case MMU_INJECT:
+		event_queue_pf(vcpu, f->gva, f->inject_error);
+		fallthrough;
+	case MMU_FIXED:
+	case MMU_RETRY:
+		vcpu->stats.exits_pf++;
+		return true;
+	case MMU_EMULATE:
+		exit->pf.walked = true;
+		fallthrough;
+	default:
+		return false;
+	}
+}
+
+static bool act(struct vcpu *vcpu, struct exit *exit)
+{
+	switch (exit->kind) {
+	case EXIT_PF:
+		return page_fault(vcpu, exit);
+	case EXIT_CPUID:
+	case EXIT_CR_WRITE:
+	case EXIT_CR_READ:
+	case EXIT_INVLPG:
+		return exit->next_rip ? decoded(vcpu, exit) : undecoded(vcpu);
+	case EXIT_EMULATE:
+		return undecoded(vcpu);
+	default:
+		return false;
+	}
+}
+
+bool exit_fast(struct vcpu *vcpu, struct exit *exit)
+{
+	bool done;
+
+	pagefault_disable();
+	vcpu->mmu.atomic = true;
+	done = act(vcpu, exit);
+	vcpu->mmu.atomic = false;
+	pagefault_enable();
+	return done;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * MSRs of the host around guest mode, for both backends.
+ */
+#ifndef UMBRA_HOSTMSR_H
+#define UMBRA_HOSTMSR_H
+
+#include <linux/percpu.h>
+#include <asm/cpufeature.h>
+#include <asm/msr-index.h>
+#include <asm/nospec-branch.h>
+
+#include "vcpu.h"
+
+/* No tracepoints, no fixups: for noinstr code, or where the host is not whole. */
+static __always_inline u64 raw_rdmsr(u32 msr)
+{
+	u32 low, high;
+
+	asm volatile("rdmsr" : "=a" (low), "=d" (high) : "c" (msr));
+	return low | (u64)high << 32;
+}
+
+static __always_inline void raw_wrmsr(u32 msr, u64 value)
+{
+	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32))
+		     : "memory");
+}
+
+/* SSBD may also stand for MSRs of other names. */
+static inline u64 spec_ctrl_valid(void)
+{
+	return (boot_cpu_has(X86_FEATURE_IBRS) ? SPEC_CTRL_IBRS : 0) |
+	       (boot_cpu_has(X86_FEATURE_STIBP) ? SPEC_CTRL_STIBP : 0) |
+	       (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD) ||
+		boot_cpu_has(X86_FEATURE_AMD_SSBD) ? SPEC_CTRL_SSBD : 0);
+}
+
+/**
+ * spec_ctrl_enter() - SPEC_CTRL before an entry
+ * @vcpu:	may ask for more than the host's setting, never for less
+ *
+ * Interrupts are off. Return: for spec_ctrl_leave().
+ */
+static inline u64 spec_ctrl_enter(const struct vcpu *vcpu)
+{
+	u64 host, more;
+
+	if (likely(!vcpu->msrs.spec_ctrl) || !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return 0;
+	host = this_cpu_read(x86_spec_ctrl_current);
+	more = vcpu->msrs.spec_ctrl & spec_ctrl_valid() & ~host;
+	if (more)
+		raw_wrmsr(MSR_IA32_SPEC_CTRL, host | more);
+	return more;
+}
+
+/**
+ * spec_ctrl_leave() - ... and after the exit
+ * @more:	what spec_ctrl_enter() returned
+ */
+static inline void spec_ctrl_leave(u64 more)
+{
+	if (more)
+		raw_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current));
+}
+
+#endif
