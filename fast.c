@@ -10,11 +10,6 @@
 #include "vcpu.h"
 #include "vendor.h"
 
-static bool in_long_mode(struct vcpu *vcpu)
-{
-	return mode_insn(vcpu) == INSN_LONG64;
-}
-
 /* The instruction that exited. Most have been here before, and still are what they were. */
 static const struct insn *insn_here(struct vcpu *vcpu)
 {
@@ -83,8 +78,6 @@ static bool undecoded(struct vcpu *vcpu)
 	bool done = false;
 	u64 next;
 
-	if (!in_long_mode(vcpu))
-		return false;
 	insn = insn_here(vcpu);
 	if (!insn || (insn->flags & INSN_LOCK))
 		return false;
@@ -110,15 +103,14 @@ static bool decoded(struct vcpu *vcpu, const struct exit *exit)
 
 	if (exit->kind == EXIT_CPUID) {
 		done = do_cpuid(vcpu);
-	} else if (in_long_mode(vcpu)) {
-		if (exit->kind == EXIT_CR_WRITE)
-			done = write_cr(vcpu, exit->cr.cr, exit->cr.gpr);
-		else if (exit->kind == EXIT_CR_READ)
-			done = read_cr(vcpu, exit->cr.cr, exit->cr.gpr);
-	}
-	if (exit->kind == EXIT_INVLPG) {
+	} else if (exit->kind == EXIT_INVLPG) {
 		mode_invlpg(vcpu, exit->gva);
 		done = true;
+	} else if (exit->long_mode) {
+		if (exit->kind == EXIT_CR_WRITE)
+			done = write_cr(vcpu, exit->cr.cr, exit->cr.gpr);
+		else
+			done = read_cr(vcpu, exit->cr.cr, exit->cr.gpr);
 	}
 	if (done)
 		insn_finish(vcpu, exit->next_rip);
@@ -159,9 +151,11 @@ static bool act(struct vcpu *vcpu, struct exit *exit)
 	case EXIT_CR_WRITE:
 	case EXIT_CR_READ:
 	case EXIT_INVLPG:
-		return exit->next_rip ? decoded(vcpu, exit) : undecoded(vcpu);
+		if (exit->next_rip)
+			return decoded(vcpu, exit);
+		fallthrough;
 	case EXIT_EMULATE:
-		return undecoded(vcpu);
+		return exit->long_mode && undecoded(vcpu);
 	default:
 		return false;
 	}

@@ -74,6 +74,7 @@ struct event {
 /**
  * struct exit - one exit
  * @kind:	enum exit_kind
+ * @long_mode:	the guest was in 64-bit mode; told only of instructions
  * @next_rip:	rip after the exiting instruction, or 0 where the processor
  *		does not say (the instruction is then decoded)
  * @delivering:	the event whose delivery the exit interrupted; to be delivered
@@ -83,6 +84,7 @@ struct event {
  */
 struct exit {
 	u8 kind;
+	bool long_mode;
 	u64 next_rip;
 	struct event delivering;
 	u64 hw_reason;

@@ -141,7 +141,7 @@ struct mmu_cache {
  * struct mmu_vm - the MMU's part of a VM; owned by mmu/
  * @lock:	protects everything here and all shadow pages of the VM
  * @hash:	shadow pages by gfn and role; 1 << @hash_bits buckets
- * @active:	all live shadow pages, least recently used first
+ * @active:	all live shadow pages, roughly the least recently used first
  * @doomed:	zapped ones whose tables hardware may still walk until a flush
  * @orphans:	shadow pages about to be zapped: the guest took away their last parent
  * @unsync:	shadow pages out of sync, @nr_unsync of them

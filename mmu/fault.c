@@ -12,8 +12,7 @@
  * spte can express it only by hiding the page from the user (map.c), and then
  * SMAP would not apply to it. Such writes are emulated.
  */
-static bool needs_emulation(const struct mmu_vcpu *m, const struct mmu_fault *f,
-			    const struct walk *w)
+bool fault_emulates(const struct mmu_vcpu *m, const struct mmu_fault *f, const struct walk *w)
 {
 	return m->role.smap && f->access.write && !f->access.user &&
 	       !(w->access & ACC_WRITE) && (w->access & ACC_USER);
@@ -93,7 +92,7 @@ static enum mmu_verdict fault_handle(struct mmu_vcpu *m, struct mmu_fault *f)
 	slot = host_slot(m->vm, w.gfn);
 	if (!slot || (f->access.write && (slot->flags & MEMSLOT_READONLY)))
 		return MMU_EMULATE;
-	if (needs_emulation(m, f, &w) || table_write(m, f, &w, slot))
+	if (fault_emulates(m, f, &w) || table_write(m, f, &w, slot))
 		return MMU_EMULATE;
 	return fault_map(m, f, &w, slot);
 }
@@ -115,11 +114,14 @@ static void count_verdict(struct mmu_stats *stats, enum mmu_verdict verdict)
 
 enum mmu_verdict mmu_fault(struct mmu_vcpu *m, struct mmu_fault *f)
 {
-	enum mmu_verdict verdict;
+	enum mmu_verdict verdict = MMU_WAIT;
 
 	f->to_table = false;
 	f->self_map = false;
-	verdict = fault_handle(m, f);
+	if (m->atomic)
+		verdict = fault_quick(m, f);
+	if (verdict == MMU_WAIT)
+		verdict = fault_handle(m, f);
 	count_verdict(&m->vm->stats, verdict);
 	trace_umbra_fault(f->gva, f->error, f->gpa, verdict);
 	return verdict;

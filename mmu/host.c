@@ -391,6 +391,17 @@ int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
 	return r;
 }
 
+int host_cmpxchg_atomic(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
+			unsigned int len)
+{
+	int r;
+
+	pagefault_disable();
+	r = host_cmpxchg(vm, gpa, old, new, len);
+	pagefault_enable();
+	return r;
+}
+
 void host_mark_dirty(const struct memslot *slot, gfn_t gfn)
 {
 	if (slot->dirty_bitmap)

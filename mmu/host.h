@@ -73,6 +73,8 @@ void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2]);
 int host_read(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len);
 int host_read_atomic(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len);
 int host_write(struct mmu_vm *vm, gpa_t gpa, const void *src, unsigned int len);
+int host_cmpxchg_atomic(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
+			unsigned int len);
 int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
 		 unsigned int len);
 

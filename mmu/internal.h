@@ -65,6 +65,7 @@
  * @present:	present sptes
  * @writes:	guest writes since the page was last seen in use (floods)
  * @last_write:	spte that the last of them touched
+ * @used:	the guest walked through it since page_drop_oldest() last came by
  * @obsolete:	zapped; lives until the last vCPU lets go of it
  * @unsync:	the guest may write the table freely, see sync.c
  * @touched:	mmu_vm.clock when a spte last changed, while @unsync
@@ -84,6 +85,7 @@ struct shadow_page {
 	u16 present;
 	u16 last_write;
 	u16 writes;
+	bool used;
 	bool obsolete;
 	bool unsync;
 	u8 idle;
@@ -197,7 +199,7 @@ void page_commit(struct mmu_vm *vm);
 void page_make_room(struct mmu_vm *vm, unsigned long nr);
 unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr);
 bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn);
-void page_used(struct mmu_vm *vm, struct shadow_page *sp);
+void page_used(struct shadow_page *sp);
 void page_root_get(struct shadow_page *sp);
 void page_root_put(struct mmu_vm *vm, struct shadow_page *sp);
 void page_track_frame(struct mmu_vm *vm, struct shadow_page *sp, int by);
@@ -269,6 +271,9 @@ struct pt_format {
 
 const struct pt_format *format_of(const struct mmu_regs *regs, unsigned int *glevels);
 int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w);
+u32 walk_error(const struct mmu_vcpu *m, const struct mmu_access *access);
+bool walk_allowed(const struct mmu_vcpu *m, const struct mmu_access *access, unsigned int page);
+int walk_set_leaf(struct mmu_vcpu *m, struct walk *w, bool write);
 bool pte_is_leaf(union mmu_role role, u64 pte, int level);
 u64 reserved_bits(union mmu_role role, int level, bool leaf);
 bool pte_reserved(union mmu_role role, u64 pte, int level);
@@ -296,10 +301,18 @@ static inline gpa_t entry_gpa(const struct shadow_page *sp, unsigned int index)
 	       entry / sptes_per_entry(sp->role) * role_entry_bytes(sp->role);
 }
 
+/* ---- fault.c, quick.c ---- */
+
+bool fault_emulates(const struct mmu_vcpu *m, const struct mmu_fault *f, const struct walk *w);
+enum mmu_verdict fault_quick(struct mmu_vcpu *m, struct mmu_fault *f);
+
 /* ---- map.c: the shadow tables ---- */
 
 enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
 			   const struct memslot *slot, const struct host_page *page);
+enum mmu_verdict map_page(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+			  const struct memslot *slot, const struct host_page *page,
+			  struct shadow_page *sp);
 bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w);
 void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
 void entry_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);

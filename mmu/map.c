@@ -159,7 +159,7 @@ static struct shadow_page *map_descend(struct mmu_vcpu *m, struct shadow_page *s
 	if (spte_present(spte) && !spte_is_leaf(spte, sp->role.level)) {
 		child = page_of(spte);
 		if (child->gfn == gfn && child->role.word == role.word) {
-			page_used(m->vm, child);
+			page_used(child);
 			return child;
 		}
 	}
@@ -220,12 +220,30 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 		     spte_of_host(spte_leaf(page->pfn & ~mask, level, access, true),
 				  page->writable));
 	sync_remember(m->vm, sp, index, w->pte[level]);
-	page_used(m->vm, sp);
+	page_used(sp);
 	if (!f->access.write || writable)
 		return MMU_FIXED;
 	f->to_table = true;
 	f->self_map = writes_own_table(m, w);
 	return MMU_EMULATE;
+}
+
+/* The leaf itself, and its neighbours. */
+static enum mmu_verdict map_in(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+			       const struct memslot *slot, const struct host_page *page,
+			       struct shadow_page *sp, unsigned int access)
+{
+	if (sp->role.level == 1 && mmu_prefill > 1)
+		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1));
+	return map_leaf(m, f, w, slot, page, sp, access);
+}
+
+/* The page table is known already: quick.c. */
+enum mmu_verdict map_page(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
+			  const struct memslot *slot, const struct host_page *page,
+			  struct shadow_page *sp)
+{
+	return map_in(m, f, w, slot, page, sp, leaf_access(m, f, w));
 }
 
 /**
@@ -255,7 +273,7 @@ enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct
 		root_drop_locked(m);
 		return MMU_RETRY;
 	}
-	page_used(m->vm, sp);
+	page_used(sp);
 	level = map_level(m, w, slot, page);
 	while (sp->role.level > level) {
 		sp = map_descend(m, sp, w, access);
@@ -267,7 +285,5 @@ enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct
 	}
 	if (!walk_current(m, sp, w))
 		return MMU_RETRY;
-	if (level == 1 && mmu_prefill > 1)
-		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1));
-	return map_leaf(m, f, w, slot, page, sp, access);
+	return map_in(m, f, w, slot, page, sp, access);
 }

@@ -148,16 +148,16 @@ struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t g
 		vm->stats.page_misses++;
 	if (!found)
 		sp = page_new(vm, cache, gfn, role);
-	page_used(vm, sp);
+	page_used(sp);
 	trace_umbra_page_get(gfn, role.word, !found);
 	return sp;
 }
 
 /* The guest walks through it: it is no flood of data, and not old. */
-void page_used(struct mmu_vm *vm, struct shadow_page *sp)
+void page_used(struct shadow_page *sp)
 {
 	sp->writes = 0;
-	list_move_tail(&sp->list, &vm->active);
+	sp->used = true;
 }
 
 /* The shadow page that a non-leaf spte points to. */
@@ -283,7 +283,10 @@ void page_root_put(struct mmu_vm *vm, struct shadow_page *sp)
 		list_add_tail(&sp->list, &vm->doomed);
 }
 
-/* Zap up to @nr pages, the least recently used first; roots that are loaded stay. */
+/*
+ * Zap up to @nr pages, the oldest first; those used since they were last looked at get a
+ * second chance, and roots that are loaded stay.
+ */
 unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr)
 {
 	struct shadow_page *sp, *n;
@@ -294,6 +297,11 @@ unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr)
 			break;
 		if (sp->roots && root_current(vm, sp))
 			continue;
+		if (sp->used) {
+			sp->used = false;
+			list_move_tail(&sp->list, &vm->active);
+			continue;
+		}
 		page_zap(vm, sp);
 		dropped++;
 	}

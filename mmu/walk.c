@@ -131,7 +131,7 @@ static bool walk_start(const struct mmu_vcpu *m, struct walk *w, gfn_t *table)
 }
 
 /* Error-code bits that depend only on the access. */
-static u32 access_error(const struct mmu_vcpu *m, const struct mmu_access *access)
+u32 walk_error(const struct mmu_vcpu *m, const struct mmu_access *access)
 {
 	bool reports_fetch = (m->role.nxe && m->role.glevels > 2) || (m->regs.cr4 & CR4_SMEP);
 	u32 error = 0;
@@ -146,7 +146,7 @@ static u32 access_error(const struct mmu_vcpu *m, const struct mmu_access *acces
 }
 
 /* Intel SDM 3A 4.6.1: does the page allow the access? */
-static bool access_allowed(const struct mmu_vcpu *m, const struct mmu_access *access,
+bool walk_allowed(const struct mmu_vcpu *m, const struct mmu_access *access,
 			   unsigned int page)
 {
 	if (access->user && !(page & ACC_USER))
@@ -228,7 +228,8 @@ static int entry_set_bits(struct mmu_vcpu *m, struct walk *w, int level, u64 bit
 
 	if (old == new)
 		return 0;
-	r = host_cmpxchg(m->vm, w->pte_gpa[level], &old, &new, m->format->entry_bytes);
+	r = (m->atomic ? host_cmpxchg_atomic : host_cmpxchg)(m->vm, w->pte_gpa[level], &old, &new,
+							     m->format->entry_bytes);
 	if (r == -ENXIO)
 		return 0;
 	if (r == -EFAULT && m->atomic)
@@ -239,6 +240,15 @@ static int entry_set_bits(struct mmu_vcpu *m, struct walk *w, int level, u64 bit
 	return r == 1 ? -EAGAIN : r;
 }
 
+/* Accessed, and dirty if written, in the leaf. */
+int walk_set_leaf(struct mmu_vcpu *m, struct walk *w, bool write)
+{
+	int r = entry_set_bits(m, w, w->level, write ? PTE_A | PTE_D : PTE_A);
+
+	w->dirty = write || (w->pte[w->level] & PTE_D);
+	return r;
+}
+
 /* Accessed in every entry used, dirty in the leaf if written: SDM 3A 4.8. */
 static int walk_set_ad(struct mmu_vcpu *m, struct walk *w, bool write)
 {
@@ -246,10 +256,7 @@ static int walk_set_ad(struct mmu_vcpu *m, struct walk *w, bool write)
 
 	for (level = w->top; !r && level > w->level; level--)
 		r = entry_set_bits(m, w, level, PTE_A);
-	if (!r)
-		r = entry_set_bits(m, w, w->level, write ? PTE_A | PTE_D : PTE_A);
-	w->dirty = write || (w->pte[w->level] & PTE_D);
-	return r;
+	return r ?: walk_set_leaf(m, w, write);
 }
 
 /**
@@ -274,14 +281,14 @@ int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, s
 	if (m->role.glevels < 4)
 		w->gva &= U32_MAX;
 	if (access)
-		w->error = access_error(m, access);
+		w->error = walk_error(m, access);
 	r = walk_read(m, w);
 	if (r)
 		return r;
 	w->gfn = leaf_gfn(m->format, m->role, w);
 	if (!access)
 		return 0;
-	if (!access_allowed(m, access, w->access)) {
+	if (!walk_allowed(m, access, w->access)) {
 		w->error |= PFERR_PRESENT;
 		return -EFAULT;
 	}

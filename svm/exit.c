@@ -158,6 +158,8 @@ void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
 	u32 code = control->exit_code;
 
 	*exit = (struct exit){
+		.long_mode = (vcpu->mode.efer & EFER_LMA) &&
+			     (to_svm(vcpu)->vmcb->save.seg[VCPU_SREG_CS].attr & SEG_L),
 		.hw_reason = code,
 		.hw_info = { control->exit_info_1, control->exit_info_2 },
 	};

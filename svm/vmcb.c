@@ -2,8 +2,6 @@
 /*
  * The VMCB's making: intercepts, and control registers derived from the guest's.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
 #include <linux/ratelimit.h>
@@ -15,6 +13,7 @@
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
 
+#include "hardware.h"
 #include "svm.h"
 
 /* What always exits. */
@@ -36,14 +35,6 @@ static const u8 always[] = {
 	INTERCEPT_RDPRU, INTERCEPT_INVLPGB, INTERCEPT_INVLPGB_ILLEGAL, INTERCEPT_INVPCID,
 	INTERCEPT_MCOMMIT, INTERCEPT_TLBSYNC,
 };
-
-/* CR0 and CR4 bits that shadow paging decides, not the guest. */
-#define CR0_FORCED	(X86_CR0_PG | X86_CR0_WP | X86_CR0_ET)
-#define CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
-#define CR4_HIDDEN	(X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_VMXE | X86_CR4_LA57)
-
-#define DR7_GD		BIT(13)
-#define DR7_RESET	0x400
 
 static void init_intercepts(struct svm *svm)
 {
@@ -130,40 +121,11 @@ static void set_cr(struct svm *svm, u64 *field, u64 value)
 	svm_dirty(svm, CLEAN_CR);
 }
 
-static u64 hardware_cr0(const struct vcpu_mode *mode)
-{
-	return (mode->cr0 & ~(u64)CR0_HIDDEN) | CR0_FORCED;
-}
-
-static u64 hardware_cr4(const struct vcpu_mode *mode, int root_level)
-{
-	u64 cr4 = (mode->cr4 & ~(u64)CR4_HIDDEN) | X86_CR4_PAE;
-
-	/* Without paging the guest is in tables of user pages. */
-	if (!(mode->cr0 & X86_CR0_PG))
-		cr4 &= ~(u64)(X86_CR4_SMEP | X86_CR4_SMAP);
-	if (root_level == 5)
-		cr4 |= X86_CR4_LA57;
-	/* A machine check with MCE clear shuts the processor down, the host with it. */
-	return cr4 | (__read_cr4() & X86_CR4_MCE);
-}
-
-static u64 hardware_efer(const struct vcpu_mode *mode)
-{
-	u64 efer = mode->efer;
-
-	if (!(efer & EFER_LMA))
-		efer &= ~(u64)EFER_LME;
-	return efer | EFER_SVME | EFER_NX;
-}
-
 static void update_dr7(struct vcpu *vcpu)
 {
 	struct svm *svm = to_svm(vcpu);
-	u64 dr7 = vcpu->debug.dr7 & ~(u64)DR7_GD;	/* the emulator sees to it */
+	u64 dr7 = hardware_dr7(vcpu);
 
-	if (!(dr7 & DR_GLOBAL_ENABLE_MASK) && !(dr7 & DR_LOCAL_ENABLE_MASK))
-		dr7 = DR7_RESET;
 	if (svm->vmcb->save.dr7 == dr7)
 		return;
 	svm->vmcb->save.dr7 = dr7;
@@ -179,7 +141,7 @@ void svm_update_mode(struct vcpu *vcpu)
 	svm->root_level = vcpu->mmu.root_level;
 	set_cr(svm, &save->cr0, hardware_cr0(mode));
 	set_cr(svm, &save->cr4, hardware_cr4(mode, svm->root_level));
-	set_cr(svm, &save->efer, hardware_efer(mode));
+	set_cr(svm, &save->efer, hardware_efer(mode) | EFER_SVME);
 	svm_intercept(svm, INTERCEPT_CR_READ + 0, save->cr0 != mode->cr0);
 	svm_intercept(svm, INTERCEPT_CR_READ + 4, save->cr4 != mode->cr4);
 	update_dr7(vcpu);

@@ -54,8 +54,9 @@ static void insn_exit(struct vcpu *vcpu, struct exit *exit, u8 kind)
 {
 	u64 rip = vcpu->regs.rip, next = rip + vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 
+	exit->long_mode = mode_insn(vcpu) == INSN_LONG64;
 	/* Only 64-bit code goes on beyond 4 GiB. */
-	if ((next ^ rip) >> 32 && mode_insn(vcpu) != INSN_LONG64)
+	if (!exit->long_mode)
 		next = (u32)next;
 	exit->kind = kind;
 	exit->next_rip = next;
@@ -138,6 +139,18 @@ static void decode_simple(struct vcpu *vcpu, struct exit *exit)
 		exit->gva = exit->hw_info[0];
 }
 
+/* The guest has not run, and what was to be delivered is still due. */
+static void decode_failed(struct vmx *vmx, struct exit *exit)
+{
+	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
+	exit->kind = EXIT_FAIL_ENTRY;
+	exit->delivering = vmx->injected;
+	if ((u16)exit->hw_reason == EXIT_REASON_MCE_DURING_VMENTRY) {
+		exit->kind = EXIT_HOST_NMI;	/* see vmx_exit_irq(); then it is tried again */
+		exit->hw_info[1] = X86_TRAP_MC;
+	}
+}
+
 void vmx_decode_exit(struct vcpu *vcpu, struct exit *exit)
 {
 	u32 reason = vmcs_read(VM_EXIT_REASON);
@@ -147,10 +160,10 @@ void vmx_decode_exit(struct vcpu *vcpu, struct exit *exit)
 		.hw_info = { vmcs_read(EXIT_QUALIFICATION) },
 	};
 	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY) {
-		vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
-		exit->kind = EXIT_FAIL_ENTRY;
+		decode_failed(to_vmx(vcpu), exit);
 		return;
 	}
+	to_vmx(vcpu)->launched = true;
 	if (reason == EXIT_REASON_EXCEPTION_NMI)
 		exit->hw_info[1] = vmcs_read(VM_EXIT_INTR_INFO);
 	vmx_collect_events(vcpu, exit);

@@ -160,6 +160,21 @@ static u64 effective(const struct vcpu *v, u64 va)
 	return v->regs.efer & EFER_LMA ? va : (u32)va;
 }
 
+/* What the run loop decodes after an exit must be code that the processor may have executed. */
+static void check_fetch(struct vcpu *v, u64 va, const struct mmu_access *access,
+			const struct outcome *at)
+{
+	unsigned long interleaved = mach.interleaved;
+	struct outcome code = *at;
+	u64 bytes[2];
+
+	if (!mmu_fetch(&v->m, va, bytes) || interleaved != mach.interleaved)
+		return;
+	code.hpa = mach.fetched * PAGE + va % PAGE;
+	oracle_judge(v, va, access, &code);
+	EXPECT(bytes[0] == page_read(code.page, va % PAGE, 8), "mmu_fetch() read other bytes");
+}
+
 struct outcome guest_access(struct vcpu *v, u64 va, struct mmu_access access)
 {
 	unsigned long interleaved = mach.interleaved;
@@ -173,6 +188,8 @@ struct outcome guest_access(struct vcpu *v, u64 va, struct mmu_access access)
 	oracle_judge(v, va, &access, &out);
 	if ((out.kind == OUT_RAM || out.kind == OUT_MMIO) && interleaved == mach.interleaved)
 		oracle_check_ad(v, va, &access, &out);
+	if (out.kind == OUT_RAM && access.fetch)
+		check_fetch(v, va, &access, &out);
 	v->busy = was_busy;
 	return out;
 }
@@ -440,4 +457,21 @@ void guest_flush(struct vcpu *v)
 	v->in_guest = false;
 	mmu_flush_guest(&v->m);
 	oracle_guest_flush(v);
+}
+
+/* As mode_invpcid() has it. */
+void guest_invpcid(struct vcpu *v, unsigned int type, unsigned int pcid, u64 va)
+{
+	bool current = pcid == (v->regs.cr4 & CR4_PCIDE ? v->regs.cr3 & 0xfff : 0);
+
+	v->in_guest = false;
+	if (type == 0 && current)
+		mmu_invlpg(&v->m, va);
+	else if (type == 0)
+		mmu_flush_address(&v->m, pcid, va);
+	else if (type == 1)
+		mmu_flush_pcid(&v->m, pcid);
+	else
+		mmu_flush_guest(&v->m);
+	oracle_invpcid(v, type, pcid, va);
 }

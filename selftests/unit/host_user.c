@@ -277,6 +277,7 @@ void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2])
 
 	EXPECT(mach.vm.lock.held, "a frame is read without the lock");
 	EXPECT(page, "a frame is read that the host has freed");
+	mach.fetched = pfn;
 	memset(dst, 0, 16);
 	if (page->data)
 		memcpy(dst, (char *)page->data + offset, 16);
@@ -351,16 +352,11 @@ int host_write(struct mmu_vm *vm, gpa_t gpa, const void *src, unsigned int len)
 	return 0;
 }
 
-int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
-		 unsigned int len)
+static int exchange(struct vpage *page, gpa_t gpa, const void *old, const void *new,
+		    unsigned int len)
 {
-	struct vpage *page;
 	u64 before = 0, after = 0;
-	int ret = get_for_write(gpa, len, &page);
 
-	(void)vm;
-	if (ret)
-		return ret;
 	if (len > 16 || len & (len - 1) || gpa & (len - 1))
 		return -EINVAL;
 	if (!page->data)
@@ -375,6 +371,30 @@ int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
 	page_write(page, gpa % PAGE, new, len);
 	host_mark_dirty(&slot_or_going(gpa / PAGE)->mem, gpa / PAGE);
 	return 0;
+}
+
+int host_cmpxchg_atomic(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
+			unsigned int len)
+{
+	struct vpage *page = NULL;
+	int ret = find_page(gpa, len, true, &page);
+
+	(void)vm;
+	if (ret)
+		return ret;
+	if (!page->pfn || page->readonly || page->vanishing)
+		return -EFAULT;
+	return exchange(page, gpa, old, new, len);
+}
+
+int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
+		 unsigned int len)
+{
+	struct vpage *page;
+	int ret = get_for_write(gpa, len, &page);
+
+	(void)vm;
+	return ret ? ret : exchange(page, gpa, old, new, len);
 }
 
 void host_mark_dirty(const struct memslot *slot, gfn_t gfn)

@@ -129,13 +129,14 @@ struct tlb {
 
 /**
  * struct arch - what bounds the age of this vCPU's legal translations
- * @flushed:	per PCID (the lowest bits), when all was last forgotten
+ * @flushed:	per PCID (the lowest bits), when all but global leaves was last forgotten
+ * @global_flushed: when all was
  * @invlpg:	later invalidations of single addresses
  * @root:	CR3 values and since when; the last is the current one
  */
 struct arch {
-	u32 flushed[8];
-	struct { u64 va; u32 time; u8 pcid; } invlpg[NR_INVLPG];
+	u32 flushed[8], global_flushed;
+	struct { u64 va; u32 time; u8 pcid; bool global; } invlpg[NR_INVLPG];
 	unsigned int nr_invlpg;
 	struct { u64 cr3; u32 from; u64 pdpte[4]; } root[NR_ROOTS];
 	unsigned int nr_roots;
@@ -194,6 +195,7 @@ struct machine {
 	bool auditing, blind;		/* host_read_atomic() reads all; nothing */
 	bool wanted;			/* complaints are expected */
 	bool reading_log;		/* its bits are clear, the flush is still to come */
+	hfn_t fetched;			/* the last frame of host_read_frame() */
 	bool interrupted;		/* it said -EINTR */
 
 	unsigned long remote_flushes, reloads, complaints, hw_walks;
@@ -290,7 +292,7 @@ bool ref_permits(const struct mmu_regs *regs, const struct mmu_access *access, b
 u32 ref_error(const struct mmu_regs *regs, const struct mmu_access *access, u32 bits);
 /* The walk as it is now; entry gpas are kept for A/D checks. */
 struct ref_walk {
-	bool fault;
+	bool fault, lost;	/* lost: the host has no memory for a table */
 	u32 error;
 	gpa_t gpa;
 	unsigned int nr;
@@ -315,6 +317,8 @@ struct outcome {
 	bool emulated;
 	struct vpage *page;
 };
+bool oracle_allows(struct vcpu *v, u64 va, const struct mmu_access *access,
+		   struct outcome *out);
 void oracle_judge(struct vcpu *v, u64 va, const struct mmu_access *access,
 		  struct outcome *out);
 void oracle_check_ad(struct vcpu *v, u64 va, const struct mmu_access *access,
@@ -322,6 +326,7 @@ void oracle_check_ad(struct vcpu *v, u64 va, const struct mmu_access *access,
 void oracle_guest_flush(struct vcpu *v);
 void oracle_set_cr3(struct vcpu *v, u64 cr3, const u64 pdpte[4], bool flush);
 void oracle_invlpg(struct vcpu *v, u64 va);
+void oracle_invpcid(struct vcpu *v, unsigned int type, unsigned int pcid, u64 va);
 void oracle_mmu_wrote_entry(gpa_t gpa, u64 before, u64 after, unsigned int len);
 
 /* cpu.c: the guest's instructions; each outcome is judged by the oracle. */
@@ -337,6 +342,7 @@ int guest_set_cr3(struct vcpu *v, u64 cr3);
 int guest_set_cr3_noflush(struct vcpu *v, u64 cr3);
 void guest_invlpg(struct vcpu *v, u64 va);
 void guest_flush(struct vcpu *v);
+void guest_invpcid(struct vcpu *v, unsigned int type, unsigned int pcid, u64 va);
 void guest_enter(struct vcpu *v);
 extern bool emulate_unknown;	/* the emulator knows no table writes: unprotect */
 

@@ -220,6 +220,16 @@ int host_cmpxchg(struct mmu_vm *m, gpa_t gpa, const void *old, const void *new, 
 					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+int host_cmpxchg_atomic(struct mmu_vm *m, gpa_t gpa, const void *old, const void *new,
+			unsigned int len)
+{
+	return host_cmpxchg(m, gpa, old, new, len);
+}
+
+void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2])
+{
+}
+
 void host_mark_dirty(const struct memslot *s, gfn_t gfn)
 {
 }

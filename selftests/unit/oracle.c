@@ -9,8 +9,9 @@
  * as it is during the access. (Intel SDM 3A 4.10.2 to 4.10.4, AMD APM 2 5.5.)
  *
  * Invalidating one address here forgets paging-structure-cache entries for
- * that address alone, the weaker of the two vendors' promises. Global pages
- * count as non-global: what outlives a flush only because of G is not allowed.
+ * that address alone, the weaker of the two vendors' promises. With CR4.PGE
+ * set, a leaf with its G bit outlives CR3 loads and serves all PCIDs, until
+ * its address or everything is invalidated (4.10.2.4).
  */
 #include "machine.h"
 
@@ -27,6 +28,7 @@ void oracle_guest_flush(struct vcpu *v)
 	mach.now++;
 	for (i = 0; i < ARRAY_SIZE(arch->flushed); i++)
 		arch->flushed[i] = mach.now;
+	arch->global_flushed = mach.now;
 	arch->nr_invlpg = 0;
 	if (arch->nr_roots)
 		arch->root[0] = arch->root[arch->nr_roots - 1];
@@ -35,25 +37,33 @@ void oracle_guest_flush(struct vcpu *v)
 	arch->nr_roots = 1;
 }
 
+/* The oldest of too many roots is forgotten: what only it explains is not allowed. */
+static unsigned int new_root(struct arch *arch)
+{
+	if (arch->nr_roots == NR_ROOTS)
+		memmove(arch->root, arch->root + 1, sizeof(arch->root[0]) * --arch->nr_roots);
+	return arch->nr_roots++;
+}
+
 void oracle_set_cr3(struct vcpu *v, u64 cr3, const u64 pdpte[4], bool flush)
 {
 	struct arch *arch = &v->arch;
 	unsigned int n;
 
-	if (arch->nr_roots == NR_ROOTS || !(v->regs.cr4 & CR4_PCIDE)) {
+	if (!(v->regs.cr4 & (CR4_PCIDE | CR4_PGE))) {
 		oracle_guest_flush(v);
 		arch->nr_roots = 0;
 	}
 	mach.now++;
-	n = arch->nr_roots++;
+	n = new_root(arch);
 	arch->root[n].cr3 = cr3;
 	arch->root[n].from = mach.now;
 	memcpy(arch->root[n].pdpte, pdpte, sizeof(arch->root[n].pdpte));
 	if (flush)
-		arch->flushed[pcid_of(v, cr3)] = mach.now;
+		arch->flushed[pcid_of(v, cr3)] = ++mach.now;
 }
 
-void oracle_invlpg(struct vcpu *v, u64 va)
+static void forget_address(struct vcpu *v, u64 va, unsigned int pcid, bool global)
 {
 	struct arch *arch = &v->arch;
 	unsigned int n = arch->nr_invlpg;
@@ -65,13 +75,34 @@ void oracle_invlpg(struct vcpu *v, u64 va)
 	}
 	arch->invlpg[n].va = va;
 	arch->invlpg[n].time = mach.now;
-	arch->invlpg[n].pcid = pcid_of(v, v->regs.cr3);
+	arch->invlpg[n].pcid = pcid;
+	arch->invlpg[n].global = global;
 	arch->nr_invlpg = n + 1;
+}
+
+void oracle_invlpg(struct vcpu *v, u64 va)
+{
+	forget_address(v, va, pcid_of(v, v->regs.cr3), true);
+}
+
+/* INVPCID, SDM 4.10.4.1: an address, a PCID, all with globals, all without. */
+void oracle_invpcid(struct vcpu *v, unsigned int type, unsigned int pcid, u64 va)
+{
+	if (type == 0)
+		forget_address(v, va, pcid, false);
+	else if (type == 1)
+		v->arch.flushed[pcid] = ++mach.now;
+	else if (type == 2)
+		oracle_guest_flush(v);
+	else
+		for (pcid = 0, mach.now++; pcid < ARRAY_SIZE(v->arch.flushed); pcid++)
+			v->arch.flushed[pcid] = mach.now;
 }
 
 /*
  * @shift: the size of leaf that is looked for; entries are read up to @hi;
- * @used: only walks through entries with their accessed and dirty bits set
+ * @used: only walks through entries with their accessed and dirty bits set;
+ * @global: only those that end at a global leaf, else only those that don't
  */
 struct search {
 	struct vcpu *v;
@@ -80,7 +111,7 @@ struct search {
 	struct outcome *out;
 	unsigned int shift;
 	u32 hi;
-	bool current_root, used;
+	bool current_root, used, global;
 };
 
 /* Rights so far, and the earliest instant for the next read. */
@@ -90,15 +121,16 @@ struct path {
 	bool w, u, nx;
 };
 
-static u32 last_flush(const struct vcpu *v, u64 va, unsigned int shift)
+static u32 last_flush(const struct search *s)
 {
-	unsigned int pcid = pcid_of(v, v->regs.cr3), i;
-	u32 time = v->arch.flushed[pcid];
+	const struct arch *arch = &s->v->arch;
+	unsigned int pcid = pcid_of(s->v, s->v->regs.cr3), i;
+	u32 time = s->global ? arch->global_flushed : arch->flushed[pcid];
 
-	for (i = 0; i < v->arch.nr_invlpg; i++)
-		if (v->arch.invlpg[i].pcid == pcid &&
-		    v->arch.invlpg[i].va >> shift == va >> shift)
-			time = max(time, v->arch.invlpg[i].time);
+	for (i = 0; i < arch->nr_invlpg; i++)
+		if ((s->global ? arch->invlpg[i].global : arch->invlpg[i].pcid == pcid) &&
+		    arch->invlpg[i].va >> s->shift == s->va >> s->shift)
+			time = max(time, arch->invlpg[i].time);
 	return time;
 }
 
@@ -160,7 +192,8 @@ static bool entry_explains(const struct search *s, unsigned int level, const str
 	if (until <= next.lo || from > s->hi)
 		return false;
 	if (step.kind == REF_ABSENT || step.kind == REF_RSVD)
-		return s->out->kind == OUT_FAULT && s->current_root && until > s->out->since &&
+		return s->out->kind == OUT_FAULT && s->current_root && !s->global &&
+		       until > s->out->since &&
 		       s->out->error == ref_error(&s->v->regs, s->access, bits);
 	if (s->used && !(raw & A))
 		return false;
@@ -172,6 +205,8 @@ static bool entry_explains(const struct search *s, unsigned int level, const str
 	next.nx |= step.nx;
 	if (step.kind == REF_TABLE)
 		return explains(s, level - 1, &next);
+	if (s->global != (raw & G && s->v->regs.cr4 & CR4_PGE))
+		return false;
 	return step.shift == s->shift && leaf_explains(s, &next, step.shift);
 }
 
@@ -218,10 +253,10 @@ static bool root_explains(struct search *s, unsigned int n)
 {
 	const struct arch *arch = &s->v->arch;
 	const struct mmu_regs *regs = &s->v->regs;
-	struct path p = { .w = true, .u = true, .lo = last_flush(s->v, s->va, s->shift) };
+	struct path p = { .w = true, .u = true, .lo = last_flush(s) };
 	unsigned int levels = ref_levels(regs);
 
-	if (pcid_of(s->v, arch->root[n].cr3) != pcid_of(s->v, regs->cr3))
+	if (!s->global && pcid_of(s->v, arch->root[n].cr3) != pcid_of(s->v, regs->cr3))
 		return false;
 	s->current_root = n + 1 == arch->nr_roots;
 	s->hi = s->current_root ? mach.now : arch->root[n + 1].from;
@@ -256,7 +291,10 @@ static bool allowed(struct search *s)
 				return true;
 		}
 	}
-	return false;
+	if (s->global || !(s->v->regs.cr4 & CR4_PGE))
+		return false;
+	s->global = true;
+	return allowed(s);
 }
 
 static const char *describe(const struct outcome *out)
@@ -341,13 +379,18 @@ static bool wanted_error(const struct outcome *out)
 	return true;
 }
 
-void oracle_judge(struct vcpu *v, u64 va, const struct mmu_access *access, struct outcome *out)
+bool oracle_allows(struct vcpu *v, u64 va, const struct mmu_access *access, struct outcome *out)
 {
 	struct search s = { .v = v, .va = va, .access = access, .out = out };
 
+	return allowed(&s);
+}
+
+void oracle_judge(struct vcpu *v, u64 va, const struct mmu_access *access, struct outcome *out)
+{
 	if (wanted_error(out))
 		return;
-	if (!allowed(&s))
+	if (!oracle_allows(v, va, access, out))
 		complain(v, va, access, out);
 	judge_host(access, out);
 }
@@ -377,6 +420,9 @@ void oracle_mmu_wrote_entry(gpa_t gpa, u64 before, u64 after, unsigned int len)
 		return;
 	ref_walk_now(&v->regs, v->arch.root[v->arch.nr_roots - 1].pdpte, mach.access_va,
 		     mach.access, &now);
+	/* Below a table that the host has lost, what was read of it may still be used. */
+	if (now.lost)
+		return;
 	for (i = 0; i < now.nr && now.entry[i] != gpa; i++)
 		;
 	EXPECT(i < now.nr, "the MMU set bits in an entry at 0x%llx that the walk did not use", gpa);

@@ -166,6 +166,7 @@ static bool walk_level(const struct mmu_regs *regs, unsigned int level, u64 *tab
 	bool there = page && !page->gone && !page->poisoned;
 	struct ref_step step;
 
+	walk->lost |= !there;
 	/* Where no memory is, nothing is present. */
 	step = ref_decode(regs, level,
 			  there ? page_read(page, gpa % PAGE, ref_entry_size(regs)) : 0);

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Most faults are for a page whose page table has a shadow already. The way down the shadow tables
+ * then says what the guest's upper entries say, since those are in sync: only the last entry is
+ * read. Everything is done under the lock, once; whatever is not plain goes the long way.
+ */
+#include "internal.h"
+
+/* A level-1 shadow of a guest's table with 8-byte entries, or NULL. */
+static struct shadow_page *quick_page(const struct mmu_vcpu *m, gva_t gva)
+{
+	struct shadow_page *sp = root_page(m->root, gva);
+	u64 spte;
+
+	while (sp && sp->role.level > 1) {
+		spte = sp->spt[spte_index(gva, sp->role.level)];
+		if (!spte_present(spte) || spte_is_leaf(spte, sp->role.level))
+			return NULL;
+		sp = page_of(spte);
+	}
+	return sp && !sp->role.metaphysical ? sp : NULL;
+}
+
+/* The last step of the guest's walk; its result, or MMU_FIXED if the access may go on. */
+static enum mmu_verdict quick_walk(struct mmu_vcpu *m, struct mmu_fault *f,
+				   const struct shadow_page *sp, struct walk *w)
+{
+	u64 pte;
+
+	w->pte_gpa[1] = entry_gpa(sp, spte_index(f->gva, 1));
+	if (host_read_atomic(m->vm, w->pte_gpa[1], &pte, 8))
+		return MMU_WAIT;
+	f->inject_error = walk_error(m, &f->access);
+	if (!(pte & PTE_P))
+		return MMU_INJECT;
+	if (pte & m->reserved[1][1])
+		return MMU_WAIT;
+	w->pte[1] = pte;
+	w->access = sp->role.access & pte_access(m->role, pte);
+	if (walk_allowed(m, &f->access, w->access))
+		return MMU_FIXED;
+	f->inject_error |= PFERR_PRESENT;
+	return MMU_INJECT;
+}
+
+static enum mmu_verdict quick_map(struct mmu_vcpu *m, struct mmu_fault *f,
+				  struct shadow_page *sp, struct walk *w)
+{
+	const struct memslot *slot;
+	struct host_page page;
+	enum mmu_verdict verdict = MMU_RETRY;
+
+	w->gfn = pte_gfn(m->role, w->pte[1], 1);
+	slot = host_slot(m->vm, w->gfn);
+	if (!slot || fault_emulates(m, f, w))
+		return MMU_WAIT;
+	if (f->access.write && ((slot->flags & MEMSLOT_READONLY) ||
+				page_tracked(m->vm, slot, w->gfn)))
+		return MMU_WAIT;
+	if (walk_set_leaf(m, w, f->access.write) ||
+	    host_page_get_fast(m->vm, slot, w->gfn, f->access.write, &page))
+		return MMU_WAIT;
+	if (!host_page_stale(m->vm, &page, w->gfn))
+		verdict = map_page(m, f, w, slot, &page, sp);
+	host_page_put(&page, page.writable && verdict == MMU_FIXED);
+	return verdict;
+}
+
+static enum mmu_verdict quick_locked(struct mmu_vcpu *m, struct mmu_fault *f)
+{
+	struct shadow_page *sp;
+	enum mmu_verdict verdict;
+	struct walk w;
+
+	if (!mmu_root_ok(m))
+		return MMU_RETRY;
+	sp = quick_page(m, f->gva);
+	if (!sp)
+		return MMU_WAIT;
+	w.gva = f->gva;
+	w.level = 1;
+	w.top = 1;
+	w.table[1] = sp->gfn;
+	verdict = quick_walk(m, f, sp, &w);
+	return verdict == MMU_FIXED ? quick_map(m, f, sp, &w) : verdict;
+}
+
+/**
+ * fault_quick - answer a fault where only the last of the guest's entries is of interest
+ * @m:	atomic, with its root loaded
+ * @f:	the fault
+ *
+ * Return: the verdict, or MMU_WAIT: nothing has changed, but the accessed and dirty bits
+ * that the access sets anyway.
+ */
+enum mmu_verdict fault_quick(struct mmu_vcpu *m, struct mmu_fault *f)
+{
+	enum mmu_verdict verdict;
+
+	if (!m->format || m->format->entry_bytes != 8 || !cache_ready(&m->cache))
+		return MMU_WAIT;
+	spin_lock(&m->vm->lock);
+	verdict = quick_locked(m, f);
+	spin_unlock(&m->vm->lock);
+	return verdict;
+}
