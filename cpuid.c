@@ -89,19 +89,34 @@ static u32 *reg_of(struct kvm_cpuid_entry2 *e, unsigned int reg)
 	return regs[reg];
 }
 
+static bool is_leaf(const struct kvm_cpuid_entry2 *e, u32 leaf, u32 index)
+{
+	return e->function == leaf && (e->index == index ||
+				       !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX));
+}
+
 static struct kvm_cpuid_entry2 *find(struct kvm_cpuid_entry2 *entry, unsigned int nr, u32 leaf,
 				     u32 index)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		struct kvm_cpuid_entry2 *e = &entry[i];
-
-		if (e->function == leaf && (e->index == index ||
-					    !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX)))
-			return e;
-	}
+	for (i = 0; i < nr; i++)
+		if (is_leaf(&entry[i], leaf, index))
+			return &entry[i];
 	return NULL;
+}
+
+/* Guests ask for the same leaf again and again. */
+static struct kvm_cpuid_entry2 *find_again(struct vcpu_cpuid *c, u32 leaf, u32 index)
+{
+	struct kvm_cpuid_entry2 *e;
+
+	if (c->last < c->nr && is_leaf(&c->entry[c->last], leaf, index))
+		return &c->entry[c->last];
+	e = find(c->entry, c->nr, leaf, index);
+	if (e)
+		c->last = e - c->entry;
+	return e;
 }
 
 /* ---- what is offered ---- */
@@ -556,7 +571,7 @@ void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	struct vcpu_cpuid *c = &vcpu->cpuid;
 	u32 leaf = *eax, index = *ecx;
-	const struct kvm_cpuid_entry2 *e = find(c->entry, c->nr, leaf, index);
+	const struct kvm_cpuid_entry2 *e = find_again(c, leaf, index);
 	struct kvm_cpuid_entry2 out = { };
 
 	if (!e && leaf != 0xb)

@@ -32,8 +32,20 @@ void guest_timing_exit(void)
 	guest_timing_exit_irqoff();
 }
 
+/*
+ * RCU hears of it once a jiffy: a CPU is left alone by the tick for no longer without its knowing.
+ * Whoever counts the time in guest mode, or follows the state of interrupts, is told always.
+ */
+static DEFINE_PER_CPU(unsigned long, noted);
+
 noinstr void guest_state_enter(void)
 {
+	unsigned long now = jiffies;
+
+	if (!IS_ENABLED(CONFIG_TRACE_IRQFLAGS) && !context_tracking_enabled() &&
+	    raw_cpu_read(noted) == now)
+		return;
+	raw_cpu_write(noted, now);
 	guest_state_enter_irqoff();
 }
 

@@ -151,6 +151,7 @@ struct mmu_cache {
  * @nr_pages: @max_pages: shadow pages alive, and the quota
  * @links:	where rmap and parent links live, see mmu/rmap.c
  * @tlb_dirty:	a spte lost rights with no flush since
+ * @shape:	counts links made and dropped between shadow pages, and roots
  * @split_gen:	grows when a large guest page that was mapped in pieces loses them: an
  *		INVLPG anywhere in it must then make the hardware forget all pieces
  * @reload:	a root was zapped, and its vCPUs are not told yet
@@ -177,6 +178,7 @@ struct mmu_vm {
 	} links;
 	bool tlb_dirty;
 	bool reload;
+	unsigned long shape;
 	unsigned long split_gen;
 	unsigned long audit_failures;
 	struct mmu_stats stats;
@@ -220,12 +222,14 @@ struct mmu_root {
  * @reserved:	[level][is a leaf] bits that must be zero in the guest's entries
  * @pdpte:	PAE's four top entries, loaded with CR3
  * @roots:	those at hand, @root_uses counts their uses
+ * @flushed:	@root_uses when the guest last flushed all address spaces
  * @root:	the one that fits the guest's state, or NULL
  * @root_hpa:	what the processor's CR3 must hold, or INVALID_ROOT; owned by
  *		mmu/, read by the run loop
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
  * @pae_tables:	a top table for each root of level 3, below 4 GiB
  * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
+ * @fetched:	where mmu_fetch() last found code: for which page, root and mmu_vm.shape
  * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
@@ -239,11 +243,18 @@ struct mmu_vcpu {
 	u64 pdpte[4];
 	struct mmu_root roots[MMU_ROOTS];
 	struct mmu_root *root;
-	u64 root_uses;
+	u64 root_uses, flushed;
 	hpa_t root_hpa;
 	u8 root_level;
 	u64 (*pae_tables)[4];
 	bool atomic;
+	struct {
+		gva_t page;
+		const struct mmu_root *root;
+		unsigned long shape;
+		struct shadow_page *sp;
+		unsigned int index;
+	} fetched;
 	unsigned long split_seen;
 	struct mmu_cache cache;
 };

@@ -125,7 +125,7 @@ struct vcpu_io {
 #define UMBRA_MAX_CPUID 256
 struct vcpu_cpuid {
 	struct kvm_cpuid_entry2 *entry;
-	unsigned int nr;
+	unsigned int nr, last;	/* @last: that was asked for */
 	u8 maxphyaddr;
 	bool gbpages, nx, lm, pcid, invpcid, la57, smep, smap, xsave, fsgsbase, umip;
 	bool rdtscp;

@@ -48,7 +48,7 @@ static void sync_roots(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 		if (r->hpa == INVALID_ROOT || (pcid != ANY_PCID && r->pcid != pcid))
 			continue;
 		/* Where no TLB entry is left, all is synced anyway when the root is taken up. */
-		if (r->left || r == m->root)
+		if ((r->left && r->used > m->flushed) || r == m->root)
 			sync_address(m, r, gva);
 	}
 	spin_unlock(&m->vm->lock);

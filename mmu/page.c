@@ -172,6 +172,7 @@ void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *p
 	sync_below(vm, cache, child);
 	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
 	parent->present++;
+	vm->shape++;
 	spte_write(&parent->spt[index], spte_table(host_table_hpa(child->spt)));
 }
 
@@ -183,6 +184,7 @@ void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int ind
 	if (child->role.metaphysical)
 		vm->split_gen++;
 	parent->present--;
+	vm->shape++;
 	vm->tlb_dirty = true;
 }
 

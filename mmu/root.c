@@ -64,11 +64,10 @@ static void root_leave(struct mmu_vcpu *m)
 
 static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 {
-	r->used = ++m->root_uses;
-	if (r->pcid != current_pcid(m)) {
-		r->pcid = current_pcid(m);
+	if (r->pcid != current_pcid(m) || r->used <= m->flushed)
 		r->left = 0;
-	}
+	r->pcid = current_pcid(m);
+	r->used = ++m->root_uses;
 	m->root_hpa = r->hpa;
 	m->root_level = r->level;
 	WRITE_ONCE(m->root, r);
@@ -89,6 +88,7 @@ static void root_release(struct mmu_vcpu *m, struct mmu_root *r)
 		r->page[i] = NULL;
 	}
 	r->hpa = INVALID_ROOT;
+	m->vm->shape++;
 }
 
 void root_drop_locked(struct mmu_vcpu *m)
@@ -131,6 +131,22 @@ struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int 
 	return sp;
 }
 
+/* Loops of a kernel make exits from the same page over and over. */
+static struct shadow_page *leaf_fetched(struct mmu_vcpu *m, gva_t gva, unsigned int *index)
+{
+	gva_t page = gva >> PAGE_BITS;
+
+	if (!m->fetched.sp || m->fetched.page != page || m->fetched.root != m->root ||
+	    m->fetched.shape != m->vm->shape) {
+		m->fetched.sp = root_leaf(m->root, gva, &m->fetched.index);
+		m->fetched.page = page;
+		m->fetched.root = m->root;
+		m->fetched.shape = m->vm->shape;
+	}
+	*index = m->fetched.index;
+	return m->fetched.sp;
+}
+
 bool mmu_fetch(struct mmu_vcpu *m, gva_t gva, u64 code[2])
 {
 	unsigned int index, offset = gva & (TABLE_BYTES - 1);
@@ -141,11 +157,13 @@ bool mmu_fetch(struct mmu_vcpu *m, gva_t gva, u64 code[2])
 		return false;
 	spin_lock(&m->vm->lock);
 	if (mmu_root_ok(m))
-		sp = root_leaf(m->root, gva, &index);
-	if (sp) {
+		sp = leaf_fetched(m, gva, &index);
+	if (sp && spte_present(sp->spt[index])) {
 		pfn = spte_pfn(sp->spt[index]);
 		pfn += gva >> PAGE_BITS & (level_frames(sp->role.level) - 1);
 		host_read_frame(pfn, offset, code);
+	} else {
+		sp = NULL;
 	}
 	spin_unlock(&m->vm->lock);
 	return sp;
@@ -182,22 +200,28 @@ static struct mmu_root *root_find(struct mmu_vcpu *m)
 	return NULL;
 }
 
-/* The guest's TLB loses what it has of an address space: all roots of it must be synced. */
+/* The guest's TLB loses all it has: every root must be synced when it is taken up. */
+static void roots_outdate_all(struct mmu_vcpu *m)
+{
+	m->flushed = m->root_uses;
+	if (!m->root)
+		return;
+	m->root->left = 0;
+	m->root->used = ++m->root_uses;
+}
+
+/* ... or all of one address space. */
 static void roots_outdate(struct mmu_vcpu *m, u64 pcid)
 {
 	struct mmu_root *r;
 
+	if (!(m->regs.cr4 & CR4_PCIDE)) {
+		roots_outdate_all(m);
+		return;
+	}
 	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
 		if (r->pcid == pcid)
 			r->left = 0;
-}
-
-static void roots_outdate_all(struct mmu_vcpu *m)
-{
-	struct mmu_root *r;
-
-	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
-		r->left = 0;
 }
 
 /* The current root may show what the guest could see when it last left it, and nothing older. */
