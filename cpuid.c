@@ -3,7 +3,9 @@
  * CPUID: what can be offered, what the VMM made of it, and what follows for the vCPU.
  *
  * Offered is what the host's kernel uses and a guest on shadow paging can have, and what the
- * shadow MMU does in software whether the host has it or not: PCID, INVPCID, 1 GiB pages.
+ * shadow MMU does in software whether the host has it or not: PCID and 1 GiB pages. INVPCID is
+ * understood, but a guest without it is faster: each one exits, while what it does instead for
+ * another address space (a flush when that is next loaded) costs no exit of its own.
  * Virtualization, what needs a local APIC in here, PKU, AMX and supervisor states are not.
  */
 #include <linux/overflow.h>
@@ -59,7 +61,7 @@ static const struct feature_word words[] = {
 	  F(FSGSBASE) | F(BMI1) | F(AVX2) | F(SMEP) | F(BMI2) | F(ERMS) | F(RDSEED) | F(ADX) |
 	  F(SMAP) | F(CLFLUSHOPT) | F(CLWB) | F(SHA_NI) | F(AVX512F) | F(AVX512DQ) |
 	  F(AVX512IFMA) | F(AVX512CD) | F(AVX512BW) | F(AVX512VL),
-	  F(TSC_ADJUST) | F(INVPCID) },
+	  F(TSC_ADJUST) },
 	{ 7, 0, ECX, -1,
 	  F(AVX512VBMI) | F(UMIP) | F(AVX512_VBMI2) | F(GFNI) | F(VAES) | F(VPCLMULQDQ) |
 	  F(AVX512_VNNI) | F(AVX512_BITALG) | F(AVX512_VPOPCNTDQ) | F(LA57) | F(RDPID) |

@@ -117,6 +117,49 @@ static bool decoded(struct vcpu *vcpu, const struct exit *exit)
 	return done;
 }
 
+/* A plain store to an upper table: a level-1 table would be out of sync by now. */
+static bool store_entry(struct vcpu *vcpu, const struct insn *insn, gpa_t gpa)
+{
+	u64 next = vcpu->regs.rip + insn->length;
+	u64 value = insn->imm;
+
+	if (insn->dst.kind != OPND_MEM || insn->dst.bytes < 4 || (gpa & (insn->dst.bytes - 1)))
+		return false;
+	if (insn->src.kind == OPND_REG)
+		value = vcpu->regs.gpr[insn->src.reg];
+	else if (insn->src.kind != OPND_IMM)
+		return false;
+	if (mmu_write_guest(&vcpu->mmu, gpa, &value, insn->dst.bytes))
+		return false;
+	vcpu->stats.emulated++;
+	insn_finish(vcpu, next);
+	return true;
+}
+
+/* What is written as a block becomes a new table, or none. */
+static bool is_block(const struct insn *insn)
+{
+	return (insn->op == OP_STOS || insn->op == OP_MOVS) &&
+	       (insn->flags & (INSN_REP | INSN_REPNE));
+}
+
+/* A write to a table that is to be emulated. */
+static bool table_write(struct vcpu *vcpu, const struct exit *exit)
+{
+	const struct mmu_fault *f = &vcpu->fault;
+	const struct insn *insn;
+
+	if (!f->to_table || exit->delivering.type != EVENT_NONE ||
+	    mode_insn(vcpu) != INSN_LONG64)
+		return false;
+	insn = insn_here(vcpu);
+	if (!insn)
+		return false;
+	if (insn->op == OP_MOV)
+		return store_entry(vcpu, insn, f->gpa);
+	return is_block(insn) && !f->self_map && mmu_unprotect(&vcpu->mmu, f->gpa);
+}
+
 static bool page_fault(struct vcpu *vcpu, struct exit *exit)
 {
 	struct mmu_fault *f = &vcpu->fault;
@@ -135,6 +178,10 @@ static bool page_fault(struct vcpu *vcpu, struct exit *exit)
 		vcpu->stats.exits_pf++;
 		return true;
 	case MMU_EMULATE:
+		if (table_write(vcpu, exit)) {
+			vcpu->stats.exits_pf++;
+			return true;
+		}
 		exit->pf.walked = true;
 		fallthrough;
 	default:

@@ -85,8 +85,8 @@ static struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_rol
 }
 
 /*
- * A new address space shares most of its upper tables with others: take up the shadows that
- * exist. Walks through @sp would find their entries accessed and link them one by one.
+ * The top table of a new address space has the kernel's tables in common with others: take up
+ * the shadows that exist. Walks would find their entries accessed and link them one by one.
  */
 static void link_existing(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
 {
@@ -101,8 +101,8 @@ static void link_existing(struct mmu_vm *vm, struct mmu_cache *cache, struct sha
 		if (i % CHUNK_LINKS == 0)
 			entries_now(vm, sp, i, gpte);
 		entry = gpte[i % CHUNK_LINKS];
-		if (!(entry & PTE_P) || !(entry & PTE_A) || pte_reserved(sp->role, entry, sp->role.level) ||
-		    pte_is_leaf(sp->role, entry, sp->role.level))
+		if (!(entry & PTE_P) || !(entry & PTE_A) ||
+		    pte_reserved(sp->role, entry, sp->role.level))
 			continue;
 		role = child_role(sp->role, i, sp->role.access & pte_access(sp->role, entry));
 		child = page_find(vm, pte_gfn(sp->role, entry, sp->role.level), role);
@@ -130,7 +130,7 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	vm->stats.pages = vm->nr_pages;
 	if (!role.metaphysical)
 		page_track(vm, sp);
-	if (!role.metaphysical && role.level > 1 && role_entry_bytes(role) == 8 && mmu_prefill)
+	if (!role.metaphysical && role.level > 3 && role.level == role.glevels && mmu_prefill)
 		link_existing(vm, cache, sp);
 	return sp;
 }

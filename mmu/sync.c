@@ -267,8 +267,9 @@ static void snapshot_take(struct mmu_vm *vm, struct mmu_cache *cache, struct sha
 	unsigned int i;
 
 	sp->snapshot = cache_table(cache);
-	for_each_present(sp, i)
-		sp->snapshot[i] = entry_now(vm, sp, i);
+	for (i = 0; i < SP_CHUNKS; i++)
+		if (sp->chunk[i])
+			entries_now(vm, sp, i * CHUNK_LINKS, sp->snapshot + i * CHUNK_LINKS);
 }
 
 static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)

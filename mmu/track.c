@@ -156,7 +156,8 @@ static void guest_written(struct mmu_vcpu *m, gpa_t gpa, unsigned int len)
 {
 	struct mmu_vm *vm = m->vm;
 	/* Without spare objects entries are dropped instead of refilled. */
-	struct mmu_cache *cache = cache_fill(&m->cache) ? NULL : &m->cache;
+	bool spare = m->atomic ? cache_ready(&m->cache) : !cache_fill(&m->cache);
+	struct mmu_cache *cache = spare ? &m->cache : NULL;
 
 	spin_lock(&vm->lock);
 	if (is_shadowed(vm, gpa >> PAGE_BITS)) {
