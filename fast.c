@@ -4,29 +4,37 @@
  * thousand: fills, CR3 loads, INVLPG, CPUID. Preemption is off and nothing here sleeps; what would
  * have to, and all that is rare, is left to exit.c with nothing changed.
  */
-#include <linux/hash.h>
 #include <linux/uaccess.h>
 
 #include "vcpu.h"
 #include "vendor.h"
 
-/* The instruction that exited. Most have been here before, and still are what they were. */
-static const struct insn *insn_here(struct vcpu *vcpu)
+const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code)
 {
-	struct code_line *line = &vcpu->code[hash_64(vcpu->regs.rip, ilog2(VCPU_CODE_LINES))];
+	/* Neighbours get lines of their own. */
+	struct code_line *line = &vcpu->code[(rip >> 1 ^ rip >> 8) % VCPU_CODE_LINES];
 	u64 bytes[2];
 
-	if (!mmu_fetch(&vcpu->mmu, vcpu->regs.rip, bytes))
-		return NULL;
-	if (line->rip == vcpu->regs.rip && line->bytes[0] == bytes[0] &&
-	    line->bytes[1] == bytes[1] && line->insn.length)
+	memcpy(bytes, code, sizeof(bytes));
+	if (line->rip == rip && line->bytes[0] == bytes[0] && line->bytes[1] == bytes[1] &&
+	    line->insn.length)
 		return &line->insn;
-	line->rip = vcpu->regs.rip;
+	line->rip = rip;
 	memcpy(line->bytes, bytes, sizeof(bytes));
 	if (insn_decode(&line->insn, (const u8 *)bytes, sizeof(bytes), INSN_LONG64) == INSN_OK)
 		return &line->insn;
 	line->insn.length = 0;
 	return NULL;
+}
+
+/* The instruction that exited. */
+static const struct insn *insn_here(struct vcpu *vcpu)
+{
+	u64 bytes[2];
+
+	if (mmu_fetch(&vcpu->mmu, vcpu->regs.rip, bytes, sizeof(bytes)) < sizeof(bytes))
+		return NULL;
+	return exit_insn(vcpu, vcpu->regs.rip, bytes);
 }
 
 /* CR0, CR3 and CR4; a value that faults, or has to wait for memory, is left alone. */
@@ -94,6 +102,8 @@ static bool undecoded(struct vcpu *vcpu)
 		done = do_invlpg(vcpu, insn);
 	if (done)
 		insn_finish(vcpu, next);
+	if (done && insn->op == OP_MOV_FROM_CR)
+		exit_run_ahead(vcpu);
 	return done;
 }
 
@@ -114,6 +124,8 @@ static bool decoded(struct vcpu *vcpu, const struct exit *exit)
 	}
 	if (done)
 		insn_finish(vcpu, exit->next_rip);
+	if (done && exit->kind == EXIT_CR_READ)
+		exit_run_ahead(vcpu);
 	return done;
 }
 

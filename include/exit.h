@@ -9,6 +9,7 @@
 #include "types.h"
 
 struct vcpu;
+struct insn;
 struct mmu_access;
 
 /**
@@ -133,6 +134,25 @@ int exit_handle(struct vcpu *vcpu, struct exit *exit);
  * and exit_handle() is to be called.
  */
 bool exit_fast(struct vcpu *vcpu, struct exit *exit);
+
+/**
+ * exit_insn() - decode, or find decoded, an instruction of 64-bit code
+ * @vcpu:	whose cache is used
+ * @rip:	where it is
+ * @code:	16 bytes from there on
+ *
+ * Any context. Return: the instruction, until the next call; NULL if it is none.
+ */
+const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code);
+
+/**
+ * exit_run_ahead() - go on after a read of CR3, up to the write that most often follows
+ * @vcpu:	in 64-bit mode at CPL 0, about to be entered
+ *
+ * Executes none, some or all of the instructions up to there: what is not plain is left to the
+ * processor. Preemption is off, interrupts are on.
+ */
+void exit_run_ahead(struct vcpu *vcpu);
 
 /**
  * exit_cpuid() - what CPUID does to the registers

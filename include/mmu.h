@@ -229,7 +229,7 @@ struct mmu_root {
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
  * @pae_tables:	a top table for each root of level 3, below 4 GiB
  * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
- * @fetched:	where mmu_fetch() last found code: for which page, root and mmu_vm.shape
+ * @fetched:	where mmu_fetch() found code: of which page, by which root and mmu_vm.shape
  * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
@@ -254,7 +254,7 @@ struct mmu_vcpu {
 		unsigned long shape;
 		struct shadow_page *sp;
 		unsigned int index;
-	} fetched;
+	} fetched[4];
 	unsigned long split_seen;
 	struct mmu_cache cache;
 };
@@ -461,12 +461,23 @@ enum mmu_verdict mmu_fault(struct mmu_vcpu *m, struct mmu_fault *f);
  * mmu_fetch() - the code at an address from which the processor has just executed
  * @m:		the vCPU
  * @gva:	linear address of an instruction
- * @code:	16 bytes
+ * @code: @len:	where to, and how much
  *
  * Goes by the shadow tables, as the processor did, with no permission checks. Any context but
- * interrupts; takes mmu_vm.lock. Return: whether all 16 bytes are in one page that is mapped.
+ * interrupts; takes mmu_vm.lock. Return: how many bytes; no more than are in the same page.
  */
-bool mmu_fetch(struct mmu_vcpu *m, gva_t gva, u64 code[2]);
+unsigned int mmu_fetch(struct mmu_vcpu *m, gva_t gva, void *code, unsigned int len);
+
+/**
+ * mmu_peek() - 8 bytes of the kernel's own data
+ * @m:	the vCPU, at CPL 0
+ * @gva: linear address
+ * @data: filled in
+ *
+ * A load that needs nothing but what the shadow tables hold. As mmu_fetch() otherwise.
+ * Return: whether all 8 bytes are in a page that is mapped, and not for the user.
+ */
+bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data);
 
 /**
  * mmu_translate() - translate as an access of the guest would

@@ -41,6 +41,7 @@
 	X(exits, CUMULATIVE)						\
 	X(exits_pf, CUMULATIVE)						\
 	X(exits_cr, CUMULATIVE)						\
+	X(ahead, CUMULATIVE)		/* writes of CR3 that made no exit */	\
 	X(exits_io, CUMULATIVE)						\
 	X(exits_mmio, CUMULATIVE)					\
 	X(exits_msr, CUMULATIVE)					\

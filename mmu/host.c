@@ -218,9 +218,14 @@ void host_page_put(struct host_page *page, bool dirty)
 	put_page(p);
 }
 
-void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2])
+void host_read_frame(hfn_t pfn, unsigned int offset, void *dst, unsigned int len)
 {
-	memcpy(dst, pfn_to_kaddr(pfn) + offset, 16);
+	const void *from = pfn_to_kaddr(pfn) + offset;
+
+	if (len == 16)	/* an instruction: two words */
+		memcpy(dst, from, 16);
+	else
+		memcpy(dst, from, len);
 }
 
 /* ---- guest memory ---- */

@@ -60,8 +60,8 @@ int host_page_get_fast(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 bool host_page_stale(struct mmu_vm *vm, const struct host_page *page, gfn_t gfn);
 void host_page_put(struct host_page *page, bool dirty);
 
-/* 16 bytes of a frame that a spte maps; the lock is held, so that it stays. */
-void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2]);
+/* Bytes of a frame that a spte maps; the lock is held, so that it stays. */
+void host_read_frame(hfn_t pfn, unsigned int offset, void *dst, unsigned int len);
 
 /*
  * Guest memory by guest physical address, within one page. 0; -ENXIO if no

@@ -131,42 +131,66 @@ struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int 
 	return sp;
 }
 
-/* Loops of a kernel make exits from the same page over and over. */
+/* Kernels make exits from the same few pages over and over. */
 static struct shadow_page *leaf_fetched(struct mmu_vcpu *m, gva_t gva, unsigned int *index)
 {
 	gva_t page = gva >> PAGE_BITS;
+	unsigned int i = (page ^ (m->root - m->roots)) % ARRAY_SIZE(m->fetched);
 
-	if (!m->fetched.sp || m->fetched.page != page || m->fetched.root != m->root ||
-	    m->fetched.shape != m->vm->shape) {
-		m->fetched.sp = root_leaf(m->root, gva, &m->fetched.index);
-		m->fetched.page = page;
-		m->fetched.root = m->root;
-		m->fetched.shape = m->vm->shape;
+	if (!m->fetched[i].sp || m->fetched[i].page != page || m->fetched[i].root != m->root ||
+	    m->fetched[i].shape != m->vm->shape) {
+		m->fetched[i].sp = root_leaf(m->root, gva, &m->fetched[i].index);
+		m->fetched[i].page = page;
+		m->fetched[i].root = m->root;
+		m->fetched[i].shape = m->vm->shape;
 	}
-	*index = m->fetched.index;
-	return m->fetched.sp;
+	*index = m->fetched[i].index;
+	return m->fetched[i].sp;
 }
 
-bool mmu_fetch(struct mmu_vcpu *m, gva_t gva, u64 code[2])
+/* Copy what a leaf maps; the lock is held. */
+static void leaf_read(const struct shadow_page *sp, unsigned int index, gva_t gva, void *dst,
+		      unsigned int len)
 {
-	unsigned int index, offset = gva & (TABLE_BYTES - 1);
-	struct shadow_page *sp = NULL;
-	hfn_t pfn;
+	hfn_t pfn = spte_pfn(sp->spt[index]);
 
-	if (offset > TABLE_BYTES - 16)
-		return false;
+	pfn += gva >> PAGE_BITS & (level_frames(sp->role.level) - 1);
+	host_read_frame(pfn, gva & (TABLE_BYTES - 1), dst, len);
+}
+
+unsigned int mmu_fetch(struct mmu_vcpu *m, gva_t gva, void *code, unsigned int len)
+{
+	unsigned int index, room = TABLE_BYTES - (gva & (TABLE_BYTES - 1));
+	struct shadow_page *sp = NULL;
+
+	len = min(len, room);
 	spin_lock(&m->vm->lock);
 	if (mmu_root_ok(m))
 		sp = leaf_fetched(m, gva, &index);
-	if (sp && spte_present(sp->spt[index])) {
-		pfn = spte_pfn(sp->spt[index]);
-		pfn += gva >> PAGE_BITS & (level_frames(sp->role.level) - 1);
-		host_read_frame(pfn, offset, code);
-	} else {
-		sp = NULL;
-	}
+	if (sp && spte_present(sp->spt[index]))
+		leaf_read(sp, index, gva, code, len);
+	else
+		len = 0;
 	spin_unlock(&m->vm->lock);
-	return sp;
+	return len;
+}
+
+bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data)
+{
+	struct shadow_page *sp = NULL;
+	unsigned int index;
+	bool found;
+
+	if ((gva & (TABLE_BYTES - 1)) > TABLE_BYTES - sizeof(*data))
+		return false;
+	spin_lock(&m->vm->lock);
+	if (mmu_root_ok(m))
+		sp = root_leaf(m->root, gva, &index);
+	found = sp && !spte_user(sp->spt[index]);
+	if (found)
+		leaf_read(sp, index, gva, data, sizeof(*data));
+	spin_unlock(&m->vm->lock);
+	return found;
 }
 
 void mmu_drop_root(struct mmu_vcpu *m)

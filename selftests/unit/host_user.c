@@ -271,16 +271,16 @@ void host_page_put(struct host_page *page, bool dirty)
 	page->ref = NULL;
 }
 
-void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2])
+void host_read_frame(hfn_t pfn, unsigned int offset, void *dst, unsigned int len)
 {
 	struct vpage *page = frame_owner(pfn);
 
 	EXPECT(mach.vm.lock.held, "a frame is read without the lock");
 	EXPECT(page, "a frame is read that the host has freed");
 	mach.fetched = pfn;
-	memset(dst, 0, 16);
+	memset(dst, 0, len);
 	if (page->data)
-		memcpy(dst, (char *)page->data + offset, 16);
+		memcpy(dst, (char *)page->data + offset, len);
 }
 
 static int find_page(gpa_t gpa, unsigned int len, bool write, struct vpage **page)
@@ -384,6 +384,8 @@ int host_cmpxchg_atomic(struct mmu_vm *vm, gpa_t gpa, const void *old, const voi
 		return ret;
 	if (!page->pfn || page->readonly || page->vanishing)
 		return -EFAULT;
+	if (mach.write_hook)
+		mach.write_hook("write");
 	return exchange(page, gpa, old, new, len);
 }
 

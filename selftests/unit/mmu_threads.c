@@ -226,7 +226,7 @@ int host_cmpxchg_atomic(struct mmu_vm *m, gpa_t gpa, const void *old, const void
 	return host_cmpxchg(m, gpa, old, new, len);
 }
 
-void host_read_frame(hfn_t pfn, unsigned int offset, u64 dst[2])
+void host_read_frame(hfn_t pfn, unsigned int offset, void *dst, unsigned int len)
 {
 }
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running ahead. A kernel with page-table isolation reads CR3 at each entry and each return,
+ * changes a few bits and writes it back: two exits, one of them only for the sake of the other.
+ * So after the read the instructions up to the write are executed here, in 64-bit mode, as long
+ * as they are of the few kinds that such code consists of.
+ */
+#include <asm/processor-flags.h>
+
+#include "emulate_impl.h"
+#include "vcpu.h"
+#include "vendor.h"
+
+#define MAX_INSNS	16
+#define WINDOW		112	/* bytes of code that are looked at */
+#define DR7_ENABLED	0xffull
+
+static bool is_quad(const struct insn_opnd *opnd)
+{
+	return opnd->kind == OPND_REG && opnd->bytes == 8;
+}
+
+/* A quadword register or an immediate. */
+static bool source(struct vcpu *vcpu, const struct insn *insn, u64 *value)
+{
+	if (is_quad(&insn->src))
+		*value = vcpu->regs.gpr[insn->src.reg];
+	else if (insn->src.kind == OPND_IMM)
+		*value = insn->imm;
+	else
+		return false;
+	return true;
+}
+
+static bool move(struct vcpu *vcpu, const struct insn *insn)
+{
+	u64 value;
+
+	if (!is_quad(&insn->dst) || !source(vcpu, insn, &value))
+		return false;
+	vcpu->regs.gpr[insn->dst.reg] = value;
+	return true;
+}
+
+static bool logic(struct vcpu *vcpu, const struct insn *insn)
+{
+	struct alu alu = { .op = insn->op, .bytes = 8, .flags = vcpu->regs.rflags };
+	u64 *dst = &vcpu->regs.gpr[insn->dst.reg];
+
+	if (!is_quad(&insn->dst) || !source(vcpu, insn, &alu.src))
+		return false;
+	*dst = alu_compute(&alu, *dst);
+	vcpu->regs.rflags = alu.flags;
+	return true;
+}
+
+/* BT of a bit string in memory: the register says how far from its beginning. */
+static bool bit_string(struct vcpu *vcpu, const struct insn *insn, u64 bit, u64 *word)
+{
+	gva_t gva = insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip);
+	struct kvm_segment seg;
+
+	if (insn->op != OP_BT || insn->dst.bytes != 8 || !is_quad(&insn->src))
+		return false;
+	if (insn->seg == SREG_FS || insn->seg == SREG_GS) {
+		vendor(get_segment)(vcpu, insn->seg, &seg);
+		gva += seg.base;
+	}
+	gva += ((s64)bit >> 6) * 8;
+	return mmu_peek(&vcpu->mmu, gva, word);
+}
+
+static bool bit_test(struct vcpu *vcpu, const struct insn *insn)
+{
+	u64 *reg = &vcpu->regs.gpr[insn->dst.reg], word, bit, mask;
+
+	if (!source(vcpu, insn, &bit))
+		return false;
+	if (is_quad(&insn->dst))
+		word = *reg;
+	else if (insn->dst.kind != OPND_MEM || !bit_string(vcpu, insn, bit, &word))
+		return false;
+	mask = 1ull << (bit & 63);
+	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_CF;
+	if (word & mask)
+		vcpu->regs.rflags |= X86_EFLAGS_CF;
+	if (insn->op == OP_BTS)
+		*reg |= mask;
+	else if (insn->op == OP_BTR)
+		*reg &= ~mask;
+	return true;
+}
+
+/* Execute one; false: not done. The next one is at regs.rip then. */
+static bool step(struct vcpu *vcpu, const struct insn *insn)
+{
+	u64 next = vcpu->regs.rip + insn->length;
+
+	switch (insn->op) {
+	case OP_NOP:
+		break;
+	case OP_MOV:
+		if (!move(vcpu, insn))
+			return false;
+		break;
+	case OP_AND:
+	case OP_OR:
+		if (!logic(vcpu, insn))
+			return false;
+		break;
+	case OP_BT:
+	case OP_BTS:
+	case OP_BTR:
+		if (!bit_test(vcpu, insn))
+			return false;
+		break;
+	case OP_JCC:
+		if (!condition(insn->cc, vcpu->regs.rflags))
+			break;
+		fallthrough;
+	case OP_JMP:
+		if (insn->flags & INSN_OPSIZE)
+			return false;
+		next += insn->imm;
+		break;
+	default:
+		return false;
+	}
+	vcpu->regs.rip = next;
+	return true;
+}
+
+/* The end of it: where a value faults, or has to wait, the processor comes here again. */
+static bool end_with_cr3(struct vcpu *vcpu, const struct insn *insn)
+{
+	if (insn->dst.reg == 3 && !mode_set_cr3(vcpu, vcpu->regs.gpr[insn->src.reg])) {
+		vcpu->stats.ahead++;
+		insn_finish(vcpu, vcpu->regs.rip + insn->length);
+	}
+	return false;
+}
+
+void exit_run_ahead(struct vcpu *vcpu)
+{
+	gva_t start = vcpu->regs.rip, offset = 0;
+	unsigned int room, n = 0;
+	const struct insn *insn;
+	u8 code[WINDOW];
+
+	/* Single steps and breakpoints are between instructions. */
+	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & DR7_ENABLED))
+		return;
+	room = mmu_fetch(&vcpu->mmu, start, code, sizeof(code));
+	do {
+		if (offset + 16 > room)
+			return;
+		insn = exit_insn(vcpu, start + offset, code + offset);
+		if (!insn || (insn->flags & (INSN_LOCK | INSN_REP | INSN_REPNE)))
+			return;
+		if (insn->op == OP_MOV_TO_CR ? !end_with_cr3(vcpu, insn) : !step(vcpu, insn))
+			return;
+		offset = vcpu->regs.rip - start;
+	} while (++n < MAX_INSNS);
+}
