@@ -145,6 +145,7 @@ struct mmu_cache {
  * @doomed:	zapped ones whose tables hardware may still walk until a flush
  * @orphans:	shadow pages about to be zapped: the guest took away their last parent
  * @unsync:	shadow pages out of sync, @nr_unsync of them
+ * @writers:	guest writes through mmu_write_guest() that are under way, if mmu_straight
  * @clock:	counts changes of their sptes
  * @touched:	@clock at the last of these changes
  * @vcpus:	all struct mmu_vcpu
@@ -166,6 +167,7 @@ struct mmu_vm {
 	struct list_head orphans;
 	struct list_head unsync;
 	unsigned int nr_unsync;
+	unsigned int writers;
 	u64 clock, touched;
 	struct list_head vcpus;
 	unsigned long nr_pages, max_pages;
@@ -258,6 +260,18 @@ struct mmu_vcpu {
 	unsigned long split_seen;
 	struct mmu_cache cache;
 };
+
+/**
+ * mmu_can_filter() - may the guest's own not-present faults go straight to it?
+ * @filter:		the backend can leave them to the guest
+ * @physical_bits:	of the host: an entry not filled is marked by a reserved bit
+ *
+ * At load, before any VM. Leaves the decision in mmu_straight.
+ */
+void mmu_can_filter(bool filter, unsigned int physical_bits);
+
+/* Page faults with neither PFERR_PRESENT nor PFERR_FETCH are the guest's, and need not exit. */
+extern bool mmu_straight;
 
 /**
  * mmu_vm_init() - make the MMU part of a VM

@@ -5,7 +5,8 @@
  *  1 every present leaf is on the rmap of its gfn, and nothing else is
  *  2 a writable leaf maps no shadowed table, no read-only slot, nothing that is logged
  *  3 the shadow of a guest table says what the table says, or less
- *  4 every other spte points to a live shadow page that lists it as a parent
+ *  4 where the guest's own faults go straight to it, an entry that is absent is so for the guest
+ *  5 every other spte points to a live shadow page that lists it as a parent
  */
 #include "internal.h"
 
@@ -158,11 +159,24 @@ static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int ind
 		breach(a, sp, index, "writable leaf over a shadowed table");
 }
 
+static void audit_absent(struct audit *a, struct shadow_page *sp, unsigned int index)
+{
+	u64 gpte = 0;
+
+	if (sp->role.level > 1 || sp->role.metaphysical || sp->unsync)
+		breach(a, sp, index, "absent spte where writes are not seen");
+	else if (!host_read_atomic(a->vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)) &&
+		 (gpte & PTE_P) && !a->vm->writers)
+		breach(a, sp, index, "absent spte, but the guest's entry is present");
+}
+
 static void audit_page(struct audit *a, struct shadow_page *sp)
 {
 	unsigned int i, present = 0;
 
 	for (i = 0; i < TABLE_ENTRIES; i++) {
+		if (!sp->spt[i] && mmu_straight)
+			audit_absent(a, sp, i);
 		if (!spte_present(sp->spt[i]))
 			continue;
 		present++;

@@ -27,7 +27,7 @@ static bool table_write(struct mmu_vcpu *m, struct mmu_fault *f, const struct wa
 {
 	struct mmu_vm *vm = m->vm;
 
-	if (!f->access.write || !(f->error & PFERR_PRESENT))
+	if (!f->access.write || (f->error & (PFERR_PRESENT | PFERR_RSVD)) != PFERR_PRESENT)
 		return false;
 	spin_lock(&vm->lock);
 	f->to_table = page_tracked(vm, slot, w->gfn) && !may_unsync(vm, w->gfn);

@@ -76,6 +76,7 @@ static bool fill_fails(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 		return false;
 	if (!sp->role.metaphysical) {
 		memcpy(&gpte, gptes, bytes);
+		absent_learn(vm, sp, index, gpte);
 		if (!(gpte & PTE_P) || !(gpte & PTE_A))
 			return false;
 	}

@@ -22,6 +22,11 @@ bool mmu_audit_on;
 module_param_named(audit, mmu_audit_on, bool, 0644);
 MODULE_PARM_DESC(audit, "check all invariants at every zap and root change; slow (default: N)");
 
+bool mmu_straight;
+static bool straight = true;
+module_param(straight, bool, 0444);
+MODULE_PARM_DESC(straight, "leave the guest's own not-present faults to it, where VT-x can (default: Y)");
+
 unsigned int mmu_prefill = 8;
 module_param_named(prefill, mmu_prefill, uint, 0644);
 MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 8, at most 64)");
@@ -33,6 +38,11 @@ MODULE_PARM_DESC(unsync, "page tables that may be out of sync; 0: none (default:
 unsigned int mmu_flood = 8;
 module_param_named(flood, mmu_flood, uint, 0644);
 MODULE_PARM_DESC(flood, "unused writes after which a table's shadow is dropped (default: 8)");
+
+void mmu_can_filter(bool filter, unsigned int physical_bits)
+{
+	mmu_straight = straight && filter && physical_bits <= SPTE_MARK_BIT;
+}
 
 /* Roots and paths of a few vCPUs: below this a VM would not get on. */
 #define QUOTA_MIN 64

@@ -49,6 +49,9 @@
 #define EFER_LMA_BIT	BIT_ULL(10)
 #define EFER_NXE_BIT	BIT_ULL(11)
 
+/* Of a spte that is not filled, see spte.c. Must be reserved. */
+#define SPTE_MARK_BIT	51
+
 #define CHUNK_LINKS	32
 #define SP_CHUNKS	(TABLE_ENTRIES / CHUNK_LINKS)
 
@@ -124,6 +127,7 @@ void link_del(struct mmu_vm *vm, u32 id, u32 *head);
 
 /* ---- spte.c: the only owner of spte bits ---- */
 
+u64 spte_empty(void);
 u64 spte_table(hpa_t table);
 u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed);
 u64 spte_of_host(u64 spte, bool writable);
@@ -320,6 +324,12 @@ void leaf_install(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 		  unsigned int index, const struct memslot *slot, gfn_t gfn, u64 spte);
 union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned int access);
 
+/* ---- absent.c: not-present faults that are left to the guest ---- */
+
+void absent_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
+void absent_begin(struct mmu_vm *vm, struct shadow_page *sp);
+void absent_forget(struct shadow_page *sp, unsigned int first, unsigned int last);
+
 /* ---- fill.c: entries shadowed ahead of a fault ---- */
 
 bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
@@ -348,7 +358,7 @@ void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, const struct mmu_root
 void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
 void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva);
 void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
-void entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);
+bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);
 void sync_forget(struct mmu_vm *vm, struct shadow_page *sp);
 
 /* ---- track.c ---- */

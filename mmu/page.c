@@ -130,6 +130,7 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	vm->stats.pages = vm->nr_pages;
 	if (!role.metaphysical)
 		page_track(vm, sp);
+	absent_begin(vm, sp);
 	if (!role.metaphysical && role.level > 3 && role.level == role.glevels && mmu_prefill)
 		link_existing(vm, cache, sp);
 	return sp;

@@ -23,16 +23,19 @@ static struct shadow_page *quick_page(const struct mmu_vcpu *m, gva_t gva)
 
 /* The last step of the guest's walk; its result, or MMU_FIXED if the access may go on. */
 static enum mmu_verdict quick_walk(struct mmu_vcpu *m, struct mmu_fault *f,
-				   const struct shadow_page *sp, struct walk *w)
+				   struct shadow_page *sp, struct walk *w)
 {
+	unsigned int index = spte_index(f->gva, 1);
 	u64 pte;
 
-	w->pte_gpa[1] = entry_gpa(sp, spte_index(f->gva, 1));
+	w->pte_gpa[1] = entry_gpa(sp, index);
 	if (host_read_atomic(m->vm, w->pte_gpa[1], &pte, 8))
 		return MMU_WAIT;
 	f->inject_error = walk_error(m, &f->access);
-	if (!(pte & PTE_P))
+	if (!(pte & PTE_P)) {
+		absent_learn(m->vm, sp, index, pte);
 		return MMU_INJECT;
+	}
 	if (pte & m->reserved[1][1])
 		return MMU_WAIT;
 	w->pte[1] = pte;

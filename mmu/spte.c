@@ -5,11 +5,26 @@
  * Hardware sets A and D on its own, so every change is atomic. Shadow tables
  * above a leaf allow everything: a leaf holds all of the guest's rights. CR0.WP
  * and EFER.NXE are always set while shadow tables are walked.
+ *
+ * Two values are not present (spte_present()). Where VT-x leaves the guest's own not-present
+ * faults to the guest (mmu_straight), hardware tells them apart:
+ *
+ *   empty    not filled. The present bit with a reserved one, 51: such a fault always exits. The
+ *            address is beyond all memory, and so beyond the L1 cache (L1TF).
+ *   absent   the guest's entry is not present, which is checked whenever it is written: 0, the
+ *            fault is the guest's
  */
 #include "internal.h"
 
 /* For software: the host allows writing, whatever the guest says. */
 #define SPTE_HOST_WRITABLE	BIT_ULL(9)
+
+#define SPTE_MARK		BIT_ULL(SPTE_MARK_BIT)
+
+u64 spte_empty(void)
+{
+	return mmu_straight ? SPTE_MARK | PTE_P : 0;
+}
 
 u64 spte_table(hpa_t table)
 {
@@ -45,7 +60,7 @@ bool spte_host_writable(u64 spte)
 
 bool spte_present(u64 spte)
 {
-	return spte & PTE_P;
+	return (spte & (PTE_P | SPTE_MARK)) == PTE_P;
 }
 
 bool spte_is_leaf(u64 spte, int level)
@@ -81,7 +96,7 @@ hpa_t spte_child(u64 spte)
 /* Could a TLB that holds @old allow what @new does not? */
 bool spte_loses(u64 old, u64 new)
 {
-	if (!(old & PTE_P))
+	if (!spte_present(old))
 		return false;
 	if ((old ^ new) & (PTE_FRAME | PTE_P | PTE_PS))
 		return true;
@@ -93,10 +108,10 @@ void spte_write(u64 *sptep, u64 spte)
 	WRITE_ONCE(*sptep, spte);
 }
 
-/* Make a spte not present; returns what it was. */
+/* Make a spte empty; returns what it was. */
 u64 spte_take(u64 *sptep)
 {
-	return xchg(sptep, 0);
+	return xchg(sptep, spte_empty());
 }
 
 static u64 spte_clear(u64 *sptep, u64 bits)

@@ -101,17 +101,19 @@ static bool sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 	return true;
 }
 
-/* Read CHUNK_LINKS entries of the guest's table at once. What can't be read is not there. */
-void entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first,
+/* Read CHUNK_LINKS entries of the guest's table at once. What can't be read (false) is 0. */
+bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first,
 			u64 *gpte)
 {
 	unsigned int bytes = role_entry_bytes(sp->role), i;
 
-	if (host_read_atomic(vm, entry_gpa(sp, first), gpte, CHUNK_LINKS * bytes))
+	if (host_read_atomic(vm, entry_gpa(sp, first), gpte, CHUNK_LINKS * bytes)) {
 		memset(gpte, 0, CHUNK_LINKS * sizeof(*gpte));
-	else if (bytes == 4)
-		for (i = CHUNK_LINKS; i--;)
-			gpte[i] = ((u32 *)gpte)[i];
+		return false;
+	}
+	for (i = CHUNK_LINKS; bytes == 4 && i--;)
+		gpte[i] = ((u32 *)gpte)[i];
+	return true;
 }
 
 /* Those of one chunk; returns how many entries had changed. */
@@ -248,6 +250,12 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
 		sync_entry(m->vm, &m->cache, sp, index);
 }
 
+/*
+ * Where not-present faults go straight to the guest, a demand fault is one exit, the write of
+ * its entry, while the table is in sync. So it takes a burst.
+ */
+#define BURST	4
+
 /* May the frame's shadows go out of sync? Only page tables may, and only if that pays. */
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
 {
@@ -257,7 +265,7 @@ bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
 	if (!mmu_unsync_max)
 		return false;
 	for_each_shadow_of(vm, sp, n, gfn)
-		if (sp->role.level > 1)
+		if (sp->role.level > 1 || (mmu_straight && sp->writes < BURST))
 			return false;
 	return true;
 }
@@ -275,6 +283,7 @@ static void snapshot_take(struct mmu_vm *vm, struct mmu_cache *cache, struct sha
 static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
 {
 	snapshot_take(vm, cache, sp);
+	absent_forget(sp, 0, TABLE_ENTRIES - 1);
 	page_track_frame(vm, sp, -1);
 	sp->unsync = true;
 	sp->idle = 0;

@@ -45,10 +45,11 @@ static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 	if (sp->role.level > 1) {
 		if (spte_present(sp->spt[index]) && !link_current(sp, index, gpte))
 			upper_drop(vm, sp, index, gpte);
-	} else if (!mmu_eager) {
-		entry_drop(vm, sp, index);
-	} else if (entry_refill(vm, cache, sp, index, gpte)) {
+	} else if (mmu_eager && entry_refill(vm, cache, sp, index, gpte)) {
 		vm->stats.pte_updates++;
+	} else {
+		entry_drop(vm, sp, index);
+		absent_learn(vm, sp, index, gpte);
 	}
 }
 
@@ -151,16 +152,40 @@ static bool is_shadowed(struct mmu_vm *vm, gfn_t gfn)
 	return slot && (vm->nr_unsync || page_tracked(vm, slot, gfn));
 }
 
-/* Memory was written; if there is a table, bring its shadows up to date. */
-static void guest_written(struct mmu_vcpu *m, gpa_t gpa, unsigned int len)
+/*
+ * Memory is about to be written: what others may see of it before we come back with the lock
+ * must not be contradicted by an absent spte.
+ */
+static void write_begin(struct mmu_vm *vm, gpa_t gpa, unsigned int len)
+{
+	unsigned int first, last;
+	struct shadow_page *sp;
+	struct hlist_node *n;
+
+	if (!mmu_straight)
+		return;
+	spin_lock(&vm->lock);
+	vm->writers++;
+	for_each_shadow_of(vm, sp, n, gpa >> PAGE_BITS)
+		if (sptes_written(sp, gpa & (TABLE_BYTES - 1), len, &first, &last))
+			absent_forget(sp, first, last);
+	spin_unlock(&vm->lock);
+}
+
+/* It was written; if there is a table, bring its shadows up to date. */
+static void write_end(struct mmu_vcpu *m, gpa_t gpa, unsigned int len, bool written)
 {
 	struct mmu_vm *vm = m->vm;
 	/* Without spare objects entries are dropped instead of refilled. */
 	bool spare = m->atomic ? cache_ready(&m->cache) : !cache_fill(&m->cache);
 	struct mmu_cache *cache = spare ? &m->cache : NULL;
 
+	if (!written && !mmu_straight)
+		return;
 	spin_lock(&vm->lock);
-	if (is_shadowed(vm, gpa >> PAGE_BITS)) {
+	if (mmu_straight)
+		vm->writers--;
+	if (written && is_shadowed(vm, gpa >> PAGE_BITS)) {
 		track_write(vm, cache, gpa, len);
 		trace_umbra_pte_write(gpa, len, 0);
 	}
@@ -169,20 +194,24 @@ static void guest_written(struct mmu_vcpu *m, gpa_t gpa, unsigned int len)
 
 int mmu_write_guest(struct mmu_vcpu *m, gpa_t gpa, const void *src, unsigned int len)
 {
-	int r = host_write(m->vm, gpa, src, len);
+	int r;
 
-	if (!r && len)
-		guest_written(m, gpa, len);
+	if (!len)
+		return host_write(m->vm, gpa, src, 0);
+	write_begin(m->vm, gpa, len);
+	r = host_write(m->vm, gpa, src, len);
+	write_end(m, gpa, len, !r);
 	return r;
 }
 
 int mmu_cmpxchg_guest(struct mmu_vcpu *m, gpa_t gpa, const void *old, const void *new,
 		      unsigned int len)
 {
-	int r = host_cmpxchg(m->vm, gpa, old, new, len);
+	int r;
 
-	if (!r)
-		guest_written(m, gpa, len);
+	write_begin(m->vm, gpa, len);
+	r = host_cmpxchg(m->vm, gpa, old, new, len);
+	write_end(m, gpa, len, !r);
 	return r;
 }
 

@@ -11,6 +11,7 @@
 #include "page.c"
 #include "walk.c"
 #include "map.c"
+#include "absent.c"
 #include "fill.c"
 #include "sync.c"
 #include "flush.c"

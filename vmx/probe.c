@@ -7,6 +7,7 @@
 #include <linux/cpu.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/module.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -28,6 +29,65 @@
 #define CAP_INVVPID_ONE		BIT_ULL(41)
 
 struct vmx_caps vmx_caps;
+
+static char *without;
+module_param_named(vtx_without, without, charp, 0444);
+MODULE_PARM_DESC(vtx_without,
+		 "do without features of VT-x, as old processors must: vnmi,vpid,efer,bitmap,ple,secondary");
+
+/* What can be done without: bits of the control that has this MSR. */
+static const struct feature {
+	const char *name;
+	u32 msr, bits;
+} features[] = {
+	{ "vnmi",	MSR_IA32_VMX_PINBASED_CTLS,	PIN_BASED_VIRTUAL_NMIS },
+	{ "vpid",	MSR_IA32_VMX_PROCBASED_CTLS2,	SECONDARY_EXEC_ENABLE_VPID },
+	{ "efer",	MSR_IA32_VMX_EXIT_CTLS,		VM_EXIT_LOAD_IA32_EFER },
+	{ "bitmap",	MSR_IA32_VMX_PROCBASED_CTLS,	CPU_BASED_USE_MSR_BITMAPS },
+	{ "ple",	MSR_IA32_VMX_PROCBASED_CTLS2,	SECONDARY_EXEC_PAUSE_LOOP_EXITING },
+	{ "secondary",	MSR_IA32_VMX_PROCBASED_CTLS, CPU_BASED_ACTIVATE_SECONDARY_CONTROLS },
+};
+
+static unsigned int unwanted;	/* a bit for each of @features */
+
+static int find_feature(const char *word, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++)
+		if (strlen(features[i].name) == len && !strncmp(features[i].name, word, len))
+			return i;
+	pr_err("vtx_without: VT-x has no feature '%.*s' that can be done without\n", (int)len,
+	       word);
+	return -EINVAL;
+}
+
+static int parse_without(void)
+{
+	const char *p = without ?: "";
+	int i;
+
+	unwanted = 0;
+	for (; *p; p += *p == ',') {
+		i = find_feature(p, strcspn(p, ","));
+		if (i < 0)
+			return i;
+		unwanted |= BIT(i);
+		p += strcspn(p, ",");
+	}
+	return 0;
+}
+
+static u32 unwanted_bits(u32 msr)
+{
+	unsigned int i;
+	u32 bits = 0;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++)
+		if (unwanted & BIT(i) && features[i].msr == msr)
+			bits |= features[i].bits;
+	return bits;
+}
 
 /* What all CPUs found. */
 struct survey {
@@ -111,7 +171,7 @@ static int read_control(const struct control *c, bool true_controls)
 	u64 msr = raw_rdmsr(true_controls ? c->true_msr : c->msr);
 	u32 set = msr, may = msr >> 32;
 
-	*c->out = ((c->must | c->want) & may) | set;
+	*c->out = ((c->must | (c->want & ~unwanted_bits(c->msr))) & may) | set;
 	if (!(c->must & ~may))
 		return 0;
 	pr_err("VT-x can't be used: the processor lacks %s controls %x\n", c->name,
@@ -126,7 +186,7 @@ static void read_secondary(void)
 	if (!(vmx_caps.cpu & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
 		return;
 	msr = raw_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
-	vmx_caps.cpu2_may = msr >> 32;
+	vmx_caps.cpu2_may = msr >> 32 & ~unwanted_bits(MSR_IA32_VMX_PROCBASED_CTLS2);
 	if (vmx_caps.cpu2_may & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
 		cap = raw_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
 	vmx_caps.vpid = vmx_caps.cpu2_may & SECONDARY_EXEC_ENABLE_VPID && cap & CAP_INVVPID &&
@@ -197,6 +257,7 @@ static int alloc_cpus(void)
 
 static const struct vendor_ops vmx_ops = {
 	.name		= "VT-x",
+	.filters_faults	= true,
 	.cpu_enable	= vmx_cpu_enable,
 	.cpu_disable	= vmx_cpu_disable,
 	.vcpu_create	= vmx_vcpu_create,
@@ -230,7 +291,7 @@ int vmx_probe(const struct vendor_ops **ops)
 
 	if (!(cpuid_ecx(1) & CPUID_VMX))
 		return -ENODEV;
-	err = check_cpus();
+	err = check_cpus() ?: parse_without();
 	if (err)
 		return err;
 	err = read_caps();

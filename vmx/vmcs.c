@@ -14,13 +14,8 @@
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
 
+#include "hardware.h"
 #include "vmx.h"
-
-/* CR0 and CR4 bits that shadow paging and VT-x decide, not the guest. */
-#define CR0_FORCED	(X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET)
-#define CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
-#define CR4_FORCED	(X86_CR4_PAE | X86_CR4_VMXE)
-#define CR4_HIDDEN	(X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_LA57)
 
 /* Bits that make virtual-8086 code behave as real-mode code does not. */
 #define CR0_NOT_VM86	X86_CR0_AM
@@ -29,9 +24,6 @@
 /* A loop of PAUSEs so close together exits after so long: another vCPU may have the lock. */
 #define PLE_GAP_CYCLES		128
 #define PLE_WINDOW_CYCLES	4096
-
-#define DR7_GD		BIT(13)
-#define DR7_RESET	0x400
 
 /* Those that always exit. #DB and #AC: their endless delivery would hang the host, CVE-2015-5307. */
 #define EXCEPTIONS	(BIT(X86_TRAP_PF) | BIT(X86_TRAP_MC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC))
@@ -106,8 +98,12 @@ static void init_controls(struct vmx *vmx)
 		vmcs_write(MSR_BITMAP, vmx_msr_bitmap());
 	vmcs_write(TSC_OFFSET, vmx->tsc_offset);
 
-	/* Every #PF: with a mask of 0 all error codes match 0, and the exception's bit decides. */
-	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, 0);
+	/*
+	 * Every #PF: with a mask of 0 all error codes match 0, and the exception's bit decides.
+	 * Or those that don't match, as the bit is then clear. A fetch exits always: hardware,
+	 * with EFER.NXE set, tells of it where the guest's processor might not.
+	 */
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, mmu_straight ? PFERR_PRESENT | PFERR_FETCH : 0);
 	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmcs_write(CR3_TARGET_COUNT, 0);
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
@@ -191,36 +187,23 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx_update_cpuid(vcpu);
 }
 
-static u64 hardware_cr0(const struct vcpu_mode *mode)
+/* Real mode runs as virtual-8086 code, which is protected mode. */
+static u64 vmx_cr0(const struct vcpu_mode *mode)
 {
-	u64 cr0 = (mode->cr0 & ~(u64)CR0_HIDDEN) | CR0_FORCED;
+	u64 cr0 = hardware_cr0(mode) | X86_CR0_PE | X86_CR0_NE;
 
 	if (!(mode->cr0 & X86_CR0_PE))
 		cr0 &= ~(u64)CR0_NOT_VM86;
 	return (cr0 | vmx_caps.cr0_set) & vmx_caps.cr0_may;
 }
 
-static u64 hardware_cr4(const struct vcpu_mode *mode, int root_level)
+static u64 vmx_cr4(const struct vcpu_mode *mode, int root_level)
 {
-	u64 cr4 = (mode->cr4 & ~(u64)CR4_HIDDEN) | CR4_FORCED;
+	u64 cr4 = hardware_cr4(mode, root_level) | X86_CR4_VMXE;
 
-	/* Without paging the guest is in tables of user pages. */
-	if (!(mode->cr0 & X86_CR0_PG))
-		cr4 &= ~(u64)(X86_CR4_SMEP | X86_CR4_SMAP);
 	if (!(mode->cr0 & X86_CR0_PE))
 		cr4 &= ~(u64)CR4_NOT_VM86;
-	if (root_level == 5)
-		cr4 |= X86_CR4_LA57;
-	/* A machine check with MCE clear shuts the processor down, the host with it. */
-	cr4 |= __read_cr4() & X86_CR4_MCE;
 	return (cr4 | vmx_caps.cr4_set) & vmx_caps.cr4_may;
-}
-
-static u64 hardware_efer(const struct vcpu_mode *mode)
-{
-	u64 efer = (mode->efer & (EFER_SCE | EFER_LMA)) | EFER_NX;
-
-	return efer & EFER_LMA ? efer | EFER_LME : efer;
 }
 
 static void set_entry_ctl(struct vmx *vmx, u32 bits, bool on)
@@ -249,10 +232,8 @@ static void update_efer(struct vmx *vmx, u64 efer)
 static void update_dr7(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
-	u64 dr7 = vcpu->debug.dr7 & ~(u64)DR7_GD;	/* the emulator sees to it */
+	u64 dr7 = hardware_dr7(vcpu);
 
-	if (!(dr7 & (DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK)))
-		dr7 = DR7_RESET;
 	if (vmx->dr7 != dr7)
 		vmcs_write(GUEST_DR7, dr7);
 	vmx->dr7 = dr7;
@@ -262,8 +243,8 @@ void vmx_update_mode(struct vcpu *vcpu)
 {
 	const struct vcpu_mode *mode = &vcpu->mode;
 	struct vmx *vmx = to_vmx(vcpu);
-	u64 cr0 = hardware_cr0(mode);
-	u64 cr4 = hardware_cr4(mode, vcpu->mmu.root_level);
+	u64 cr0 = vmx_cr0(mode);
+	u64 cr4 = vmx_cr4(mode, vcpu->mmu.root_level);
 
 	vmx->root_level = vcpu->mmu.root_level;
 	if (vmx->cr0 != cr0 || vmx->cr4 != cr4) {
@@ -289,6 +270,8 @@ void vmx_set_exceptions(struct vmx *vmx)
 		exceptions = ~0u;
 	else if (vmx->emulate_ud)
 		exceptions |= BIT(X86_TRAP_UD);
+	if (mmu_straight)
+		exceptions &= ~BIT(X86_TRAP_PF);
 	if (vmx->exceptions == exceptions)
 		return;
 	vmx->exceptions = exceptions;
