@@ -53,6 +53,12 @@ static void cpu_disable(void)
 	__this_cpu_write(cpu_is_on, false);
 }
 
+static void cpu_crash(void)
+{
+	if (__this_cpu_read(cpu_is_on))
+		vendor(cpu_disable)();
+}
+
 static void cpu_enable_ipi(void *failed)
 {
 	if (cpu_enable())
@@ -77,6 +83,24 @@ static int enable_all(void)
 	return -EBUSY;
 }
 
+/* There is one place for a crash callback, and KVM warns if it is taken: not held for longer. */
+static int start_all(void)
+{
+	int r;
+
+	crash_register(cpu_crash);
+	r = enable_all();
+	if (r)
+		crash_unregister(cpu_crash);
+	return r;
+}
+
+static void stop_all(void)
+{
+	on_each_cpu(cpu_disable_ipi, NULL, 1);
+	crash_unregister(cpu_crash);
+}
+
 int cpus_get(void)
 {
 	int r = 0;
@@ -84,7 +108,7 @@ int cpus_get(void)
 	cpus_read_lock();
 	mutex_lock(&cpus_lock);
 	if (!cpus_users)
-		r = enable_all();
+		r = start_all();
 	if (!r)
 		cpus_users++;
 	mutex_unlock(&cpus_lock);
@@ -97,7 +121,7 @@ void cpus_put(void)
 	cpus_read_lock();
 	mutex_lock(&cpus_lock);
 	if (!--cpus_users)
-		on_each_cpu(cpu_disable_ipi, NULL, 1);
+		stop_all();
 	mutex_unlock(&cpus_lock);
 	cpus_read_unlock();
 }
@@ -143,12 +167,6 @@ static void cpus_resume(void)
 }
 
 DEFINE_SYSCORE(syscore, cpus_suspend, cpus_resume)
-
-static void cpu_crash(void)
-{
-	if (__this_cpu_read(cpu_is_on))
-		vendor(cpu_disable)();
-}
 
 /*
  * The firmware or a kexec'ed kernel must not find a CPU of ours still enabled.
@@ -247,6 +265,7 @@ static int probe_vendor(void)
 		pr_err("this processor has neither AMD-V nor VT-x: nothing to run guests with\n");
 	if (r)
 		return r;
+	mmu_can_filter(ops->filters_faults, boot_cpu_data.x86_phys_bits);
 #define UPDATE_VENDOR_CALL(ret, name, args) static_call_update(vendor_##name, ops->name);
 	VENDOR_OPS(UPDATE_VENDOR_CALL)
 #undef UPDATE_VENDOR_CALL
@@ -262,7 +281,6 @@ static int watch_cpus(void)
 		pr_err("KVM holds %s: unload kvm_amd (or kvm_intel) first\n", ops->name);
 	if (r)
 		return r;
-	crash_register(cpu_crash);
 	syscore_register();
 	register_reboot_notifier(&reboot_nb);
 	return 0;
@@ -272,7 +290,6 @@ static void unwatch_cpus(void)
 {
 	unregister_reboot_notifier(&reboot_nb);
 	syscore_unregister();
-	crash_unregister(cpu_crash);
 	cpuhp_remove_state_nocalls(UMBRA_CPUHP_STATE);
 }
 

@@ -7,9 +7,12 @@
 #include <linux/debugfs.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "stats.h"
 #include "vcpu.h"
@@ -116,11 +119,37 @@ static int vm_stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vm_stats);
 
+struct audit_work {
+	struct work_struct work;
+	struct vm *vm;
+	unsigned long breaches;
+};
+
+/* The guest's tables are memory of the VMM, not of whoever reads the file. */
+static void audit_in_vmm(struct work_struct *work)
+{
+	struct audit_work *a = container_of(work, struct audit_work, work);
+	struct mm_struct *mm = a->vm->mm;
+	bool alive = mmget_not_zero(mm);
+
+	if (alive)
+		kthread_use_mm(mm);
+	a->breaches = mmu_audit(&a->vm->mmu);
+	if (alive) {
+		kthread_unuse_mm(mm);
+		mmput(mm);
+	}
+}
+
 static int vm_audit_show(struct seq_file *m, void *unused)
 {
-	struct vm *vm = m->private;
+	struct audit_work a = { .vm = m->private };
 
-	seq_printf(m, "%lu\n", mmu_audit(&vm->mmu));
+	INIT_WORK_ONSTACK(&a.work, audit_in_vmm);
+	schedule_work(&a.work);
+	flush_work(&a.work);
+	destroy_work_on_stack(&a.work);
+	seq_printf(m, "%lu\n", a.breaches);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vm_audit);

@@ -214,15 +214,14 @@ static const struct file_operations vm_fops = {
 
 static void destroy_vm(struct vm *vm)
 {
-	unsigned int i;
-
 	mutex_lock(&vms_lock);
 	list_del(&vm->node);
 	mutex_unlock(&vms_lock);
 	stats_remove_vm(vm);
 	memslots_quiesce(vm);
-	for (i = 0; i < vm->nr_vcpus; i++)
-		vcpu_destroy(vm->vcpus[i]);
+	/* What is left to do makes requests of all vCPUs: none that is gone. */
+	while (vm->nr_vcpus)
+		vcpu_destroy(vm->vcpus[--vm->nr_vcpus]);
 	memslots_destroy(vm);
 	mmu_vm_destroy(&vm->mmu);
 	cleanup_srcu_struct(&vm->srcu);

@@ -167,7 +167,7 @@ static int page_get_slow(struct host_page *page, unsigned long hva, bool write)
 			page_found(page, p, write);
 		return 0;
 	}
-	if (r == -EHWPOISON || r == -EAGAIN)
+	if (r == -EHWPOISON || r == -EAGAIN || r == -ENOMEM)
 		return r;
 	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
 }

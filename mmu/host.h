@@ -47,7 +47,7 @@ struct host_page {
 /*
  * Resolve a frame. host_page_get() may sleep and faults the VMM's memory in,
  * for writing if @write (else it may still come back writable). Returns 0,
- * -EFAULT, -EHWPOISON, -EINTR or -EAGAIN. host_page_get_fast() never sleeps and may be
+ * -EFAULT, -EHWPOISON, -EINTR, -ENOMEM or -EAGAIN. host_page_get_fast() never sleeps and may be
  * called under the MMU lock; it fails wherever the other would have to wait.
  * Under the lock, host_page_stale() says whether a notifier went by or is in
  * progress since; if so the page must not be mapped. Release exactly once;

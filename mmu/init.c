@@ -35,6 +35,10 @@ unsigned int mmu_unsync_max = 64;
 module_param_named(unsync, mmu_unsync_max, uint, 0644);
 MODULE_PARM_DESC(unsync, "page tables that may be out of sync; 0: none (default: 64)");
 
+unsigned int mmu_burst = 4;
+module_param_named(burst, mmu_burst, uint, 0644);
+MODULE_PARM_DESC(burst, "unused writes after which a table goes out of sync, with straight (default: 4)");
+
 unsigned int mmu_flood = 8;
 module_param_named(flood, mmu_flood, uint, 0644);
 MODULE_PARM_DESC(flood, "unused writes after which a table's shadow is dropped (default: 8)");

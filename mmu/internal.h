@@ -381,6 +381,7 @@ extern bool mmu_audit_on;	/* audit: check the invariants all the time */
 extern bool mmu_large;		/* large: use large sptes */
 extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
 extern unsigned int mmu_unsync_max; /* unsync: shadow pages that may be out of sync */
+extern unsigned int mmu_burst;	/* burst: writes before a table goes out of sync, if straight */
 extern unsigned int mmu_flood;	/* flood: unused writes after which a shadow is dropped */
 
 #endif

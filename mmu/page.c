@@ -143,13 +143,13 @@ struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t g
 	struct shadow_page *sp = page_find(vm, gfn, role);
 	bool found = sp;
 
-	if (found)
+	if (found) {
 		vm->stats.page_hits++;
-	else
+		page_used(sp);
+	} else {
 		vm->stats.page_misses++;
-	if (!found)
 		sp = page_new(vm, cache, gfn, role);
-	page_used(sp);
+	}
 	trace_umbra_page_get(gfn, role.word, !found);
 	return sp;
 }

@@ -13,6 +13,7 @@ static struct shadow_page *quick_page(const struct mmu_vcpu *m, gva_t gva)
 	u64 spte;
 
 	while (sp && sp->role.level > 1) {
+		page_used(sp);
 		spte = sp->spt[spte_index(gva, sp->role.level)];
 		if (!spte_present(spte) || spte_is_leaf(spte, sp->role.level))
 			return NULL;

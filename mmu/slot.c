@@ -40,9 +40,21 @@ void mmu_slot_free(struct mmu_vm *vm, struct memslot *slot)
 	}
 }
 
-bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end)
+/* A table's memory goes: what comes in its place may hold other entries, and nobody writes them. */
+static bool zap_tables(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end)
 {
 	bool zapped = false;
+	gfn_t gfn;
+
+	for (gfn = first; gfn < end; gfn++)
+		if (vm->nr_unsync || page_tracked(vm, slot, gfn))
+			zapped |= page_zap_gfn(vm, gfn);
+	return zapped;
+}
+
+bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end)
+{
+	bool zapped = zap_tables(vm, slot, first, end);
 	gfn_t gfn;
 	int level;
 

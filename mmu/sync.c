@@ -254,8 +254,6 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
  * Where not-present faults go straight to the guest, a demand fault is one exit, the write of
  * its entry, while the table is in sync. So it takes a burst.
  */
-#define BURST	4
-
 /* May the frame's shadows go out of sync? Only page tables may, and only if that pays. */
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
 {
@@ -265,7 +263,7 @@ bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
 	if (!mmu_unsync_max)
 		return false;
 	for_each_shadow_of(vm, sp, n, gfn)
-		if (sp->role.level > 1 || (mmu_straight && sp->writes < BURST))
+		if (sp->role.level > 1 || (mmu_straight && sp->writes < mmu_burst))
 			return false;
 	return true;
 }
