@@ -28,22 +28,28 @@ void absent_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index,
 			   (gpte & PTE_P) || !may_be_absent(vm, sp) ? spte_empty() : 0);
 }
 
-/* A new page: all is empty, or absent where the guest has nothing. */
-void absent_begin(struct mmu_vm *vm, struct shadow_page *sp)
+/* A table in sync: look at all of it. */
+void absent_scan(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	u64 gpte[CHUNK_LINKS];
 	unsigned int i, j;
 
-	if (!mmu_straight)
-		return;
-	for (i = 0; i < TABLE_ENTRIES; i++)
-		spte_write(&sp->spt[i], spte_empty());
 	for (i = 0; i < TABLE_ENTRIES && may_be_absent(vm, sp); i += CHUNK_LINKS) {
 		if (!entries_now(vm, sp, i, gpte))
 			continue;
 		for (j = 0; j < CHUNK_LINKS; j++)
 			absent_learn(vm, sp, i + j, gpte[j]);
 	}
+}
+
+/* A new page: all is empty, or absent where the guest has nothing. */
+void absent_begin(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	unsigned int i;
+
+	for (i = 0; mmu_straight && i < TABLE_ENTRIES; i++)
+		spte_write(&sp->spt[i], spte_empty());
+	absent_scan(vm, sp);
 }
 
 /* These may be written unseen. */

@@ -72,6 +72,7 @@
  * @obsolete:	zapped; lives until the last vCPU lets go of it
  * @unsync:	the guest may write the table freely, see sync.c
  * @touched:	mmu_vm.clock when a spte last changed, while @unsync
+ * @demands:	not-present faults of the guest, while @unsync and mmu_straight
  * @idle:	flushes that found nothing changed, while @unsync
  * @chunk:	links of @spt's entries, CHUNK_LINKS by CHUNK_LINKS, on demand
  * @snapshot:	while @unsync: guest entries that the present sptes were made from
@@ -92,6 +93,7 @@ struct shadow_page {
 	bool obsolete;
 	bool unsync;
 	u8 idle;
+	u8 demands;
 	u64 touched;
 	u32 chunk[SP_CHUNKS];
 	u64 *snapshot;
@@ -327,6 +329,7 @@ union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned in
 /* ---- absent.c: not-present faults that are left to the guest ---- */
 
 void absent_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
+void absent_scan(struct mmu_vm *vm, struct shadow_page *sp);
 void absent_begin(struct mmu_vm *vm, struct shadow_page *sp);
 void absent_forget(struct shadow_page *sp, unsigned int first, unsigned int last);
 

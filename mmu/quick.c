@@ -22,6 +22,15 @@ static struct shadow_page *quick_page(const struct mmu_vcpu *m, gva_t gva)
 	return sp && !sp->role.metaphysical ? sp : NULL;
 }
 
+/* The next one need not exit; a table out of sync is tracked again for that, if it has many. */
+static void demand_fault(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index, u64 pte)
+{
+	if (mmu_straight && sp->unsync && ++sp->demands > mmu_burst)
+		resync_frame(m->vm, &m->cache, sp->gfn);
+	else
+		absent_learn(m->vm, sp, index, pte);
+}
+
 /* The last step of the guest's walk; its result, or MMU_FIXED if the access may go on. */
 static enum mmu_verdict quick_walk(struct mmu_vcpu *m, struct mmu_fault *f,
 				   struct shadow_page *sp, struct walk *w)
@@ -34,7 +43,7 @@ static enum mmu_verdict quick_walk(struct mmu_vcpu *m, struct mmu_fault *f,
 		return MMU_WAIT;
 	f->inject_error = walk_error(m, &f->access);
 	if (!(pte & PTE_P)) {
-		absent_learn(m->vm, sp, index, pte);
+		demand_fault(m, sp, index, pte);
 		return MMU_INJECT;
 	}
 	if (pte & m->reserved[1][1])

@@ -170,6 +170,7 @@ void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 		sync_entries(vm, cache, sp);
 		sync_forget(vm, sp);
 		page_track_frame(vm, sp, 1);
+		absent_scan(vm, sp);
 	}
 }
 
@@ -285,6 +286,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
 	page_track_frame(vm, sp, -1);
 	sp->unsync = true;
 	sp->idle = 0;
+	sp->demands = 0;
 	touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
 	vm->nr_unsync++;
