@@ -6,18 +6,21 @@
  */
 #include "internal.h"
 
-/* A level-1 shadow of a guest's table with 8-byte entries, or NULL. */
-static struct shadow_page *quick_page(const struct mmu_vcpu *m, gva_t gva)
+/* The guest's tables down to the last; its shadow, or NULL if there is none. */
+static struct shadow_page *quick_page(const struct mmu_vcpu *m, struct walk *w)
 {
-	struct shadow_page *sp = root_page(m->root, gva);
+	struct shadow_page *sp = root_page(m->root, w->gva);
 	u64 spte;
 
-	while (sp && sp->role.level > 1) {
+	w->top = sp ? sp->role.level : 0;
+	for (; sp; sp = page_of(spte)) {
+		w->table[sp->role.level] = sp->gfn;
+		if (sp->role.level == 1)
+			break;
 		page_used(sp);
-		spte = sp->spt[spte_index(gva, sp->role.level)];
+		spte = sp->spt[spte_index(w->gva, sp->role.level)];
 		if (!spte_present(spte) || spte_is_leaf(spte, sp->role.level))
 			return NULL;
-		sp = page_of(spte);
 	}
 	return sp && !sp->role.metaphysical ? sp : NULL;
 }
@@ -56,6 +59,18 @@ static enum mmu_verdict quick_walk(struct mmu_vcpu *m, struct mmu_fault *f,
 	return MMU_INJECT;
 }
 
+/* A table that stays in sync, and is mapped read-only already: see table_write(). */
+static enum mmu_verdict quick_table_write(struct mmu_vcpu *m, struct mmu_fault *f,
+					  struct walk *w)
+{
+	if ((f->error & (PFERR_PRESENT | PFERR_RSVD)) != PFERR_PRESENT ||
+	    may_unsync(m->vm, w->gfn) || walk_set_leaf(m, w, true))
+		return MMU_WAIT;
+	f->to_table = true;
+	f->self_map = writes_own_table(m, w);
+	return MMU_EMULATE;
+}
+
 static enum mmu_verdict quick_map(struct mmu_vcpu *m, struct mmu_fault *f,
 				  struct shadow_page *sp, struct walk *w)
 {
@@ -64,12 +79,14 @@ static enum mmu_verdict quick_map(struct mmu_vcpu *m, struct mmu_fault *f,
 	enum mmu_verdict verdict = MMU_RETRY;
 
 	w->gfn = pte_gfn(m->role, w->pte[1], 1);
+	f->gpa = w->gfn << PAGE_BITS | (f->gva & (TABLE_BYTES - 1));
 	slot = host_slot(m->vm, w->gfn);
 	if (!slot || fault_emulates(m, f, w))
 		return MMU_WAIT;
-	if (f->access.write && ((slot->flags & MEMSLOT_READONLY) ||
-				page_tracked(m->vm, slot, w->gfn)))
+	if (f->access.write && (slot->flags & MEMSLOT_READONLY))
 		return MMU_WAIT;
+	if (f->access.write && page_tracked(m->vm, slot, w->gfn))
+		return quick_table_write(m, f, w);
 	if (walk_set_leaf(m, w, f->access.write) ||
 	    host_page_get_fast(m->vm, slot, w->gfn, f->access.write, &page))
 		return MMU_WAIT;
@@ -87,13 +104,11 @@ static enum mmu_verdict quick_locked(struct mmu_vcpu *m, struct mmu_fault *f)
 
 	if (!mmu_root_ok(m))
 		return MMU_RETRY;
-	sp = quick_page(m, f->gva);
-	if (!sp)
-		return MMU_WAIT;
 	w.gva = f->gva;
 	w.level = 1;
-	w.top = 1;
-	w.table[1] = sp->gfn;
+	sp = quick_page(m, &w);
+	if (!sp)
+		return MMU_WAIT;
 	verdict = quick_walk(m, f, sp, &w);
 	return verdict == MMU_FIXED ? quick_map(m, f, sp, &w) : verdict;
 }
