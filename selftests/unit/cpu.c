@@ -83,11 +83,15 @@ static struct outcome emulate_outcome(const struct vcpu *v, const struct mmu_fau
 	};
 }
 
+bool only_long_way;
+
 /* First without sleeping, then, if that can't be, with. */
 static enum mmu_verdict fault_as_the_run_loop(struct vcpu *v, struct mmu_fault *f)
 {
 	enum mmu_verdict verdict;
 
+	if (only_long_way)
+		return mmu_fault(&v->m, f);
 	v->m.atomic = true;
 	verdict = mmu_fault(&v->m, f);
 	v->m.atomic = false;
@@ -108,7 +112,14 @@ static bool attempt(struct vcpu *v, u64 va, const struct mmu_access *access,
 	*out = (struct outcome){ .kind = OUT_RAM, .since = since };
 	if (hw_translate(v, va, access, &out->hpa, &f->error))
 		return true;
+	/* As VT-x is told to: the guest's processor has the last word. */
+	if (mmu_straight && !(f->error & (PFERR_PRESENT | PFERR_FETCH))) {
+		out->kind = OUT_FAULT;
+		out->error = f->error;
+		return true;
+	}
 	v->in_guest = false;
+	hook("exit");
 	switch (fault_as_the_run_loop(v, f)) {
 	case MMU_FIXED:
 	case MMU_RETRY:
@@ -160,19 +171,19 @@ static u64 effective(const struct vcpu *v, u64 va)
 	return v->regs.efer & EFER_LMA ? va : (u32)va;
 }
 
-/* What the run loop decodes after an exit must be code that the processor may have executed. */
-static void check_fetch(struct vcpu *v, u64 va, const struct mmu_access *access,
-			const struct outcome *at)
+/* What the run loop decodes after an exit must be in a frame that the address may lead to. */
+static void check_fetch(struct vcpu *v, u64 va, const struct outcome *at)
 {
+	static const struct mmu_access any_right = { .ac = true };
 	unsigned long interleaved = mach.interleaved;
 	struct outcome code = *at;
-	u64 bytes[2];
+	u64 bytes;
 
-	if (!mmu_fetch(&v->m, va, bytes) || interleaved != mach.interleaved)
+	if (mmu_fetch(&v->m, va, &bytes, 8) < 8 || interleaved != mach.interleaved)
 		return;
 	code.hpa = mach.fetched * PAGE + va % PAGE;
-	oracle_judge(v, va, access, &code);
-	EXPECT(bytes[0] == page_read(code.page, va % PAGE, 8), "mmu_fetch() read other bytes");
+	oracle_judge(v, va, &any_right, &code);
+	EXPECT(bytes == page_read(code.page, va % PAGE, 8), "mmu_fetch() read other bytes");
 }
 
 struct outcome guest_access(struct vcpu *v, u64 va, struct mmu_access access)
@@ -189,7 +200,7 @@ struct outcome guest_access(struct vcpu *v, u64 va, struct mmu_access access)
 	if ((out.kind == OUT_RAM || out.kind == OUT_MMIO) && interleaved == mach.interleaved)
 		oracle_check_ad(v, va, &access, &out);
 	if (out.kind == OUT_RAM && access.fetch)
-		check_fetch(v, va, &access, &out);
+		check_fetch(v, va, &out);
 	v->busy = was_busy;
 	return out;
 }

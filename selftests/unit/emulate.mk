@@ -6,7 +6,7 @@
 #	emulate_test	on a model machine: faults, restarts, locks, privileged, real mode
 #	emulate_native	random instructions against the processor beneath
 #			(SEED=n, ROUNDS=n in the environment for others, and more)
-#	fuzz_emulate	libFuzzer, with clang: make build/fuzz_emulate, and run it
+#	fuzz_emulate	libFuzzer, with clang; fuzz.sh runs it
 
 EMULATE_TESTS := $(addprefix $(O)/,decode_test emulate_test emulate_native)
 EMULATE_UNITS := decode decode_tables decode_tables_0f emulate emulate_access emulate_alu \
@@ -18,12 +18,15 @@ $(O)/decode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
 $(O)/decode_test: $(O)/decode_test.o $(EMULATE_OBJS)
 	$(link)
 
-$(O)/emulate_test: $(O)/emulate_test.o $(EMULATE_OBJS)
+$(O)/emulate_test: $(O)/emulate_test.o $(O)/emulate_test_system.o $(O)/emulate_test_mode.o \
+		$(O)/emulate_model.o $(EMULATE_OBJS)
 	$(link)
 
-$(O)/emulate_native: $(O)/emulate_native.o $(O)/native_step.o $(EMULATE_OBJS)
+$(O)/emulate_native: $(O)/emulate_native.o $(O)/native_compare.o $(O)/native_step.o \
+		$(EMULATE_OBJS)
 	$(link)
 
 $(O)/fuzz_emulate: fuzz_emulate.c $(EMULATE_UNITS:%=$(TOP)/%.c)
-	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fno-strict-aliasing \
+	@echo "  CLANG   $@"
+	@clang $(CPPFLAGS) -std=gnu11 -O1 -g -fno-strict-aliasing \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^

@@ -136,5 +136,6 @@ void expect_mmio(struct vcpu *v, u64 va, struct mmu_access access, gpa_t gpa)
 void expect_audit(void)
 {
 	machine_audit();
+	machine_audit_blind();
 	check_reachable("now");
 }

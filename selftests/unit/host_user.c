@@ -349,6 +349,7 @@ int host_write(struct mmu_vm *vm, gpa_t gpa, const void *src, unsigned int len)
 		return ret;
 	page_write(page, gpa % PAGE, src, len);
 	host_mark_dirty(&slot_or_going(gpa / PAGE)->mem, gpa / PAGE);
+	hook("written");
 	return 0;
 }
 

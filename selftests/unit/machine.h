@@ -201,6 +201,7 @@ struct machine {
 	unsigned long remote_flushes, reloads, complaints, hw_walks;
 	unsigned long interleaved;	/* operations that hooks ran inside others */
 	void (*hook)(const char *where);
+	void (*write_hook)(const char *where);	/* under the lock: the guest writes */
 
 	/* The access in progress, for judging what mmu/ does to guest memory. */
 	const struct mmu_access *access;
@@ -344,7 +345,9 @@ void guest_invlpg(struct vcpu *v, u64 va);
 void guest_flush(struct vcpu *v);
 void guest_invpcid(struct vcpu *v, unsigned int type, unsigned int pcid, u64 va);
 void guest_enter(struct vcpu *v);
-extern bool emulate_unknown;	/* the emulator knows no table writes: unprotect */
+extern bool emulate_unknown;
+/* No fault is answered by the shadow tables alone (mmu/quick.c). */
+extern bool only_long_way;	/* the emulator knows no table writes: unprotect */
 
 #define READ_	((struct mmu_access){ 0 })
 #define WRITE_	((struct mmu_access){ .write = true })

@@ -5,6 +5,7 @@
  */
 #include <getopt.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ static struct {
 	u64 seed;
 	unsigned long programs, seconds;
 	unsigned int ops, audit;
-	bool keep;
+	bool keep, replay;
 } opt = { .ops = DEFAULT_OPS };
 
 /* What the child that runs programs has come to. */
@@ -28,19 +29,9 @@ static struct shared {
 	unsigned long steps;
 } *shared;
 
-void __gcov_dump(void) __attribute__((weak));
-
-static void leave(void)
-{
-	fflush(stdout);
-	if (__gcov_dump)
-		__gcov_dump();
-	_exit(0);
-}
-
 static void usage(FILE *to)
 {
-	fputs("usage: mmu_random [OPTION]...\n"
+	fputs("usage: mmu_random [OPTION]... [--replay FILE...]\n"
 	      "Random programs against the shadow MMU, in a model machine. Without options: a fixed\n"
 	      "set of seeds, as TAP.\n"
 	      "  --seed N      begin with this seed, and say so\n"
@@ -48,6 +39,7 @@ static void usage(FILE *to)
 	      "  --steps N     operations in a program (default 120)\n"
 	      "  --time N      run seeds for N seconds, from --seed or the clock's\n"
 	      "  --audit N     audit after every N-th operation (default 1; 8 with --time)\n"
+	      "  --replay      the arguments are files: programs as build/fuzz_mmu keeps them\n"
 	      "  --trace       print the operations as they run\n"
 	      "  --no-shrink   print a failing program as it is\n"
 	      "  --help        this\n"
@@ -63,94 +55,75 @@ static void run_seed(u64 seed)
 	free(program.op);
 }
 
-static void silence(void)
+/* Show what fails, as a test named @name. Return: whether it does. */
+static bool show(struct program *program, const char *name)
 {
-	if (!freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "w", stdout))
-		_exit(3);
-}
-
-/* Run in a process of its own; true if it ended well. */
-static bool survives(const struct program *program, bool quiet)
-{
-	int status;
-	pid_t pid;
-
+	if (program_survives(program, true)) {
+		puts("# it does not fail alone");
+		return false;
+	}
+	if (!opt.keep)
+		program_shrink(program);
+	program_survives(program, false);
+	puts("# as a test, for mmu_test_replay.c:");
+	program_print(program, name);
 	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		alarm(20);
-		if (quiet)
-			silence();
-		program_run(program);
-		leave();
-	}
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status);
-}
-
-static bool fails_without(const struct program *program, unsigned int from, unsigned int n,
-			  struct program *shorter)
-{
-	shorter->mode = program->mode;
-	shorter->nr_vcpus = program->nr_vcpus;
-	shorter->params = program->params;
-	shorter->nr = program->nr - n;
-	memcpy(shorter->op, program->op, from * sizeof(struct op));
-	memcpy(shorter->op + from, program->op + from + n,
-	       (program->nr - from - n) * sizeof(struct op));
-	if (shorter->nr)
-		shorter->op[0].nest = 0;
-	return !survives(shorter, true);
-}
-
-/* Leave out runs of operations, ever shorter ones, as long as it still fails. */
-static void shrink(struct program *program)
-{
-	struct program shorter = { .op = calloc(program->nr, sizeof(struct op)) };
-	unsigned int n, from;
-	bool progress = true;
-
-	for (n = program->nr / 2; n; n = progress && n == 1 ? 1 : n / 2) {
-		progress = false;
-		for (from = 0; from + n <= program->nr;) {
-			/* The first operation's words make the tables. */
-			if (from && fails_without(program, from, n, &shorter)) {
-				struct op *op = program->op;
-
-				*program = shorter;
-				shorter.op = op;
-				progress = true;
-			} else {
-				from += n;
-			}
-		}
-	}
-	for (from = 0; from < program->nr; from++) {
-		unsigned int nest = program->op[from].nest;
-
-		program->op[from].nest = 0;
-		if (survives(program, true))
-			program->op[from].nest = nest;
-	}
-	free(shorter.op);
+	return true;
 }
 
 static void report(u64 seed)
 {
 	struct program program = { .op = calloc(opt.ops, sizeof(struct op)) };
+	char name[24];
 
 	program_make(&program, seed, opt.ops);
 	printf("# seed %llu failed; again with: mmu_random --seed %llu --steps %u\n",
 	       (unsigned long long)seed, (unsigned long long)seed, opt.ops);
-	if (survives(&program, true)) {
-		puts("# it does not fail alone");
-		return;
-	}
-	if (!opt.keep)
-		shrink(&program);
-	survives(&program, false);
-	program_print(&program);
-	fflush(stdout);
+	snprintf(name, sizeof(name), "%llu", (unsigned long long)seed);
+	show(&program, name);
 	free(program.op);
+}
+
+static bool load(struct program *program, const char *path)
+{
+	static u8 data[1 << 16];
+	FILE *file = fopen(path, "rb");
+	size_t size = file ? fread(data, 1, sizeof(data), file) : 0;
+
+	if (!file || ferror(file)) {
+		perror(path);
+		exit(2);
+	}
+	fclose(file);
+	return program_decode(program, data, size);
+}
+
+/* Files with a fuzzer's bytes, up to the first that fails. */
+static bool replay(char **paths, int nr)
+{
+	struct program program = { .op = calloc(DECODED_OPS, sizeof(struct op)) };
+	bool failed = false;
+	int i, status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		for (i = 0; i < nr; i++)
+			if (load(&program, paths[i]))
+				program_run(&program);
+		random_exit();
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status)) {
+		for (i = 0; i < nr && !failed; i++) {
+			if (!load(&program, paths[i]) || program_survives(&program, true))
+				continue;
+			printf("# %s fails\n", paths[i]);
+			failed = show(&program, "of_a_file");
+		}
+	}
+	free(program.op);
+	return failed;
 }
 
 static double now(void)
@@ -161,9 +134,22 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+static void progress(double began, u64 seed)
+{
+	static double next = 10;
+
+	if (now() - began < next)
+		return;
+	printf("# %3.0f s: %lu steps, at seed %llu\n", now() - began, shared->steps,
+	       (unsigned long long)seed);
+	fflush(stdout);
+	next += 10;
+}
+
 /* Seeds one after the other in a child. Return: whether all went well. */
 static bool run_seeds(u64 first, unsigned long count, double until)
 {
+	double began = now();
 	int status;
 	u64 seed;
 	pid_t pid;
@@ -177,8 +163,10 @@ static bool run_seeds(u64 first, unsigned long count, double until)
 			shared->seed = seed;
 			run_seed(seed);
 			shared->steps += opt.ops;
+			if (until)
+				progress(began, seed);
 		}
-		leave();
+		random_exit();
 	}
 	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status))
 		return true;
@@ -217,7 +205,8 @@ static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "seed", 1, NULL, 's' }, { "programs", 1, NULL, 'p' }, { "steps", 1, NULL, 'n' },
-		{ "time", 1, NULL, 't' }, { "audit", 1, NULL, 'a' }, { "trace", 0, NULL, 'v' }, { "no-shrink", 0, NULL, 'k' }, { "help", 0, NULL, 'h' },
+		{ "time", 1, NULL, 't' }, { "audit", 1, NULL, 'a' }, { "trace", 0, NULL, 'v' },
+		{ "replay", 0, NULL, 'r' }, { "no-shrink", 0, NULL, 'k' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -242,6 +231,9 @@ static void parse(int argc, char **argv)
 		case 'v':
 			random_trace = true;
 			break;
+		case 'r':
+			opt.replay = true;
+			break;
 		case 'k':
 			opt.keep = true;
 			break;
@@ -253,17 +245,39 @@ static void parse(int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (!opt.ops || opt.ops > MAX_OPS || optind != argc) {
+	if (!opt.ops || opt.ops > MAX_OPS || (optind != argc) != opt.replay) {
 		usage(stderr);
 		exit(2);
 	}
 }
 
-int main(int argc, char **argv)
+static double cpu_time(void)
 {
-	double began = now(), took;
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+	       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static int run_random(void)
+{
+	double began = now(), cpu;
 	bool ok;
 
+	if (!opt.seed)
+		opt.seed = time(NULL) * 1000000ull;
+	printf("# seeds from %llu\n", (unsigned long long)opt.seed);
+	ok = run_seeds(opt.seed, opt.programs ? opt.programs : 1,
+		       opt.seconds ? began + opt.seconds : 0);
+	cpu = cpu_time();
+	printf("# %lu steps in %.1f s, %.1f s of them on a processor: %.0f steps a second\n",
+	       shared->steps, now() - began, cpu, shared->steps / cpu);
+	return !ok;
+}
+
+int main(int argc, char **argv)
+{
 	parse(argc, argv);
 	audit_every = opt.audit ? opt.audit : opt.seconds ? 8 : 1;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
@@ -272,14 +286,9 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
+	if (opt.replay)
+		return replay(argv + optind, argc - optind);
 	if (!opt.seed && !opt.seconds)
 		return run_tap();
-	if (!opt.seed)
-		opt.seed = time(NULL) * 1000000ull;
-	printf("# seeds from %llu\n", (unsigned long long)opt.seed);
-	ok = run_seeds(opt.seed, opt.programs ? opt.programs : 1,
-		       opt.seconds ? began + opt.seconds : 0);
-	took = now() - began;
-	printf("# %lu steps in %.1f s, %.0f a second\n", shared->steps, took, shared->steps / took);
-	return !ok;
+	return run_random();
 }

@@ -5,6 +5,7 @@
 #include <linux/moduleparam.h>
 
 #include "guest.h"
+#include "host.h"
 
 #define VA 0x40005000ull
 
@@ -66,6 +67,31 @@ TEST(hc31_allocation_fails_at_every_place)
 		}
 		CHECK(total > 20);
 	}
+}
+
+static void drain_cache(struct mmu_cache *cache)
+{
+	while (cache->tables)
+		host_free_table(cache->table[--cache->tables]);
+	while (cache->pages)
+		host_free(cache->page[--cache->pages]);
+}
+
+/* A fault that may not sleep does without spare objects, or leaves it to one that may. */
+TEST(hc31_no_spare_objects_when_sleeping_is_out)
+{
+	struct vcpu *v = vcpu(0);
+	int i;
+
+	guest_start(MODE_LONG, 1);
+	for (i = 0; i < 64; i++)
+		guest_map(v, VA + i * 32 * PAGE, DATA, P | W | U | A | D, 1);
+	for (i = 0; i < 64; i++) {
+		drain_cache(&v->m.cache);
+		expect_gpa(v, VA + i * 32 * PAGE, WRITE_, DATA);
+	}
+	expect_audit();
+	machine_done();
 }
 
 TEST(hc31_vm_and_vcpu_creation_fail_cleanly)

@@ -290,6 +290,29 @@ TEST(hc15_what_the_guest_lost_earlier)
 	}
 }
 
+/* A frame that the host shares (COW, KSM) is read as it is; a write gets another one. */
+TEST(hc15_shared_frame_is_not_writable)
+{
+	enum mode mode;
+	unsigned int i;
+
+	for_each_mode(i, mode) {
+		struct vcpu *v = vcpu(0);
+
+		guest_start(mode, 1);
+		guest_map(v, VA, DATA, P | W | U | A | D, 1);
+		guest_map(v, VA + PAGE, DATA + PAGE, P | W | U | A | D, 1);
+		expect_gpa(v, VA + PAGE, WRITE_, DATA + PAGE);
+		host_page_is_there(DATA / PAGE);
+		host_make_shared(DATA / PAGE);
+		expect_gpa(v, VA, READ_, DATA);
+		expect_audit();
+		expect_gpa(v, VA, WRITE_, DATA);
+		expect_audit();
+		machine_done();
+	}
+}
+
 TEST(hc15_ageing_sees_use)
 {
 	guest_start(MODE_LONG, 1);

@@ -222,9 +222,9 @@ TEST(hc26_own_accessed_and_dirty_updates_lose_nothing)
 		entry_set(v, VA, 1, DATA | P | W | U);
 		guest_invlpg(v, VA);
 		once = false;
-		mach.hook = guest_sets_software_bit;
+		mach.hook = mach.write_hook = guest_sets_software_bit;
 		expect_gpa(v, VA, UWRITE, DATA);
-		mach.hook = NULL;
+		mach.hook = mach.write_hook = NULL;
 		mach.interleaved = 0;
 		CHECK(once);
 		CHECK_EQ(entry_get(v, VA, 1), DATA | P | W | U | A | D | 1 << 9);
@@ -246,9 +246,9 @@ TEST(hc26_translation_for_the_emulator_sets_the_bits)
 		start(mode);
 		entry_set(v, VA, 1, DATA | P | W | U);
 		once = false;
-		mach.hook = guest_sets_software_bit;
+		mach.hook = mach.write_hook = guest_sets_software_bit;
 		r = mmu_translate(&v->m, VA, &WRITE_, &gpa, &error);
-		mach.hook = NULL;
+		mach.hook = mach.write_hook = NULL;
 		mach.interleaved = 0;
 		CHECK(once);
 		CHECK(r == -EAGAIN || (entry_get(v, VA, 1) & (A | D)) == (A | D));

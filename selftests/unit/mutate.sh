@@ -7,12 +7,15 @@ source=${MMU:-$here/../../mmu}
 work=${TMPDIR:-/tmp}/umbra-mutate.$$
 
 usage() {
-	echo "usage: mutate.sh [PATTERN...]"
+	echo "usage: mutate.sh [--check] [PATTERN...]"
 	echo "Plants each bug of mutants.txt (whose name matches a PATTERN) into a copy of mmu/ and runs"
 	echo "the unit tests on it. MMU=folder takes mmu/ from elsewhere. Status 0: every bug was caught; 1: one survived, or applies no more."
+	echo "--check only looks whether each applies."
 }
 
+check=
 case $1 in
+--check) check=yes; shift ;;
 --help) usage; exit 0 ;;
 -*)	usage >&2; exit 2 ;;
 esac
@@ -54,9 +57,11 @@ heal() {
 mkdir -p "$work" && trap 'rm -rf "$work"' EXIT
 cp -r "$source" "$work/mmu"
 rm -f "$work/mmu/host.c"
-if ! build || ! timeout 60 "$work/build/mmu_test" >"$work/log" 2>&1; then
+if [ $check ]; then
+	:
+elif ! build || ! timeout 60 "$work/build/mmu_test" >"$work/log" 2>&1; then
 	echo "mutate.sh: the tests fail without any planted bug:" >&2
-	cat "$work/log" >&2
+	grep -v '^ok ' "$work/log" >&2
 	exit 1
 fi
 
@@ -69,6 +74,8 @@ while IFS=$'\t' read -r file name edit; do
 	if ! plant "$file" "$edit"; then
 		stale=$((stale + 1))
 		echo "STALE    $file $name: the line to change is not there any more"
+	elif [ $check ]; then
+		:
 	elif ! build; then
 		stale=$((stale + 1))
 		echo "BROKEN   $file $name: does not compile"
@@ -81,5 +88,6 @@ while IFS=$'\t' read -r file name edit; do
 	heal "$file"
 done <"$here/mutants.txt"
 
+[ ! $check ] || { echo "$total bugs, $stale do not apply"; exit $((stale != 0)); }
 echo "$total planted, $((total - survived - stale)) caught, $survived survived, $stale do not apply"
 [ $survived = 0 ] && [ $stale = 0 ] && [ $total != 0 ]

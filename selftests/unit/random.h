@@ -22,6 +22,7 @@
 	X(LOAD_CR3_KEEP, 2)						\
 	X(INVLPG, 6)							\
 	X(FLUSH, 2)							\
+	X(INVPCID, 4)							\
 	X(MODE, 3)							\
 	X(TOGGLE, 4)							\
 	X(TRANSLATE, 2)							\
@@ -62,7 +63,7 @@ struct op {
 /**
  * struct program
  * @mode:	of all vCPUs, at first
- * @params:	which of mmu/'s switches are off, by bit: cache, eager, large, prefill, flood, unsync
+ * @params:	which of mmu/'s switches are off, by bit (random_ops.c)
  */
 struct program {
 	enum mode mode;
@@ -71,6 +72,11 @@ struct program {
 	unsigned int nr;
 	struct op *op;
 };
+
+/* Which @params are possible: the last turns mmu_straight on. How long a decoded program can be. */
+#define STRAIGHT_PARAM	(1u << 6)
+#define ALL_PARAMS	(1u << 7)
+#define DECODED_OPS	100
 
 /* The guest's physical memory. */
 #define TABLE_FRAMES	16
@@ -106,7 +112,13 @@ extern unsigned int audit_every;
 extern bool random_trace;
 u32 random_next(u64 *state);
 void program_make(struct program *program, u64 seed, unsigned int nr);
+bool program_decode(struct program *program, const u8 *data, size_t size);
 void program_run(const struct program *program);
-void program_print(const struct program *program);
+void program_print(const struct program *program, const char *name);
+
+/* random_shrink.c */
+bool program_survives(const struct program *program, bool quiet);
+void program_shrink(struct program *program);
+void random_exit(void) __attribute__((noreturn));
 
 #endif

@@ -55,7 +55,8 @@ void program_make(struct program *program, u64 seed, unsigned int nr)
 		total += weights[k];
 	program->mode = random_next(&state) % NR_MODES;
 	program->nr_vcpus = 1 + random_next(&state) % 3;
-	program->params = random_next(&state) & random_next(&state) & random_next(&state) & 63;
+	program->params = random_next(&state) & random_next(&state) & random_next(&state) & (ALL_PARAMS - 1);
+	program->params ^= random_next(&state) & STRAIGHT_PARAM;
 	program->nr = nr;
 	for (i = 0; i < nr; i++) {
 		struct op *op = &program->op[i];
@@ -130,7 +131,8 @@ static u64 pick_entry(const struct vcpu *v, u32 r, u32 where)
 	entry |= r >> 9 & 1 ? D : 0;
 	entry |= (r >> 10 & 7) == 0 ? PS : 0;
 	entry |= (r >> 13 & 7) == 0 ? NX : 0;
-	entry |= (r >> 16 & 63) == 0 ? 1ull << (r >> 22 & 63) & ~G : 0;
+	entry |= (r >> 16 & 63) == 0 ? 1ull << (r >> 22 & 63) : 0;
+	entry |= r >> 28 & 1 ? G : 0;
 	if (ref_levels(&v->regs) == 2 && ref_entry_size(&v->regs) == 4)
 		entry = (u32)entry;
 	return entry;
@@ -309,6 +311,8 @@ static void op_mode(struct vcpu *v, const struct op *op)
 		efer = EFER_NXE;
 	if (mode >= MODE_LONG && op->b >> 5 & 1)
 		cr4 |= CR4_PCIDE;
+	if (op->b >> 6 & 1)
+		cr4 |= CR4_PGE;
 	guest_regs(mode, &v->regs.cr0, &v->regs.cr4, &v->regs.efer);
 	v->regs.cr0 ^= cr0;
 	v->regs.cr4 ^= cr4;
@@ -344,6 +348,14 @@ static void op_toggle(struct vcpu *v, const struct op *op)
 	}
 	if (pdptes_good(v, v->regs.cr3))
 		guest_set_mode(v, cr0, cr4, efer);
+}
+
+static void op_invpcid(struct vcpu *v, const struct op *op)
+{
+	unsigned int pcid = v->regs.cr4 & CR4_PCIDE ? op->c & 3 : 0;
+
+	if (v->regs.efer & EFER_LMA)
+		guest_invpcid(v, op->b & 3, pcid, pick_va(v, op->a));
 }
 
 static void op_translate(struct vcpu *v, const struct op *op)
@@ -386,6 +398,8 @@ static void guest_op(struct vcpu *v, const struct op *op)
 		return guest_invlpg(v, pick_va(v, op->a));
 	case OP_FLUSH:
 		return guest_flush(v);
+	case OP_INVPCID:
+		return op_invpcid(v, op);
 	case OP_MODE:
 		return op_mode(v, op);
 	case OP_TOGGLE:
@@ -495,6 +509,8 @@ static void start(const struct program *program)
 	for (i = 0; i < ARRAY_SIZE(switches); i++)
 		if (program->params & 1u << i)
 			shim_param_set(switches[i].name, switches[i].off);
+	mmu_straight = program->params & STRAIGHT_PARAM;
+	shim_param_set("burst", 1);
 	machine_reset(nr_vcpus);
 	world.small_hva = vmm_mmap(SMALL_FRAMES, 1);
 	world.large_hva = vmm_mmap(LARGE_FRAMES, 2);
@@ -514,6 +530,7 @@ static void restore_params(const struct program *program, const long *was)
 	for (i = 0; i < ARRAY_SIZE(switches); i++)
 		if (program->params & 1u << i)
 			shim_param_set(switches[i].name, was[i]);
+	mmu_straight = false;
 }
 
 static void read_params(long *was)
@@ -548,18 +565,20 @@ void program_run(const struct program *program)
 	restore_params(program, was);
 }
 
-void program_print(const struct program *program)
+void program_print(const struct program *program, const char *name)
 {
+	static const char *const modes[NR_MODES] = {
+		"MODE_OFF", "MODE_32", "MODE_PSE", "MODE_PAE", "MODE_LONG", "MODE_LA57",
+	};
 	unsigned int i;
 
-	printf("static struct op ops[] = {\n");
+	printf("TEST(replay_%s)\n{\n\tstatic struct op ops[] = {\n", name);
 	for (i = 0; i < program->nr; i++) {
 		const struct op *op = &program->op[i];
 
-		printf("\t{ OP_%s, %u, %u, 0x%x, 0x%x, 0x%x, 0x%x },\n", op_names[op->kind],
+		printf("\t\t{ OP_%s, %u, %u, 0x%x, 0x%x, 0x%x, 0x%x },\n", op_names[op->kind],
 		       op->vcpu, op->nest, op->a, op->b, op->c, op->d);
 	}
-	printf("};\n\nTEST(replay_)\n{\n\tprogram_run(&(struct program){ %d, %u, %u, "
-	       "ARRAY_SIZE(ops), ops });\n}\n", program->mode, program->nr_vcpus,
-	       program->params);
+	printf("\t};\n\n\tprogram_run(&(struct program){ %s, %u, %u, ARRAY_SIZE(ops), ops });\n}\n",
+	       modes[program->mode], program->nr_vcpus, program->params);
 }

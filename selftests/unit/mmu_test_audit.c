@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The audit finds what is broken on purpose in the shadow tables. */
+#include "tap.h"
+
+#include "guest.h"
+
+#define VA	0x12345000ull
+#define FRAME	0x000ffffffffff000ull
+
+/* The spte of @va at @level in the tables that vCPU 0 runs on. */
+static u64 *spte_at(u64 va, int level)
+{
+	struct mmu_vcpu *m = &vcpu(0)->m;
+	u64 *table = table_at(m->root_hpa);
+	int l;
+
+	for (l = m->root_level; l > level; l--)
+		table = table_at(table[va >> (12 + 9 * (l - 1)) & 511] & FRAME);
+	return &table[va >> (12 + 9 * (level - 1)) & 511];
+}
+
+static void start(void)
+{
+	guest_start(MODE_LONG, 1);
+	guest_map(vcpu(0), VA, DATA, P | U, 1);
+	expect_gpa(vcpu(0), VA, UREAD, DATA);
+	expect_audit();
+}
+
+static bool finds_breaches(bool blind)
+{
+	unsigned long complaints = mach.complaints, breaches;
+
+	mach.auditing = !blind;
+	mach.blind = blind;
+	mach.wanted = true;
+	breaches = mmu_audit(&mach.vm);
+	mach.auditing = mach.blind = mach.wanted = false;
+	CHECK_EQ(mach.complaints - complaints, breaches);
+	return breaches;
+}
+
+/* Found with guest memory at hand, and without if @blind. */
+static void expect_breach(bool blind)
+{
+	CHECK(finds_breaches(false));
+	CHECK_EQ(finds_breaches(true), blind);
+}
+
+TEST(audit_sees_rights_that_the_guest_does_not_give)
+{
+	start();
+	*spte_at(VA, 1) |= W;
+	expect_breach(false);
+}
+
+TEST(audit_sees_rights_that_no_entry_above_gives)
+{
+	start();
+	entry_set(vcpu(0), VA, 2, entry_get(vcpu(0), VA, 2) & ~W);
+	guest_flush(vcpu(0));
+	expect_gpa(vcpu(0), VA, UREAD, DATA);
+	expect_audit();
+	*spte_at(VA, 1) |= W;
+	expect_breach(true);
+}
+
+TEST(audit_sees_a_leaf_on_no_list)
+{
+	u64 leaf;
+
+	start();
+	leaf = *spte_at(VA, 1);
+	*spte_at(VA - 300 * PAGE, 1) = leaf;
+	expect_breach(true);
+}
+
+TEST(audit_sees_a_leaf_beside_others_on_no_list)
+{
+	start();
+	*spte_at(VA ^ PAGE, 1) = *spte_at(VA, 1);
+	expect_breach(true);
+}
+
+TEST(audit_sees_a_leaf_that_is_not_counted)
+{
+	start();
+	*spte_at(VA, 1) = 0;
+	expect_breach(true);
+}
+
+TEST(audit_sees_a_child_that_does_not_know_its_parent)
+{
+	start();
+	*spte_at(VA ^ 1ull << 21, 2) = *spte_at(VA, 2);
+	expect_breach(true);
+}
+
+TEST(audit_sees_a_child_of_another_level)
+{
+	start();
+	*spte_at(VA, 3) = *spte_at(VA, 2);
+	expect_breach(true);
+}
+
+TEST(audit_sees_a_writable_leaf_over_a_table)
+{
+	gpa_t table;
+
+	start();
+	table = entry_at(vcpu(0), VA, 1) & ~(PAGE - 1);
+	guest_map(vcpu(0), VA + PAGE, table, P | W | U, 1);
+	expect_gpa(vcpu(0), VA + PAGE, UREAD, table);
+	CHECK(!(*spte_at(VA + PAGE, 1) & W));
+	*spte_at(VA + PAGE, 1) |= W;
+	CHECK(finds_breaches(false));
+}
+
+TEST(audit_sees_a_writable_leaf_in_rom)
+{
+	u64 rom = MEMORY + 0x1000000;
+
+	start();
+	CHECK(slot_add(1, rom / PAGE, 16, vmm_mmap(16, 1), MEMSLOT_READONLY));
+	guest_map(vcpu(0), VA + PAGE, rom, P | W | U | D, 1);
+	expect_gpa(vcpu(0), VA + PAGE, UREAD, rom);
+	*spte_at(VA + PAGE, 1) |= W;
+	CHECK(finds_breaches(false));
+}
+
+TEST(audit_sees_shadow_pages_that_are_not_counted)
+{
+	start();
+	mach.vm.nr_pages++;
+	expect_breach(true);
+}

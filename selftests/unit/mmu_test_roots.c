@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Address spaces that are kept at hand while another is loaded, and page tables out of sync
+ * below them: what is stale must be gone when the guest has flushed it, wherever it was then.
+ */
+#include "tap.h"
+
+#include "guest.h"
+
+#define VA	0x40005000ull
+#define TABLE_VA 0x80001000ull	/* the page table that has VA's entry */
+#define OTHER_VA 0xc0005000ull
+#define FLAGS	(P | W | U | A | D)
+
+static gpa_t here, there;	/* two roots with the same tables below */
+static u64 global;		/* G or 0: in VA's entry, and CR4.PGE accordingly */
+
+static void write_entry(struct vcpu *v, u64 entry)
+{
+	guest_store(v, TABLE_VA + (VA >> 12 & 511) * 8, entry | global, 8);
+}
+
+/* The second root has the same tables below, or its own without VA. */
+static void make_there(struct vcpu *v, bool shares)
+{
+	gpa_t table = entry_at(v, VA, 1) & ~(PAGE - 1);
+
+	there = root_new(v);
+	if (shares)
+		guest_write_table(v, there, ram_read(here, 8) | A, 8);
+	CHECK(!guest_set_cr3(v, there | 1));
+	if (!shares)
+		guest_map(v, TABLE_VA, table, FLAGS, 1);
+	expect_gpa(v, TABLE_VA, WRITE_, table);
+	CHECK(!guest_set_cr3(v, here));
+}
+
+/* VA is DATA; its table is out of sync and can be written with no fault, from both roots. */
+static struct vcpu *start_with(bool shares)
+{
+	struct vcpu *v = vcpu(0);
+
+	guest_start(MODE_LONG, 1);
+	guest_mode(v, MODE_LONG, 0, CR4_PCIDE | (global ? CR4_PGE : 0), 0);
+	here = v->regs.cr3;
+	guest_map(v, VA, DATA, FLAGS | global, 1);
+	guest_map(v, VA + PAGE, DATA + PAGE, FLAGS, 1);
+	guest_map(v, TABLE_VA, entry_at(v, VA, 1) & ~(PAGE - 1), FLAGS, 1);
+	guest_map(v, OTHER_VA + (1 << 21), DATA, FLAGS, 1);
+	make_there(v, shares);
+	expect_gpa(v, VA, WRITE_, DATA);
+	write_entry(v, (DATA + PAGE) | FLAGS);
+	write_entry(v, DATA | FLAGS);
+	guest_flush(v);
+	expect_gpa(v, VA, WRITE_, DATA);
+	write_entry(v, DATA | FLAGS);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	return v;
+}
+
+static struct vcpu *start(void)
+{
+	return start_with(true);
+}
+
+/* In the other address space VA's entry changes, then @flush; back in the first one. */
+static void change_from(bool shares, void (*flush)(struct vcpu *v))
+{
+	struct vcpu *v = start_with(shares);
+	unsigned long exits;
+
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	write_entry(v, DATA | FLAGS);
+	exits = mach.vm.stats.faults;
+	write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+	CHECK_EQ(mach.vm.stats.faults, exits);
+	flush(v);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	expect_gpa(v, VA, READ_, DATA + 2 * PAGE);
+	expect_audit();
+	machine_done();
+}
+
+static void change_from_there(void (*flush)(struct vcpu *v))
+{
+	change_from(true, flush);
+	change_from(false, flush);
+}
+
+static void invpcid_all(struct vcpu *v)
+{
+	guest_invpcid(v, 2, 0, 0);
+}
+
+static void invpcid_all_but_globals(struct vcpu *v)
+{
+	guest_invpcid(v, 3, 0, 0);
+}
+
+static void invpcid_one(struct vcpu *v)
+{
+	guest_invpcid(v, 1, 0, 0);
+}
+
+static void invpcid_address(struct vcpu *v)
+{
+	guest_invpcid(v, 0, 0, VA);
+}
+
+static void toggle_pge(struct vcpu *v)
+{
+	guest_set_mode(v, v->regs.cr0, v->regs.cr4 ^ CR4_PGE, v->regs.efer);
+}
+
+TEST(hc16_flush_while_another_root_is_loaded)
+{
+	change_from_there(invpcid_all);
+	change_from_there(invpcid_all_but_globals);
+	change_from_there(invpcid_one);
+	change_from_there(invpcid_address);
+	change_from_there(toggle_pge);
+}
+
+static void invlpg(struct vcpu *v)
+{
+	guest_invlpg(v, VA);
+}
+
+/* INVLPG drops global translations whatever the PCID; INVPCID of all but globals does not. */
+TEST(hc16_invlpg_of_a_global_address)
+{
+	global = G;
+	change_from_there(invlpg);
+	change_from_there(invpcid_all);
+	change_from_there(toggle_pge);
+}
+
+/* What only the other address space has seen in between is stale in no TLB. */
+TEST(hc16_stale_entry_of_another_address_space)
+{
+	struct vcpu *v = start();
+
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+	guest_invpcid(v, 0, 1, VA);
+	expect_gpa(v, VA, READ_, DATA + 2 * PAGE);
+	write_entry(v, (DATA + 3 * PAGE) | FLAGS);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	guest_access(v, VA, READ_);
+	machine_done();
+}
+
+/* The same with the right to write, which was there for a moment. */
+TEST(hc16_stale_right_of_another_address_space)
+{
+	struct vcpu *v = start();
+
+	write_entry(v, DATA | P | U | A | D);
+	guest_flush(v);
+	expect_gpa(v, VA, UREAD, DATA);
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	expect_gpa(v, VA, UREAD, DATA);
+	write_entry(v, DATA | FLAGS);
+	guest_invpcid(v, 0, 1, VA);
+	expect_gpa(v, VA, UWRITE, DATA);
+	write_entry(v, DATA | P | U | A | D);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	expect_fault(v, VA, UWRITE, PFERR_PRESENT | PFERR_WRITE | PFERR_USER);
+	machine_done();
+}
+
+/* Nor what only the other one has had a translation of. */
+TEST(hc16_new_entry_of_another_address_space)
+{
+	const u64 slot = TABLE_VA + ((VA >> 12 & 511) + 2) * 8;
+	struct vcpu *v = start();
+
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	guest_store(v, slot, (DATA + 2 * PAGE) | FLAGS, 8);
+	expect_gpa(v, VA + 2 * PAGE, READ_, DATA + 2 * PAGE);
+	guest_store(v, slot, (DATA + 3 * PAGE) | FLAGS, 8);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	expect_gpa(v, VA + 2 * PAGE, READ_, DATA + 3 * PAGE);
+	machine_done();
+}
+
+/* Under a PCID that was never loaded, a root that was left must be as the tables are now. */
+TEST(hc16_root_taken_up_under_another_pcid)
+{
+	struct vcpu *v = start();
+
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+	CHECK(!guest_set_cr3_noflush(v, here | 2));
+	expect_gpa(v, VA, READ_, DATA + 2 * PAGE);
+	machine_done();
+}
+
+static void load_with_flush(struct vcpu *v)
+{
+	CHECK(!guest_set_cr3(v, here));
+	expect_gpa(v, VA, READ_, DATA + 2 * PAGE);
+}
+
+TEST(hc16_root_taken_up_with_a_flush)
+{
+	change_from_there(load_with_flush);
+}
+
+/* The same PCID for another root: what the first one had may be in the TLB; no more. */
+TEST(hc16_flush_of_the_current_address_space)
+{
+	static const unsigned int types[] = { 0, 1, 2, 3 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		struct vcpu *v = start();
+
+		CHECK(!guest_set_cr3_noflush(v, there | 1));
+		expect_gpa(v, VA, READ_, DATA);
+		expect_gpa(v, TABLE_VA, WRITE_, entry_at(v, VA, 1) & ~(PAGE - 1));
+		write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+		guest_invpcid(v, types[i], 1, VA);
+		expect_gpa(v, VA, READ_, DATA + 2 * PAGE);
+		machine_done();
+	}
+}
+
+/* A flush must reach the hardware, not only the shadow tables. */
+TEST(hc16_flush_of_a_written_entry)
+{
+	unsigned int type;
+
+	for (type = 0; type < 4; type++) {
+		struct vcpu *v = vcpu(0);
+
+		guest_start(MODE_LONG, 1);
+		guest_mode(v, MODE_LONG, 0, CR4_PCIDE, 0);
+		guest_map(v, VA, DATA, FLAGS, 1);
+		expect_gpa(v, VA, READ_, DATA);
+		entry_set(v, VA, 1, (DATA + PAGE) | FLAGS);
+		guest_invpcid(v, type, 0, VA);
+		expect_gpa(v, VA, READ_, DATA + PAGE);
+		machine_done();
+	}
+}
+
+/* Through a new parent no TLB can hold what the table said before. */
+TEST(hc11_table_out_of_sync_gets_another_parent)
+{
+	struct vcpu *v = start();
+
+	write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+	entry_set(v, OTHER_VA, 2, entry_get(v, VA, 2));
+	/* The first access brings the link, the second finds what is there. */
+	expect_gpa(v, OTHER_VA + PAGE, READ_, DATA + PAGE);
+	expect_gpa(v, OTHER_VA, READ_, DATA + 2 * PAGE);
+	expect_audit();
+	machine_done();
+}
+
+/* A new root takes up the shadows that its entries lead to, but the walk marks the entries. */
+TEST(hc26_new_root_sets_accessed_in_its_entries)
+{
+	static const enum mode modes[] = { MODE_LONG, MODE_LA57 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct vcpu *v = vcpu(0);
+		gpa_t root;
+
+		guest_start(modes[i], 1);
+		guest_map(v, VA, DATA, FLAGS, 1);
+		expect_gpa(v, VA, READ_, DATA);
+		root = root_new(v);
+		guest_write_table(v, root, ram_read(v->regs.cr3, 8) & ~A, 8);
+		CHECK(!guest_set_cr3(v, root));
+		expect_gpa(v, VA, READ_, DATA);
+		CHECK(ram_read(root, 8) & A);
+		machine_done();
+	}
+}
+
+/* They are taken up only with the rights that the new entry gives. */
+TEST(hc04_new_root_gives_fewer_rights)
+{
+	struct vcpu *v = vcpu(0);
+	gpa_t root;
+
+	guest_start(MODE_LONG, 1);
+	guest_map(v, VA, DATA, FLAGS, 1);
+	expect_gpa(v, VA, UWRITE, DATA);
+	root = root_new(v);
+	guest_write_table(v, root, (ram_read(v->regs.cr3, 8) | A) & ~W, 8);
+	guest_write_table(v, root + 8, ram_read(v->regs.cr3, 8) | A | PS, 8);
+	CHECK(!guest_set_cr3(v, root));
+	expect_gpa(v, VA, UREAD, DATA);
+	expect_fault(v, VA, UWRITE, PFERR_PRESENT | PFERR_WRITE | PFERR_USER);
+	expect_fault(v, VA | 1ull << 39, UREAD, PFERR_PRESENT | PFERR_RSVD | PFERR_USER);
+	machine_done();
+}
+
+/*
+ * A flush finds that an entry out of sync has become writable. The spte may follow only if
+ * a write fault would have found nothing to do.
+ */
+static void becomes_writable(gpa_t gpa)
+{
+	struct vcpu *v = vcpu(0);
+
+	write_entry(v, gpa | P | U | A | D);
+	guest_flush(v);
+	expect_gpa(v, VA, READ_, gpa);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	write_entry(v, gpa | FLAGS);
+	guest_flush(v);
+	expect_audit();
+	expect_gpa(v, VA, WRITE_, gpa);
+	expect_audit();
+	machine_done();
+}
+
+TEST(hc14_entry_becomes_writable)
+{
+	start();
+	becomes_writable(DATA + 3 * PAGE);
+}
+
+TEST(hc14_entry_becomes_writable_over_a_table)
+{
+	struct vcpu *v = start();
+
+	becomes_writable(entry_at(v, VA, 2) & ~(PAGE - 1));
+}
+
+TEST(hc14_entry_becomes_writable_under_the_dirty_log)
+{
+	start();
+	CHECK(slot_add(1, MEMORY / PAGE, 16, vmm_mmap(16, 1), MEMSLOT_LOG_DIRTY));
+	becomes_writable(MEMORY);
+}
+
+TEST(hc14_entry_becomes_writable_over_a_shared_frame)
+{
+	start();
+	host_page_is_there(DATA / PAGE + 3);
+	host_make_shared(DATA / PAGE + 3);
+	becomes_writable(DATA + 3 * PAGE);
+}
+
+/* Comparing a table of 4-byte entries: the third entry is now what the second was. */
+TEST(hc08_entries_of_4_bytes_out_of_sync)
+{
+	const u64 va = 0x40000000, table_va = 0x80001000;
+	struct vcpu *v = vcpu(0);
+	unsigned int i;
+
+	guest_start(MODE_32, 1);
+	for (i = 0; i < 2; i++)
+		guest_map(v, va + i * PAGE, DATA + i * PAGE, FLAGS, 1);
+	guest_map(v, table_va, entry_at(v, va, 1), FLAGS, 1);
+	for (i = 0; i < 2; i++)
+		expect_gpa(v, va + i * PAGE, READ_, DATA + i * PAGE);
+	guest_store(v, table_va + 8, (DATA + PAGE) | FLAGS, 4);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	guest_store(v, table_va + 4, (DATA + 2 * PAGE) | FLAGS, 4);
+	guest_flush(v);
+	expect_gpa(v, va + PAGE, READ_, DATA + 2 * PAGE);
+	machine_done();
+}
+
+/* What is decoded after an exit is found again by address, root and the shape of the tables. */
+TEST(code_is_read_where_the_root_has_it)
+{
+	gpa_t root[8];
+	struct vcpu *v = vcpu(0);
+	unsigned int i;
+
+	guest_start(MODE_LONG, 1);
+	for (i = 0; i < ARRAY_SIZE(root); i++) {
+		root[i] = root_new(v);
+		CHECK(!guest_set_cr3(v, root[i]));
+		guest_map(v, VA, DATA + i * PAGE, FLAGS, 1);
+	}
+	for (i = 0; i < 4 * ARRAY_SIZE(root); i++) {
+		CHECK(!guest_set_cr3(v, root[i % ARRAY_SIZE(root)]));
+		expect_gpa(v, VA, FETCH_, DATA + i % ARRAY_SIZE(root) * PAGE);
+	}
+	machine_done();
+}
+
+/* The table lives on below another entry. */
+TEST(code_is_gone_with_its_table)
+{
+	struct vcpu *v = vcpu(0);
+	u64 code;
+
+	guest_start(MODE_LONG, 1);
+	guest_map(v, VA, DATA, FLAGS, 1);
+	guest_map(v, OTHER_VA + (1 << 21), DATA, FLAGS, 1);
+	entry_set(v, OTHER_VA, 2, entry_get(v, VA, 2));
+	expect_gpa(v, OTHER_VA, READ_, DATA);
+	expect_gpa(v, VA, FETCH_, DATA);
+	CHECK_EQ(mmu_fetch(&v->m, VA + 4, &code, 8), 8);
+	CHECK_EQ(mmu_fetch(&v->m, VA + PAGE - 4, &code, 8), 4);
+	entry_set(v, VA, 2, 0);
+	guest_invlpg(v, VA);
+	CHECK_EQ(mmu_fetch(&v->m, VA, &code, 8), 0);
+	machine_done();
+}
