@@ -3,6 +3,7 @@
 KERNEL ?= 6.1
 MODULES ?= umbra
 MACHINE ?= qemu
+TIME ?= 60
 CPUS ?= $(if $(filter bochs,$(MACHINE)),1,2)
 
 running := /lib/modules/$(shell uname -r)/build
@@ -22,8 +23,12 @@ help:
 	@echo 'make run        a shell in a guest on Umbra, in an emulated machine with AMD-V;'
 	@echo '                with stdin not a terminal: feeds it to the shell of the guest'
 	@echo 'make test       all tests'
+	@echo 'make test-debug on a host kernel with KASAN, lockdep, kmemleak and fault injection'
+	@echo '                (builds it once: some 20 CPU minutes, 3 GB)'
 	@echo 'make unit       the tests that need no lab, no root and no network'
-	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
+	@echo 'make fuzz       [TIME=60] random programs against the MMU, for TIME seconds'
+	@echo 'make mutate     plants bugs into a copy of mmu/: the unit tests must catch each'
+	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12|debug] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
 	@echo '                [MACHINE=qemu|bochs [CPU=model]] [CPUS=n] [LABFLAGS=...]:'
 	@echo '                runs a script as root in the lab (qemu: AMD-V, bochs: VT-x)'
 	@echo 'make bench      Umbra against KVM and the bare machine, in instructions (Documentation/'
@@ -45,7 +50,10 @@ tools:
 selftests:
 	@$(MAKE) -C selftests
 
-lab-module: setup
+debug-kernel: setup
+	@$(lab)/debug-kernel </dev/null
+
+lab-module: setup $(if $(filter debug,$(KERNEL)),debug-kernel)
 	@[ $(MODULES) != umbra ] || $(lab)/kbuild $(KERNEL) W=1
 
 lab:
@@ -61,8 +69,17 @@ run:
 unit:
 	@$(MAKE) -C selftests unit
 
+fuzz:
+	@$(MAKE) -C selftests/unit fuzz TIME=$(TIME)
+
+mutate:
+	@$(MAKE) -C selftests/unit mutate
+
 test: setup
 	@$(lab)/test $(TESTFLAGS)
+
+test-debug: debug-kernel
+	@$(lab)/test --debug $(TESTFLAGS)
 
 # KERNEL, ROWS, SEEDS, PTI and SYSTEMS are passed on; more by BENCHFLAGS.
 bench:
@@ -82,6 +99,6 @@ clean:
 distclean: clean
 	rm -rf .cache
 
-.PHONY: all help setup module tools selftests lab-module lab run unit test bench bench-core clean \
-	distclean
+.PHONY: all help setup module tools selftests debug-kernel lab-module lab run unit fuzz mutate \
+	test test-debug bench bench-core clean distclean
 .NOTPARALLEL:

@@ -4,6 +4,11 @@ here := $(dir $(lastword $(MAKEFILE_LIST)))
 KSELFTEST ?= $(abspath $(here)../.cache/kselftest/tools/testing/selftests)
 lib := $(here)guest/lib
 
+# Empty is not the root folder, which is what lib.mk would make of it.
+ifeq ($(strip $(OUTPUT)),)
+override OUTPUT := $(abspath $(here)../.cache/selftests/$(notdir $(CURDIR)))
+endif
+
 ifeq ($(wildcard $(KSELFTEST)/lib.mk),)
 $(error no kselftest in $(KSELFTEST): run 'make setup' at the top, or set KSELFTEST)
 endif

@@ -82,7 +82,8 @@ bochs_machine()
 	echo c >"$work/go"	# Debian's build has the debugger, which waits for that
 }
 
-# The job's output comes as it is written; Bochs's own goes nowhere.
+# The job's output comes as it is written; Bochs's own goes nowhere. timeout and Bochs are a
+# process group, which goes when we do.
 bochs_boot()
 {
 	local reader rc=0
@@ -90,13 +91,18 @@ bochs_boot()
 	mkfifo "$work/job.out"
 	cat "$work/job.out" &
 	reader=$!
-	TERM=xterm timeout --foreground -k 10 "${timeout:-1800}" \
+	: "${timeout:=1800}"
+	TERM=xterm timeout -s KILL "$timeout" \
 		bochs-bin -q -rc "$work/go" -f "$work/bochsrc" </dev/null \
-		>"$work/bochs.out" 2>&1 || rc=$?
+		>"$work/bochs.out" 2>&1 &
+	bochs_group=$!
+	trap 'kill -KILL -- -$bochs_group 2>/dev/null || :; rm -rf "$work"' EXIT
+	wait $bochs_group || rc=$?
 	# Had Bochs failed before it opened the FIFO, the reader would wait for ever.
 	: <>"$work/job.out"
 	wait $reader
 	[ $rc != 1 ] || rc=0
+	[ $rc != 137 ] || rc=124	# what timeout says of SIGKILL; Bochs heeds no other
 	[ $rc = 0 ] || tail -n 5 "$work/bochs.log" >&2
 	! grep '>>PANIC<<' "$work/bochs.log" | grep -v 'soft power off' >&2 || rc=1
 	return $rc

@@ -29,13 +29,22 @@ need_value()
 	[ "$#" -ge 2 ] || die "$1 needs a value (see --help)"
 }
 
-# kernel_dir 6.1: the folder that holds that kernel's unpacked packages
+# kernel_dir 6.1: the folder that holds that kernel's unpacked packages, or for debug
+# (built by debug-kernel) its build
 kernel_dir()
 {
 	case $1 in
 	6.1 | 6.12) echo "$cache/lab/kernel/$1" ;;
-	*) die "no kernel '$1' here; there are 6.1 and 6.12" ;;
+	debug) echo "$cache/lab/kernel/debug-$(sha256sum <"$lab_dir/debug-kernel.config" | head -c 12)" ;;
+	*) die "no kernel '$1' here; there are 6.1, 6.12 and debug" ;;
 	esac
+}
+
+need_kernel()
+{
+	[ ! -e "$(kernel_dir "$1")/done" ] || return 0
+	[ "$1" = debug ] && die "no debug kernel: run 'tools/lab/debug-kernel'"
+	die "no kernel $1: run 'make setup'"
 }
 
 kernel_release()
@@ -46,7 +55,10 @@ kernel_release()
 # lab_kdir 6.1: the build folder of that kernel
 lab_kdir()
 {
-	echo "$(kernel_dir "$1")/usr/src/linux-headers-$(kernel_release "$1")"
+	case $1 in
+	debug) echo "$(kernel_dir debug)/build" ;;
+	*) echo "$(kernel_dir "$1")/usr/src/linux-headers-$(kernel_release "$1")" ;;
+	esac
 }
 
 # pack DIR: DIR as a reproducible cpio archive on stdout
