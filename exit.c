@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What to do about an exit: one small handler for each kind. */
 #include <linux/kvm_para.h>
+#include <linux/moduleparam.h>
 #include <linux/stdarg.h>
 
 #include <asm/processor-flags.h>
@@ -11,6 +12,10 @@
 
 #define DR6_BS		BIT_ULL(14)
 #define DR6_TRAPS	0xfull
+
+static bool dump_failed;
+module_param(dump_failed, bool, 0644);
+MODULE_PARM_DESC(dump_failed, "write the control structure to the log when an entry fails");
 
 typedef int (*exit_handler)(struct vcpu *vcpu, struct exit *exit);
 
@@ -378,7 +383,8 @@ static int handle_shutdown(struct vcpu *vcpu, struct exit *exit)
 static int handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
-	vendor(dump)(vcpu);
+	if (dump_failed)
+		vendor(dump)(vcpu);
 	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	vcpu->run->fail_entry.hardware_entry_failure_reason = exit->hw_reason;
 	vcpu->run->fail_entry.cpu = vcpu->cpu;

@@ -100,8 +100,6 @@ static bool run_guest(struct vcpu *vcpu)
 	spec_ctrl_leave(spec_ctrl);
 	if (vmx->host.debugctl)
 		raw_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host.debugctl);
-	if (!failed)
-		vmx->launched = true;
 	return !failed;
 }
 
@@ -120,6 +118,7 @@ static void refuse(struct vmx *vmx, struct exit *exit)
 	*exit = (struct exit){
 		.kind = EXIT_FAIL_ENTRY,
 		.hw_reason = vmcs_read(VM_INSTRUCTION_ERROR),
+		.delivering = vmx->injected,
 	};
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
 }
