@@ -127,10 +127,13 @@ TEST_F(interrupts, nmi_blocked_until_iret)
 	EXPECT_EXC(guest_insn(v, INSN("nop; nop")), 2);
 	EXPECT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
 	EXPECT_DONE(guest_insn(v, INSN("nop; nop; nop")));
-	v->user = true;			/* goes there by iret */
+	/* goes there by iret, whose end old VT-x tells by RFLAGS.IF only */
+	v->user = true;
+	v->flags = RFLAGS_IF;
 	r = guest_insn(v, INSN("nop; nop; nop"));
 	EXPECT_EXC(r, 2);
 	v->user = false;
+	v->flags = 0;
 }
 
 /* Interrupt and page fault: the fault during delivery must not lose the interrupt. */

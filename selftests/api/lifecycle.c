@@ -90,6 +90,20 @@ static long slab_kib(void)
 	return sum;
 }
 
+/* KASAN keeps what was freed for a while; there kmemleak is the one that looks for leaks. */
+static bool frees_late(void)
+{
+	char line[128];
+	bool found = false;
+	FILE *f = fopen("/proc/kallsyms", "r");
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " kasan_quarantine_put");
+	if (f)
+		fclose(f);
+	return found;
+}
+
 /* 2 KiB a VM would show: each has a page of vCPU state and tables at the least. */
 TEST(many_vms_leak_nothing)
 {
@@ -111,6 +125,8 @@ TEST(many_vms_leak_nothing)
 	}
 	fd_after = dup(0);
 	EXPECT_EQ(fd_before, fd_after);
+	if (frees_late())
+		return;
 	EXPECT_LT(slab_kib() - before, 100 * 12) TH_LOG("KiB before: %ld", before);
 }
 

@@ -36,17 +36,22 @@ FIXTURE_TEARDOWN(run)
 }
 
 /* A guest that spins, and says in LOW_DATA that it has come that far. */
-static void start_spinning(struct vcpu *v)
+static void start_spinning_with(struct vcpu *v, u64 flags)
 {
-	struct blob spin = INSN("movl $1, 0x100000\n1: pause; jmp 1b");
+	struct blob spin = INSN("movl $1, 0x100000\n1: jmp 1b");
 
 	*(volatile u32 *)vm_ptr(v->vm, LOW_DATA) = 0;
 	memcpy(vm_ptr(v->vm, CODE_GPA), spin.bytes, spin.len);
 	v->regs.rip = CODE_GPA;
 	v->regs.rsp = STACK_TOP;
-	v->regs.rflags = 2;
+	v->regs.rflags = 2 | flags;
 	if (ioctl(v->fd, KVM_SET_REGS, &v->regs))
 		die("KVM_SET_REGS");
+}
+
+static void start_spinning(struct vcpu *v)
+{
+	start_spinning_with(v, RFLAGS_IF);
 }
 
 static void wait_for_guest(struct vcpu *v)
@@ -83,20 +88,36 @@ TEST_F(run, immediate_exit)
 	EXPECT_DONE(guest_read(self->v, LOW_DATA, 4, NULL));
 }
 
-TEST_F(run, signal_ends_it)
+static struct result end_by_signal(struct vcpu *v)
 {
-	struct runner run = { .v = self->v };
+	struct runner run = { .v = v };
 	pthread_t thread;
 
-	start_spinning(self->v);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, run_thread, &run));
-	wait_for_guest(self->v);
+	if (pthread_create(&thread, NULL, run_thread, &run))
+		die("pthread_create");
+	wait_for_guest(v);
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);
-	EXPECT_RESULT(r_.kind == OUT_ERRNO && r_.err == EINTR, run.r);
+	return run.r;
+}
+
+TEST_F(run, signal_ends_it)
+{
+	start_spinning(self->v);
+	EXPECT_RESULT(r_.kind == OUT_ERRNO && r_.err == EINTR, end_by_signal(self->v));
 	EXPECT_EQ(1, signals);
 	EXPECT_EQ(KVM_EXIT_INTR, self->v->run->exit_reason);
 	EXPECT_DONE(guest_read(self->v, LOW_DATA, 4, NULL));
+}
+
+/* The host's interrupts come through whatever the guest's RFLAGS.IF is. */
+TEST_F(run, signal_ends_a_guest_with_interrupts_off)
+{
+	if (on_bochs())
+		SKIP(return, "Bochs never leaves a guest that was entered with RFLAGS.IF clear");
+	start_spinning_with(self->v, 0);
+	EXPECT_RESULT(r_.kind == OUT_ERRNO && r_.err == EINTR, end_by_signal(self->v));
+	EXPECT_EQ(1, signals);
 }
 
 TEST_F(run, signal_that_was_pending)

@@ -194,12 +194,12 @@ static void check_half(struct __test_metadata *_metadata, struct vm *vm, int wp)
 				check_machine(_metadata, &vm->vcpu[0], bits);
 }
 
-TEST_F(permissions, matrix_wp)
+TEST_F_TIMEOUT(permissions, matrix_wp, 300)
 {
 	check_half(_metadata, self->vm, 1);
 }
 
-TEST_F(permissions, matrix_no_wp)
+TEST_F_TIMEOUT(permissions, matrix_no_wp, 300)
 {
 	check_half(_metadata, self->vm, 0);
 }

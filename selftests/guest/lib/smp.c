@@ -15,7 +15,11 @@ static void *thread_main(void *arg)
 {
 	struct smp_guest *g = arg;
 
-	g->r = vcpu_run(g->v);
+	/* Only smp_stop() is to end it, not the freezer on the way into suspend. */
+	do {
+		g->r = vcpu_run(g->v);
+	} while (g->r.kind == OUT_ERRNO && g->r.err == EINTR && !g->v->run->immediate_exit);
+	g->over = true;
 	return NULL;
 }
 
@@ -26,11 +30,13 @@ void smp_start(struct smp_guest *g, struct vcpu *v, void (*entry)(u64), u64 arg)
 
 	sigaction(SIGUSR2, &sa, NULL);
 	g->v = v;
+	g->over = false;
 	memset(&v->regs, 0, sizeof(v->regs));
 	v->regs.rip = (u64)entry;
 	v->regs.rdi = arg;
 	v->regs.rsp = VCPU_STACK(v->id) - 8;	/* as if called */
-	v->regs.rflags = 2;
+	/* Nobody injects interrupts; but see on_bochs(). */
+	v->regs.rflags = 2 | RFLAGS_IF;
 	if (ioctl(v->fd, KVM_SET_REGS, &v->regs))
 		die("KVM_SET_REGS");
 	if (pthread_create(&g->thread, NULL, thread_main, g))

@@ -18,7 +18,8 @@ struct smp_guest {
 	pthread_t thread;
 	struct vcpu *v;
 	struct result r;
-	bool started;
+	bool started;		/* and not joined yet */
+	volatile bool over;	/* KVM_RUN has ended, @r says how */
 };
 
 void smp_start(struct smp_guest *g, struct vcpu *v, void (*entry)(u64), u64 arg);

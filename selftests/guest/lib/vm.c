@@ -41,6 +41,18 @@ int vm_open_device(void)
 	return fd;
 }
 
+bool on_bochs(void)
+{
+	char vendor[32] = "";
+	FILE *f = fopen("/sys/class/dmi/id/bios_vendor", "r");
+
+	if (f && !fgets(vendor, sizeof(vendor), f))
+		vendor[0] = 0;
+	if (f)
+		fclose(f);
+	return strstr(vendor, "Bochs");
+}
+
 void *vm_alloc(size_t bytes)
 {
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,

@@ -142,6 +142,12 @@ void vm_die(const char *file, int line, const char *fmt, ...)
 
 int vm_open_device(void);
 
+/*
+ * Bochs 2.7 does not leave a guest for an external interrupt when it was entered with RFLAGS.IF
+ * clear: a guest that spins so never ends there.
+ */
+bool on_bochs(void);
+
 /* vm.c: the VM and its vCPUs. */
 struct vm *vm_create(enum guest_mode mode);
 struct vm *vm_create_bare(void);	/* no vCPU, no memory */
