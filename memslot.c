@@ -8,7 +8,6 @@
 
 #include "compat.h"
 #include "memslot.h"
-#include "vcpu.h"
 #include "vm.h"
 
 #include "mmu/host.h"
@@ -132,7 +131,6 @@ static void set_publish(struct vm *vm, struct memslots *new)
 	struct memslots *old = slots_of(vm);
 
 	rcu_assign_pointer(vm->slots, new);
-	vm_make_request(vm, REQ_SLOTS);
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(old);
 }

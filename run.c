@@ -5,8 +5,8 @@
  *   guest work -> requests -> root -> inject -> | IN_GUEST, check | enter -> exit_fast  | -> handle
  *                                               |     ^---------------------' preempt off
  *
- * The slots (SRCU) are held all the time except while we may be scheduled away for long; whoever
- * changes them asks by REQ_SLOTS.
+ * The slots (SRCU) are held all the time except in guest mode and while we may be scheduled away
+ * for long: a change of slots never waits for a guest that does not exit.
  */
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
@@ -170,36 +170,27 @@ static bool enter_once(struct vcpu *vcpu, struct exit *exit)
  * Enter, again and again as long as an exit needs neither sleep nor user space. Preemption is
  * off and the guest's FPU state is loaded all the time. Returns whether there is an exit to handle.
  */
-static bool enter(struct vcpu *vcpu, struct exit *exit)
+static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 {
-	bool handled;
+	struct srcu_struct *slots = &vcpu->vm->srcu;
+	bool entered, handled, again;
 
 	local_irq_disable();
 	fpu_enter(vcpu);
 	debug_enter(vcpu);
 	do {
-		handled = true;
-		if (!enter_once(vcpu, exit))
-			break;
+		srcu_read_unlock(slots, *srcu);
+		entered = enter_once(vcpu, exit);
 		local_irq_enable();
-		handled = exit_fast(vcpu, exit);
-		if (!handled || !prepare_fast(vcpu)) {
-			local_irq_disable();
-			break;
-		}
+		*srcu = srcu_read_lock(slots);
+		handled = !entered || exit_fast(vcpu, exit);
+		again = entered && handled && prepare_fast(vcpu);
 		local_irq_disable();
-	} while (true);
+	} while (again);
 	debug_leave(vcpu);
 	fpu_leave(vcpu);
 	local_irq_enable();
 	return !handled;
-}
-
-/* Whoever changed the slots waits until nobody uses the old ones. */
-static void renew_slots(struct vcpu *vcpu, int *srcu)
-{
-	srcu_read_unlock(&vcpu->vm->srcu, *srcu);
-	*srcu = srcu_read_lock(&vcpu->vm->srcu);
 }
 
 static int run_loop(struct vcpu *vcpu, int *srcu)
@@ -216,12 +207,10 @@ static int run_loop(struct vcpu *vcpu, int *srcu)
 			if (r)
 				return interrupted(vcpu);
 		}
-		if (vcpu_take_request(vcpu, REQ_SLOTS))
-			renew_slots(vcpu, srcu);
 		r = prepare(vcpu);
 		if (r <= 0)
 			return r;
-		if (enter(vcpu, &exit))
+		if (enter(vcpu, &exit, srcu))
 			r = exit_handle(vcpu, &exit);
 	} while (r > 0);
 	return r;

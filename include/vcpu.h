@@ -150,7 +150,6 @@ enum {
 	REQ_RELOAD_ROOT,	/* the MMU zapped a root: check it */
 	REQ_TRIPLE_FAULT,
 	REQ_EVENT,		/* something may be deliverable */
-	REQ_SLOTS,		/* the slots changed: let go of the old ones */
 };
 
 /**
