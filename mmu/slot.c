@@ -40,7 +40,7 @@ void mmu_slot_free(struct mmu_vm *vm, struct memslot *slot)
 	}
 }
 
-/* A table's memory goes: what comes in its place may hold other entries, and nobody writes them. */
+/* The memory of tables goes: what comes in its place may hold other entries, and nobody writes them. */
 static bool zap_tables(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end)
 {
 	bool zapped = false;
@@ -108,24 +108,11 @@ bool mmu_slot_wrprotect(struct mmu_vm *vm, const struct memslot *slot, u64 offse
 	return changed;
 }
 
-/* Zap the shadows of all guest tables in the slot. */
-static void slot_zap_tables(struct mmu_vm *vm, const struct memslot *slot)
-{
-	struct shadow_page *sp, *n;
-
-	list_for_each_entry_safe(sp, n, &vm->active, list) {
-		if (sp->role.metaphysical || !memslot_has(slot, sp->gfn))
-			continue;
-		page_zap(vm, sp);
-	}
-}
-
 void mmu_slot_gone(struct mmu_vm *vm, struct memslot *slot)
 {
 	gfn_t gfn, end = slot->base_gfn + slot->npages;
 
 	spin_lock(&vm->lock);
-	slot_zap_tables(vm, slot);
 	for (gfn = slot->base_gfn; gfn < end; gfn += TABLE_ENTRIES) {
 		mmu_zap_range(vm, slot, gfn, min(gfn + TABLE_ENTRIES, end));
 		/* The slot can't be found any more, so the lock may be given up. */

@@ -171,6 +171,21 @@ TEST(hc16_stale_right_of_another_address_space)
 	machine_done();
 }
 
+/* Another vCPU has had no translation at all. */
+TEST(hc16_new_root_of_another_vcpu)
+{
+	struct vcpu *v = start(), *other = vcpu(1);
+
+	write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	vcpu_add(other);
+	other->regs.cr3 = here;
+	guest_mode(other, MODE_LONG, 0, CR4_PCIDE, 0);
+	expect_gpa(other, VA, READ_, DATA + 2 * PAGE);
+	expect_audit();
+	machine_done();
+}
+
 /* Nor what only the other one has had a translation of. */
 TEST(hc16_new_entry_of_another_address_space)
 {

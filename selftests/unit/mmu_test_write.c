@@ -232,6 +232,30 @@ TEST(hc26_own_accessed_and_dirty_updates_lose_nothing)
 	}
 }
 
+/* The accessed bit of an odd 4-byte entry is bit 37 of the 8-byte entry that it is half of. */
+TEST(hc26_own_accessed_bit_moves_an_8_byte_entry)
+{
+	const u64 high = (u64)(P | W | U) << 32, low = DATA | P | W | U | A | D;
+	struct vcpu *v = vcpu(0), *other = vcpu(1);
+	gpa_t table;
+
+	guest_start(MODE_32, 2);
+	EXPECT(slot_add(RAM_SLOT + 1, (high | DATA) / PAGE, 1, vmm_mmap(1, 1), 0), "no slot");
+	other->regs.cr3 = table_new();
+	guest_mode(other, MODE_LONG, 0, 0, 0);
+	guest_map(other, 0, 0, P | W | U | A | D, 1);
+	table = entry_at(other, 0, 1);
+	guest_write_table(other, table, high | low, 8);
+	expect_gpa(other, 0, READ_, high | DATA);
+
+	entry_set(v, 0x400000, 2, table | P | W | U | A);
+	expect_gpa(v, 0x401000, READ_, 0);
+	guest_flush(other);
+	expect_mmio(other, 0, READ_, high | (u64)A << 32 | DATA);
+	expect_audit();
+	machine_done();
+}
+
 /* The same for the emulator's translations: 0 means that the bits are set. */
 TEST(hc26_translation_for_the_emulator_sets_the_bits)
 {
