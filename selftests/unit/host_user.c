@@ -245,6 +245,7 @@ int host_page_get_fast(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 
 	(void)vm;
 	EXPECT(memslot_has(slot, gfn), "host_page_get_fast() of a gfn outside the slot");
+	EXPECT(!write || !(slot->flags & MEMSLOT_READONLY), "a read-only slot got for writing");
 	if (!from || from->gone || from->poisoned)
 		return -EFAULT;
 	if (!from->pfn || (write && from->readonly))
