@@ -96,12 +96,12 @@ enum emu_status emulate_error(struct vcpu *vcpu, int err)
 	return EMU_EXIT;
 }
 
-/* The slots are held, so what was RAM is RAM still. */
+/* Each lookup may find a newer set of slots: what was RAM a moment ago may be a device by now. */
 static enum emu_status ram_result(struct vcpu *vcpu, int err)
 {
 	if (!err)
 		return EMU_DONE;
-	return emulate_error(vcpu, err == -ENXIO ? -EFAULT : err);
+	return err == -ENXIO ? EMU_RETRY : emulate_error(vcpu, err);
 }
 
 /* User space takes at most 8 bytes at a time. */

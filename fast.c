@@ -135,6 +135,10 @@ static bool store_entry(struct vcpu *vcpu, const struct insn *insn, gpa_t gpa)
 	u64 next = vcpu->regs.rip + insn->length;
 	u64 value = insn->imm;
 
+	/* The fault may tell where its second page begins, of a store that straddles two. */
+	if (insn->seg == SREG_FS || insn->seg == SREG_GS ||
+	    insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip) != vcpu->fault.gva)
+		return false;
 	if (insn->dst.kind != OPND_MEM || insn->dst.bytes < 4 || (gpa & (insn->dst.bytes - 1)))
 		return false;
 	if (insn->src.kind == OPND_REG)

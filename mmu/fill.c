@@ -75,7 +75,7 @@ static bool fill_fails(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 	if (spte_present(sp->spt[index]))
 		return false;
 	if (!sp->role.metaphysical) {
-		memcpy(&gpte, gptes, bytes);
+		gpte = bytes == 8 ? *(const u64 *)gptes : *(const u32 *)gptes;
 		absent_learn(vm, sp, index, gpte);
 		if (!(gpte & PTE_P) || !(gpte & PTE_A))
 			return false;
@@ -95,7 +95,7 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 {
 	unsigned int n = rounddown_pow_of_two(min(mmu_prefill, 64u));
 	unsigned int first = index & ~(n - 1), i, bytes = role_entry_bytes(sp->role);
-	u8 gptes[64 * 8];
+	u8 gptes[64 * 8] __aligned(8);
 
 	if (!sp->role.metaphysical &&
 	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))

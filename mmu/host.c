@@ -86,10 +86,13 @@ static void page_begin(struct mmu_vm *vm, struct host_page *page)
 /* A leaf of the VMM's own page tables, of any level in the form of the lowest. */
 static bool leaf_usable(pte_t pte, bool write)
 {
-	if (!pte_present(pte) || pte_special(pte) || pte_devmap(pte))
-		return false;
+	const u64 never = _PAGE_SPECIAL | _PAGE_DEVMAP | _PAGE_PKEY_MASK;
+	u64 need = _PAGE_PRESENT | _PAGE_USER;
+
 	/* A page that is not dirty yet would have to be marked: not without a reference. */
-	return pte_access_permitted(pte, write) && (!write || pte_dirty(pte));
+	if (write)
+		need |= _PAGE_RW | _PAGE_DIRTY;
+	return (pte_val(pte) & (need | never)) == need;
 }
 
 static bool leaf_found(struct host_page *page, pte_t pte, unsigned long hva, int level, bool write)
@@ -241,6 +244,22 @@ static unsigned int single_copy(gpa_t gpa, unsigned int len)
 	return len <= 8 && is_power_of_2(len) && IS_ALIGNED(gpa, len) ? len : 0;
 }
 
+/* Entries of a table. */
+static int read_words(u64 *dst, const u64 __user *from, unsigned int n)
+{
+	unsigned int i;
+
+	if (!user_read_access_begin(from, n * sizeof(*from)))
+		return -EFAULT;
+	for (i = 0; i < n; i++)
+		unsafe_get_user(dst[i], from + i, fault);
+	user_read_access_end();
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 #define READ_AS(type) get_user(*(type *)dst, (type __user *)from)
 
 /* A few bytes at any address, such as code: cheaper word by word than as a copy. */
@@ -275,6 +294,8 @@ int host_read(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
 	}
 	if (len < 16)
 		return read_short(dst, from, len);
+	if (len <= 256 && IS_ALIGNED(gpa | len, 8))
+		return read_words(dst, from, len / 8);
 	return copy_from_user(dst, from, len) ? -EFAULT : 0;
 }
 

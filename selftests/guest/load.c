@@ -81,6 +81,9 @@ static void *mmio_thread(void *arg)
 	do {
 		r = vcpu_run(v);
 	} while (!slot_test_over && r.kind == OUT_EXIT && r.exit == KVM_EXIT_MMIO);
+	/* The test then waits for this vCPU in vain. */
+	if (!slot_test_over)
+		fprintf(stderr, "# a vCPU stopped early: %s\n", result_str(r));
 	return (void *)(long)(r.kind == OUT_ERRNO ? r.err : r.kind == OUT_EXIT &&
 			      r.exit == KVM_EXIT_MMIO ? EINTR : -1);
 }
