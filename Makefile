@@ -23,6 +23,7 @@ help:
 	@echo 'make run        a shell in a guest on Umbra, in an emulated machine with AMD-V;'
 	@echo '                with stdin not a terminal: feeds it to the shell of the guest'
 	@echo 'make test       all tests'
+	@echo 'make test-vtx   the same on VT-x (Bochs); some 35 minutes'
 	@echo 'make test-debug on a host kernel with KASAN, lockdep, kmemleak and fault injection'
 	@echo '                (builds it once: some 20 CPU minutes, 3 GB)'
 	@echo 'make unit       the tests that need no lab, no root and no network'
@@ -78,6 +79,9 @@ mutate:
 test: setup
 	@$(lab)/test $(TESTFLAGS)
 
+test-vtx: setup
+	@$(lab)/test --only vtx $(TESTFLAGS)
+
 test-debug: debug-kernel
 	@$(lab)/test --debug $(TESTFLAGS)
 
@@ -100,5 +104,5 @@ distclean: clean
 	rm -rf .cache
 
 .PHONY: all help setup module tools selftests debug-kernel lab-module lab run unit fuzz mutate \
-	test test-debug bench bench-core clean distclean
+	test test-vtx test-debug bench bench-core clean distclean
 .NOTPARALLEL:
