@@ -70,17 +70,7 @@ static enum emu_status op_set_segment(struct emulate_ctxt *ctxt, enum seg_reg re
 
 static enum emu_status op_read_cr(struct emulate_ctxt *ctxt, unsigned int nr, u64 *val)
 {
-	const struct vcpu_mode *m = &((struct vcpu *)ctxt->priv)->mode;
-
-	switch (nr) {
-	case 0: *val = m->cr0; break;
-	case 2: *val = m->cr2; break;
-	case 3: *val = m->cr3; break;
-	case 4: *val = m->cr4; break;
-	case 8: *val = m->cr8; break;
-	default: return emulate_raise(ctxt, EMU_UD, 0);
-	}
-	return EMU_DONE;
+	return mode_get_cr(ctxt->priv, nr, val) ? emulate_raise(ctxt, EMU_UD, 0) : EMU_DONE;
 }
 
 /* A lowered task priority may let an interrupt through that user space holds back. */

@@ -293,18 +293,11 @@ static int handle_cr_write(struct vcpu *vcpu, struct exit *exit)
 
 static int handle_cr_read(struct vcpu *vcpu, struct exit *exit)
 {
-	const struct vcpu_mode *m = &vcpu->mode;
 	u64 value;
 
 	vcpu->stats.exits_cr++;
-	switch (exit->cr.cr) {
-	case 0: value = m->cr0; break;
-	case 2: value = m->cr2; break;
-	case 3: value = m->cr3; break;
-	case 4: value = m->cr4; break;
-	case 8: value = m->cr8; break;
-	default: return inject_ud(vcpu);
-	}
+	if (mode_get_cr(vcpu, exit->cr.cr, &value))
+		return inject_ud(vcpu);
 	vcpu->regs.gpr[exit->cr.gpr] = is_long(vcpu) ? value : (u32)value;
 	return skip(vcpu, exit);
 }

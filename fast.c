@@ -56,11 +56,8 @@ static bool write_cr(struct vcpu *vcpu, unsigned int cr, unsigned int gpr)
 
 static bool read_cr(struct vcpu *vcpu, unsigned int cr, unsigned int gpr)
 {
-	const struct vcpu_mode *m = &vcpu->mode;
-
-	if (cr != 0 && cr != 3 && cr != 4)
+	if (mode_get_cr(vcpu, cr, &vcpu->regs.gpr[gpr]))
 		return false;
-	vcpu->regs.gpr[gpr] = cr == 0 ? m->cr0 : cr == 3 ? m->cr3 : m->cr4;
 	vcpu->stats.exits_cr++;
 	return true;
 }

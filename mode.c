@@ -83,6 +83,21 @@ static int change(struct vcpu *vcpu, const struct vcpu_mode *new)
 	return 0;
 }
 
+int mode_get_cr(const struct vcpu *vcpu, unsigned int nr, u64 *value)
+{
+	const struct vcpu_mode *m = &vcpu->mode;
+
+	switch (nr) {
+	case 0: *value = m->cr0; break;
+	case 2: *value = m->cr2; break;
+	case 3: *value = m->cr3; break;
+	case 4: *value = m->cr4; break;
+	case 8: *value = m->cr8; break;
+	default: return -EINVAL;
+	}
+	return 0;
+}
+
 static bool cr0_valid(u64 cr0)
 {
 	if (cr0 >> 32)

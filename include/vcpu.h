@@ -388,6 +388,16 @@ int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events);
 /* ---- mode.c ---- */
 
 /**
+ * mode_get_cr() - what the guest reads from a control register
+ * @vcpu:	the vCPU
+ * @nr:		which
+ * @value:	result
+ *
+ * Any context. Return: 0, or -EINVAL if there is no such register.
+ */
+int mode_get_cr(const struct vcpu *vcpu, unsigned int nr, u64 *value);
+
+/**
  * mode_set_cr0() - MOV to CR0, LMSW, CLTS
  * @vcpu:	loaded
  * @value:	new CR0
