@@ -202,8 +202,9 @@ TEST_F(tlb, invpcid)
 		SKIP(return, "no PCID in CPUID");
 	set_invpcid(v);
 	ASSERT_DONE(guest_set_cr(v, 4, self->cr4 | CR4_PCIDE));
-	if (invpcid(v, 0, 0, TEST_VA).kind != OUT_DONE)
-		SKIP(return, "no INVPCID");
+	struct result r = invpcid(v, 0, 0, TEST_VA);
+	if (r.kind != OUT_DONE)
+		SKIP(return, "no INVPCID: %s", result_str(r));
 	EXPECT_FRAME(0);
 	for (int type = 0; type < 4; type++, frame++) {
 		u64 flags = type == 2 ? PTE_G : 0;	/* types 0, 1, 3 leave global ones alone */
