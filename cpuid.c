@@ -409,7 +409,8 @@ static void derive(struct vcpu *vcpu)
 	c->rdtscp = has(vcpu, 0x80000001, EDX, F(RDTSCP));
 	c->pcid = has(vcpu, 1, ECX, F(PCID));
 	c->xsave = has(vcpu, 1, ECX, F(XSAVE));
-	c->invpcid = has(vcpu, 7, EBX, F(INVPCID));
+	/* Not offered, but understood: a guest may be migrated that was given it. */
+	c->invpcid = c->entry && entry_bit(c->entry, c->nr, 7, EBX, F(INVPCID));
 	c->fsgsbase = has(vcpu, 7, EBX, F(FSGSBASE));
 	c->smep = has(vcpu, 7, EBX, F(SMEP));
 	c->smap = has(vcpu, 7, EBX, F(SMAP));

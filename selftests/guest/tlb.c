@@ -180,17 +180,23 @@ static struct result invpcid(struct vcpu *v, u64 type, u64 pcid, u64 va)
 	return guest_insn(v, INSN("invpcid (%%rbx), %%rax"));
 }
 
-/* A hypervisor may know the instruction without offering it. */
-static void set_invpcid(struct vcpu *v)
+/* Umbra knows the instruction without offering it; KVM needs it in the processor. */
+static bool set_invpcid(struct vcpu *v)
 {
 	struct kvm_cpuid2 *cpuid = vm_supported_cpuid(v->vm->dev);
+	const char *dev = getenv("UMBRA_DEV");
 
+	if (dev && strstr(dev, "kvm") && !GUEST_HAS_INVPCID(v->vm)) {
+		free(cpuid);
+		return false;
+	}
 	for (u32 i = 0; i < cpuid->nent; i++)
 		if (cpuid->entries[i].function == 7 && cpuid->entries[i].index == 0)
 			cpuid->entries[i].ebx |= 1u << 10;
 	if (ioctl(v->fd, KVM_SET_CPUID2, cpuid))
 		die("KVM_SET_CPUID2 with INVPCID");
 	free(cpuid);
+	return true;
 }
 
 TEST_F(tlb, invpcid)
@@ -200,11 +206,9 @@ TEST_F(tlb, invpcid)
 
 	if (!GUEST_HAS_PCID(self->vm))
 		SKIP(return, "no PCID in CPUID");
-	set_invpcid(v);
+	if (!set_invpcid(v))
+		SKIP(return, "KVM offers no INVPCID here");
 	ASSERT_DONE(guest_set_cr(v, 4, self->cr4 | CR4_PCIDE));
-	struct result r = invpcid(v, 0, 0, TEST_VA);
-	if (r.kind != OUT_DONE)
-		SKIP(return, "no INVPCID: %s", result_str(r));
 	EXPECT_FRAME(0);
 	for (int type = 0; type < 4; type++, frame++) {
 		u64 flags = type == 2 ? PTE_G : 0;	/* types 0, 1, 3 leave global ones alone */
