@@ -152,7 +152,8 @@ struct mmu_cache {
  * @nr_pages: @max_pages: shadow pages alive, and the quota
  * @links:	where rmap and parent links live, see mmu/rmap.c
  * @tlb_dirty:	a spte lost rights with no flush since
- * @shape:	counts links made and dropped between shadow pages, and roots
+ * @shape:	counts links made and dropped between shadow pages, roots, and pages zapped
+ * @reach:	counts what may put pages out of sync below a root, or take them from there
  * @split_gen:	grows when a large guest page that was mapped in pieces loses them: an
  *		INVLPG anywhere in it must then make the hardware forget all pieces
  * @reload:	a root was zapped, and its vCPUs are not told yet
@@ -180,11 +181,13 @@ struct mmu_vm {
 	} links;
 	bool tlb_dirty;
 	bool reload;
-	unsigned long shape;
+	unsigned long shape, reach;
 	unsigned long split_gen;
 	unsigned long audit_failures;
 	struct mmu_stats stats;
 };
+
+#define MMU_ROOT_UNSYNC 8
 
 /**
  * struct mmu_root - what a processor walks for one address space in one mode
@@ -198,6 +201,8 @@ struct mmu_vm {
  * @left:	mmu_vm.clock when the guest last left it: of what was touched later, no TLB
  *		could hold an entry for this address space; 0: it can hold nothing at all
  * @used:	the larger, the later
+ * @reach:	mmu_vm.reach when the pages out of sync below it were looked for
+ * @unsync:	the @nr_unsync ones found; only their number if there are more
  */
 struct mmu_root {
 	u64 cr3;
@@ -209,10 +214,34 @@ struct mmu_root {
 	u8 level;
 	u64 left;
 	u64 used;
+	unsigned long reach;
+	unsigned int nr_unsync;
+	struct shadow_page *unsync[MMU_ROOT_UNSYNC];
 };
 
 /* Roots that a vCPU keeps at hand: kernel and user halves of several processes, CR0.WP off. */
 #define MMU_ROOTS 32
+
+/* PCIDs are told apart by so many low bits. */
+#define MMU_PCIDS 16
+
+/**
+ * struct mmu_fetched - where mmu_fetch() found code
+ * @page:	linear address >> 12
+ * @root: @shape: by which root, and mmu_vm.shape then
+ * @sptep: @spte: the leaf, and what it was
+ * @pfn:	the host's frame
+ */
+struct mmu_fetched {
+	gva_t page;
+	const struct mmu_root *root;
+	unsigned long shape;
+	const u64 *sptep;
+	u64 spte;
+	hfn_t pfn;
+};
+
+#define MMU_FETCHED 64
 
 /**
  * struct mmu_vcpu - the MMU's part of a vCPU; owned by mmu/
@@ -224,14 +253,16 @@ struct mmu_root {
  * @reserved:	[level][is a leaf] bits that must be zero in the guest's entries
  * @pdpte:	PAE's four top entries, loaded with CR3
  * @roots:	those at hand, @root_uses counts their uses
+ * @hint:	by a hash of the address space: which root was it?
  * @flushed:	@root_uses when the guest last flushed all address spaces
+ * @pcid_flushed: the same for those of one PCID
  * @root:	the one that fits the guest's state, or NULL
  * @root_hpa:	what the processor's CR3 must hold, or INVALID_ROOT; owned by
  *		mmu/, read by the run loop
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
  * @pae_tables:	a top table for each root of level 3, below 4 GiB
  * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
- * @fetched:	where mmu_fetch() found code: of which page, by which root and mmu_vm.shape
+ * @fetched:	what mmu_fetch() found
  * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
@@ -245,18 +276,13 @@ struct mmu_vcpu {
 	u64 pdpte[4];
 	struct mmu_root roots[MMU_ROOTS];
 	struct mmu_root *root;
-	u64 root_uses, flushed;
+	u8 hint[64];
+	u64 root_uses, flushed, pcid_flushed[MMU_PCIDS];
 	hpa_t root_hpa;
 	u8 root_level;
 	u64 (*pae_tables)[4];
 	bool atomic;
-	struct {
-		gva_t page;
-		const struct mmu_root *root;
-		unsigned long shape;
-		struct shadow_page *sp;
-		unsigned int index;
-	} fetched[4];
+	struct mmu_fetched fetched[MMU_FETCHED];
 	unsigned long split_seen;
 	struct mmu_cache cache;
 };

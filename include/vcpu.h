@@ -185,7 +185,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST, VCPU_EXITING };
  * @fpu:	guest XSAVE area (state.c)
  * @backend:	the vendor's part
  * @sigset:	KVM_SET_SIGNAL_MASK
- * @code:	instructions that made exits, by their place
+ * @code:	instructions that made exits, by their place; @code_here: the last one's bytes
  * @fault:	the last page fault, as far as it came without sleeping
  */
 struct vcpu {
@@ -218,6 +218,7 @@ struct vcpu {
 	struct vcpu_stats stats;
 	struct mmu_fault fault;
 	struct code_line code[VCPU_CODE_LINES];
+	u64 code_here[2];
 };
 
 static inline void vcpu_request(struct vcpu *vcpu, int req)

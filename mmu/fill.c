@@ -87,6 +87,23 @@ static bool fill_fails(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 }
 
 /*
+ * The guest gets its memory page by page, upwards: what it touched before is filled, and what
+ * comes next is not in its table, or was never used. (If the former may be learnt, looking pays.)
+ */
+static bool fill_futile(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index,
+			unsigned int end)
+{
+	u64 next = 0;
+
+	if (mmu_straight || !index || !spte_present(sp->spt[index - 1]) || sp->role.metaphysical)
+		return false;
+	return index + 1 == end ||
+	       host_read_atomic(vm, entry_gpa(sp, index + 1), &next,
+				role_entry_bytes(sp->role)) ||
+	       !(next & PTE_P) || !(next & PTE_A);
+}
+
+/*
  * Fill empty entries beside one that just faulted in a level-1 shadow page: up
  * and then down in its aligned group, until the host has no memory there.
  */
@@ -97,6 +114,8 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 	unsigned int first = index & ~(n - 1), i, bytes = role_entry_bytes(sp->role);
 	u8 gptes[64 * 8] __aligned(8);
 
+	if (fill_futile(vm, sp, index, first + n))
+		return;
 	if (!sp->role.metaphysical &&
 	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))
 		return;

@@ -59,6 +59,7 @@ int mmu_vm_init(struct mmu_vm *vm)
 	INIT_LIST_HEAD(&vm->orphans);
 	INIT_LIST_HEAD(&vm->unsync);
 	INIT_LIST_HEAD(&vm->vcpus);
+	vm->reach = 1;
 	if (!mmu_vm_set_quota(vm, QUOTA_MIN))
 		return 0;
 	mmu_vm_destroy(vm);

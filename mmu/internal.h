@@ -141,6 +141,7 @@ bool spte_user(u64 spte);
 bool spte_accessed(u64 spte);
 hfn_t spte_pfn(u64 spte);
 hpa_t spte_child(u64 spte);
+bool spte_same_frame(u64 a, u64 b);
 bool spte_loses(u64 old, u64 new);
 void spte_write(u64 *sptep, u64 spte);
 u64 spte_take(u64 *sptep);
@@ -357,7 +358,7 @@ static inline struct shadow_page *root_page(const struct mmu_root *r, gva_t gva)
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn);
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
-void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, const struct mmu_root *r, bool flush);
+void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush);
 void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
 void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva);
 void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);

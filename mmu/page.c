@@ -174,6 +174,8 @@ void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *p
 	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
 	parent->present++;
 	vm->shape++;
+	if (child->present || child->unsync)
+		vm->reach++;
 	spte_write(&parent->spt[index], spte_table(host_table_hpa(child->spt)));
 }
 
@@ -225,6 +227,7 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	else if (!sp->role.metaphysical)
 		page_track_frame(vm, sp, -1);
 	hlist_del_init(&sp->hash);
+	vm->shape++;
 	vm->nr_pages--;
 	vm->stats.pages = vm->nr_pages;
 	vm->stats.page_zaps++;

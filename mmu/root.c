@@ -62,9 +62,15 @@ static void root_leave(struct mmu_vcpu *m)
 	m->root_hpa = INVALID_ROOT;
 }
 
+/* Does the guest's TLB hold nothing any more that this root translated? */
+static bool root_flushed(const struct mmu_vcpu *m, const struct mmu_root *r)
+{
+	return r->used <= m->flushed || r->used <= m->pcid_flushed[r->pcid % MMU_PCIDS];
+}
+
 static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 {
-	if (r->pcid != current_pcid(m) || r->used <= m->flushed)
+	if (r->pcid != current_pcid(m) || root_flushed(m, r))
 		r->left = 0;
 	r->pcid = current_pcid(m);
 	r->used = ++m->root_uses;
@@ -131,44 +137,48 @@ struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int 
 	return sp;
 }
 
+/* The frame that a leaf maps an address to. */
+static hfn_t leaf_frame(const struct shadow_page *sp, unsigned int index, gva_t gva)
+{
+	return spte_pfn(sp->spt[index]) +
+	       (gva >> PAGE_BITS & (level_frames(sp->role.level) - 1));
+}
+
+/* Where code was found is still where it is: the root, the way down from it and the leaf. */
+static bool fetched_valid(const struct mmu_vcpu *m, const struct mmu_fetched *f, gva_t page)
+{
+	return f->page == page && f->root && f->root == m->root && f->shape == m->vm->shape &&
+	       spte_same_frame(READ_ONCE(*f->sptep), f->spte);
+}
+
+static bool fetched_find(struct mmu_vcpu *m, struct mmu_fetched *f, gva_t gva)
+{
+	struct shadow_page *sp = NULL;
+	unsigned int index;
+
+	if (mmu_root_ok(m))
+		sp = root_leaf(m->root, gva, &index);
+	if (!sp)
+		return false;
+	*f = (struct mmu_fetched){
+		.page = gva >> PAGE_BITS, .root = m->root, .shape = m->vm->shape,
+		.sptep = &sp->spt[index], .spte = sp->spt[index],
+		.pfn = leaf_frame(sp, index, gva),
+	};
+	return true;
+}
+
 /* Kernels make exits from the same few pages over and over. */
-static struct shadow_page *leaf_fetched(struct mmu_vcpu *m, gva_t gva, unsigned int *index)
-{
-	gva_t page = gva >> PAGE_BITS;
-	unsigned int i = (page ^ (m->root - m->roots)) % ARRAY_SIZE(m->fetched);
-
-	if (!m->fetched[i].sp || m->fetched[i].page != page || m->fetched[i].root != m->root ||
-	    m->fetched[i].shape != m->vm->shape) {
-		m->fetched[i].sp = root_leaf(m->root, gva, &m->fetched[i].index);
-		m->fetched[i].page = page;
-		m->fetched[i].root = m->root;
-		m->fetched[i].shape = m->vm->shape;
-	}
-	*index = m->fetched[i].index;
-	return m->fetched[i].sp;
-}
-
-/* Copy what a leaf maps; the lock is held. */
-static void leaf_read(const struct shadow_page *sp, unsigned int index, gva_t gva, void *dst,
-		      unsigned int len)
-{
-	hfn_t pfn = spte_pfn(sp->spt[index]);
-
-	pfn += gva >> PAGE_BITS & (level_frames(sp->role.level) - 1);
-	host_read_frame(pfn, gva & (TABLE_BYTES - 1), dst, len);
-}
-
 unsigned int mmu_fetch(struct mmu_vcpu *m, gva_t gva, void *code, unsigned int len)
 {
-	unsigned int index, room = TABLE_BYTES - (gva & (TABLE_BYTES - 1));
-	struct shadow_page *sp = NULL;
+	gva_t page = gva >> PAGE_BITS;
+	unsigned int offset = gva & (TABLE_BYTES - 1);
+	struct mmu_fetched *f = &m->fetched[(page ^ m->root_hpa >> PAGE_BITS) % MMU_FETCHED];
 
-	len = min(len, room);
+	len = min_t(unsigned int, len, TABLE_BYTES - offset);
 	spin_lock(&m->vm->lock);
-	if (mmu_root_ok(m))
-		sp = leaf_fetched(m, gva, &index);
-	if (sp && spte_present(sp->spt[index]))
-		leaf_read(sp, index, gva, code, len);
+	if (fetched_valid(m, f, page) || fetched_find(m, f, gva))
+		host_read_frame(f->pfn, offset, code, len);
 	else
 		len = 0;
 	spin_unlock(&m->vm->lock);
@@ -188,7 +198,8 @@ bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data)
 		sp = root_leaf(m->root, gva, &index);
 	found = sp && !spte_user(sp->spt[index]);
 	if (found)
-		leaf_read(sp, index, gva, data, sizeof(*data));
+		host_read_frame(leaf_frame(sp, index, gva), gva & (TABLE_BYTES - 1), data,
+				sizeof(*data));
 	spin_unlock(&m->vm->lock);
 	return found;
 }
@@ -210,42 +221,55 @@ static u64 root_key(const struct mmu_vcpu *m)
 	return m->format && m->role.glevels != 3 ? m->regs.cr3 & m->format->frame : 0;
 }
 
+static bool root_fits(const struct mmu_vcpu *m, const struct mmu_root *r, u64 key)
+{
+	if (r->cr3 != key || r->role.word != m->role.word || r->hpa == INVALID_ROOT)
+		return false;
+	return m->role.glevels != 3 || !memcmp(r->pdpte, m->pdpte, sizeof(r->pdpte));
+}
+
 static struct mmu_root *root_find(struct mmu_vcpu *m)
 {
 	u64 key = root_key(m);
-	struct mmu_root *r;
+	u8 *hint = &m->hint[(key >> PAGE_BITS ^ m->role.word) % ARRAY_SIZE(m->hint)];
+	struct mmu_root *r = &m->roots[*hint];
 
+	if (root_fits(m, r, key))
+		return r;
 	for (r = m->roots; r < m->roots + MMU_ROOTS; r++) {
-		if (r->cr3 != key || r->role.word != m->role.word || r->hpa == INVALID_ROOT)
+		if (!root_fits(m, r, key))
 			continue;
-		if (m->role.glevels != 3 || !memcmp(r->pdpte, m->pdpte, sizeof(r->pdpte)))
-			return r;
+		*hint = r - m->roots;
+		return r;
 	}
 	return NULL;
 }
 
-/* The guest's TLB loses all it has: every root must be synced when it is taken up. */
-static void roots_outdate_all(struct mmu_vcpu *m)
+/* The guest's TLB loses what it has by the current root. */
+static void root_outdate(struct mmu_vcpu *m)
 {
-	m->flushed = m->root_uses;
-	if (!m->root)
-		return;
 	m->root->left = 0;
 	m->root->used = ++m->root_uses;
 }
 
-/* ... or all of one address space. */
+/* ... all it has: every root must be synced when it is taken up. */
+static void roots_outdate_all(struct mmu_vcpu *m)
+{
+	m->flushed = m->root_uses;
+	if (m->root)
+		root_outdate(m);
+}
+
+/* ... all of one address space. */
 static void roots_outdate(struct mmu_vcpu *m, u64 pcid)
 {
-	struct mmu_root *r;
-
 	if (!(m->regs.cr4 & CR4_PCIDE)) {
 		roots_outdate_all(m);
 		return;
 	}
-	for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
-		if (r->pcid == pcid)
-			r->left = 0;
+	m->pcid_flushed[pcid % MMU_PCIDS] = m->root_uses;
+	if (m->root && m->root->pcid % MMU_PCIDS == pcid % MMU_PCIDS)
+		root_outdate(m);
 }
 
 /* The current root may show what the guest could see when it last left it, and nothing older. */
@@ -461,6 +485,7 @@ static void root_make(struct mmu_vcpu *m)
 	r->cr3 = root_key(m);
 	r->role = m->role;
 	r->left = 0;
+	r->reach = 0;
 	memcpy(r->pdpte, m->pdpte, sizeof(r->pdpte));
 	if (m->role.glevels > 3)
 		root_make_long(m, r);

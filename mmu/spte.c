@@ -93,6 +93,12 @@ hpa_t spte_child(u64 spte)
 	return spte & PTE_FRAME;
 }
 
+/* Do both map the same frame, whatever the rights? */
+bool spte_same_frame(u64 a, u64 b)
+{
+	return !((a ^ b) & (PTE_FRAME | PTE_P | PTE_PS));
+}
+
 /* Could a TLB that holds @old allow what @new does not? */
 bool spte_loses(u64 old, u64 new)
 {

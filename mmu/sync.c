@@ -148,6 +148,7 @@ static unsigned int sync_entries(struct mmu_vm *vm, struct mmu_cache *cache,
 void sync_forget(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	sp->unsync = false;
+	vm->reach++;
 	list_del_init(&sp->unsync_node);
 	vm->nr_unsync--;
 	host_free_table(sp->snapshot);
@@ -204,25 +205,58 @@ static bool page_under(struct mmu_vm *vm, const struct shadow_page *sp,
 	return false;
 }
 
+/* Look for the pages out of sync below a root, if any may have come or gone. */
+static void root_look(struct mmu_vm *vm, struct mmu_root *r)
+{
+	struct shadow_page *sp;
+
+	if (r->reach == vm->reach)
+		return;
+	r->reach = vm->reach;
+	r->nr_unsync = 0;
+	list_for_each_entry(sp, &vm->unsync, unsync_node) {
+		if (!page_under(vm, sp, r->page, 4))
+			continue;
+		if (r->nr_unsync < MMU_ROOT_UNSYNC)
+			r->unsync[r->nr_unsync] = sp;
+		r->nr_unsync++;
+	}
+}
+
+/* Of a page below a root; returns whether the guest has left it alone for some time. */
+static bool sync_page(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		      const struct mmu_root *r, bool flush)
+{
+	unsigned int changed;
+
+	if (sp->touched <= r->left)
+		return false;
+	changed = sync_entries(vm, cache, sp);
+	if (flush)
+		sp->idle = changed ? 0 : sp->idle + 1;
+	return flush && sp->idle > IDLE_FLUSHES;
+}
+
 /*
  * sync_root - a root is taken up, or the guest flushed it
  *
  * What was touched since the guest left it must be as the guest's tables are now. After a
  * flush, pages that the guest does not write any more are tracked again.
  */
-void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, const struct mmu_root *r, bool flush)
+void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush)
 {
 	struct shadow_page *sp;
-	unsigned int changed;
+	bool idle = false;
+	unsigned int i;
 
-	list_for_each_entry(sp, &vm->unsync, unsync_node) {
-		if (sp->touched <= r->left || !page_under(vm, sp, r->page, 4))
-			continue;
-		changed = sync_entries(vm, cache, sp);
-		if (flush)
-			sp->idle = changed ? 0 : sp->idle + 1;
-	}
-	while (flush && (sp = idle_page(vm)))
+	root_look(vm, r);
+	for (i = 0; i < r->nr_unsync && r->nr_unsync <= MMU_ROOT_UNSYNC; i++)
+		idle |= sync_page(vm, cache, r->unsync[i], r, flush);
+	if (r->nr_unsync > MMU_ROOT_UNSYNC)
+		list_for_each_entry(sp, &vm->unsync, unsync_node)
+			if (sp->touched > r->left && page_under(vm, sp, r->page, 4))
+				idle |= sync_page(vm, cache, sp, r, flush);
+	while (idle && (sp = idle_page(vm)))
 		resync_frame(vm, cache, sp->gfn);
 }
 
@@ -289,6 +323,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
 	sp->demands = 0;
 	touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
+	vm->reach++;
 	vm->nr_unsync++;
 	vm->stats.unsyncs++;
 }
