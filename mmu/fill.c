@@ -103,19 +103,13 @@ static bool fill_futile(struct mmu_vm *vm, const struct shadow_page *sp, unsigne
 	       !(next & PTE_P) || !(next & PTE_A);
 }
 
-/*
- * Fill empty entries beside one that just faulted in a level-1 shadow page: up
- * and then down in its aligned group, until the host has no memory there.
- */
-void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		 unsigned int index)
+static noinline_for_stack void fill_group(struct mmu_vm *vm, struct mmu_cache *cache,
+					  struct shadow_page *sp, unsigned int index,
+					  unsigned int first, unsigned int n)
 {
-	unsigned int n = rounddown_pow_of_two(min(mmu_prefill, 64u));
-	unsigned int first = index & ~(n - 1), i, bytes = role_entry_bytes(sp->role);
+	unsigned int i, bytes = role_entry_bytes(sp->role);
 	u8 gptes[64 * 8] __aligned(8);
 
-	if (fill_futile(vm, sp, index, first + n))
-		return;
 	if (!sp->role.metaphysical &&
 	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))
 		return;
@@ -125,4 +119,18 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 	for (i = index; i-- > first;)
 		if (fill_fails(vm, cache, sp, i, gptes + (i - first) * bytes))
 			break;
+}
+
+/*
+ * Fill empty entries beside one that just faulted in a level-1 shadow page: up
+ * and then down in its aligned group, until the host has no memory there.
+ */
+void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		 unsigned int index)
+{
+	unsigned int n = rounddown_pow_of_two(min(mmu_prefill, 64u));
+	unsigned int first = index & ~(n - 1);
+
+	if (!fill_futile(vm, sp, index, first + n))
+		fill_group(vm, cache, sp, index, first, n);
 }

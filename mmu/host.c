@@ -313,6 +313,35 @@ int host_read_atomic(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
 	return r;
 }
 
+unsigned int host_first_changed(struct mmu_vm *vm, gpa_t gpa, const u64 *known, unsigned int nr,
+				u64 *now)
+{
+	const struct memslot *slot = host_slot(vm, gpa >> PAGE_SHIFT);
+	const u64 __user *from;
+	unsigned int i = 0;
+	u64 word;
+
+	*now = 0;
+	if (!slot || current->mm != mmu_to_vm(vm)->mm)
+		return 0;
+	from = guest_ptr(slot, gpa);
+	pagefault_disable();
+	if (!user_read_access_begin(from, nr * sizeof(*from)))
+		goto out;
+	for (; i < nr; i++) {
+		unsafe_get_user(word, from + i, fault);
+		if (word != known[i]) {
+			*now = word;
+			break;
+		}
+	}
+fault:
+	user_read_access_end();
+out:
+	pagefault_enable();
+	return i;
+}
+
 #define WRITE_AS(type) put_user(*(const type *)src, (type __user *)to)
 
 static int write_user(gpa_t gpa, void __user *to, const void *src, unsigned int len)

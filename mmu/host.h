@@ -78,6 +78,13 @@ int host_cmpxchg_atomic(struct mmu_vm *vm, gpa_t gpa, const void *old, const voi
 int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
 		 unsigned int len);
 
+/*
+ * Which of @nr 8-byte words in one page is the first that differs from @known (@nr: none), and
+ * what it is now. Never sleeps; what can't be read differs, and is 0.
+ */
+unsigned int host_first_changed(struct mmu_vm *vm, gpa_t gpa, const u64 *known, unsigned int nr,
+				u64 *now);
+
 /* Mark a frame dirty in its slot's log, if it keeps one. Any context. */
 void host_mark_dirty(const struct memslot *slot, gfn_t gfn);
 

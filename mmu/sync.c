@@ -86,19 +86,14 @@ static bool same_frame(struct mmu_vm *vm, struct shadow_page *sp, unsigned int i
 	return true;
 }
 
-/* Bring one present spte up to date; returns whether the guest's entry had changed. */
-static bool sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		       unsigned int index)
+/* Bring one present spte up to date: the guest's entry has changed. */
+static void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		      unsigned int index, u64 gpte)
 {
-	u64 gpte = entry_now(vm, sp, index);
-
-	if (gpte == sp->snapshot[index])
-		return false;
 	if (!same_frame(vm, sp, index, gpte))
 		entry_refill(vm, cache, sp, index, gpte);
 	sp->snapshot[index] = gpte;
 	touch(vm, sp);
-	return true;
 }
 
 /* Read CHUNK_LINKS entries of the guest's table at once. What can't be read (false) is 0. */
@@ -116,17 +111,41 @@ bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int f
 	return true;
 }
 
-/* Those of one chunk; returns how many entries had changed. */
+/* What changed in one chunk; returns how many. A snapshot counts only where a spte is present. */
 static unsigned int sync_chunk(struct mmu_vm *vm, struct mmu_cache *cache,
 			       struct shadow_page *sp, unsigned int first)
+{
+	unsigned int i, end = first + CHUNK_LINKS, changed = 0;
+	u64 gpte;
+
+	for (i = first; i < end; i++) {
+		i += host_first_changed(vm, entry_gpa(sp, i), sp->snapshot + i, end - i, &gpte);
+		if (i == end)
+			break;
+		if (spte_present(sp->spt[i])) {
+			sync_spte(vm, cache, sp, i, gpte);
+			changed++;
+		} else {
+			sp->snapshot[i] = gpte;
+		}
+	}
+	return changed;
+}
+
+/* The same of a 32-bit table. */
+static unsigned int sync_chunk_32(struct mmu_vm *vm, struct mmu_cache *cache,
+				  struct shadow_page *sp, unsigned int first)
 {
 	unsigned int i, changed = 0;
 	u64 gpte[CHUNK_LINKS];
 
 	entries_now(vm, sp, first, gpte);
-	for (i = 0; i < CHUNK_LINKS; i++)
-		if (gpte[i] != sp->snapshot[first + i] && spte_present(sp->spt[first + i]))
-			changed += sync_entry(vm, cache, sp, first + i);
+	for (i = 0; i < CHUNK_LINKS; i++) {
+		if (gpte[i] == sp->snapshot[first + i] || !spte_present(sp->spt[first + i]))
+			continue;
+		sync_spte(vm, cache, sp, first + i, gpte[i]);
+		changed++;
+	}
 	return changed;
 }
 
@@ -134,11 +153,15 @@ static unsigned int sync_chunk(struct mmu_vm *vm, struct mmu_cache *cache,
 static unsigned int sync_entries(struct mmu_vm *vm, struct mmu_cache *cache,
 				 struct shadow_page *sp)
 {
+	bool wide = role_entry_bytes(sp->role) == 8;
 	unsigned int i, changed = 0;
 
-	for (i = 0; i < SP_CHUNKS; i++)
-		if (sp->chunk[i])
-			changed += sync_chunk(vm, cache, sp, i * CHUNK_LINKS);
+	for (i = 0; i < SP_CHUNKS; i++) {
+		if (!sp->chunk[i])
+			continue;
+		changed += wide ? sync_chunk(vm, cache, sp, i * CHUNK_LINKS) :
+				  sync_chunk_32(vm, cache, sp, i * CHUNK_LINKS);
+	}
 	vm->stats.syncs++;
 	trace_umbra_sync(sp->gfn, sp->role.word, changed);
 	return changed;
@@ -280,9 +303,13 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
 {
 	unsigned int index;
 	struct shadow_page *sp = root_leaf(r, gva, &index);
+	u64 gpte;
 
-	if (sp && sp->unsync)
-		sync_entry(m->vm, &m->cache, sp, index);
+	if (!sp || !sp->unsync)
+		return;
+	gpte = entry_now(m->vm, sp, index);
+	if (gpte != sp->snapshot[index])
+		sync_spte(m->vm, &m->cache, sp, index, gpte);
 }
 
 /*

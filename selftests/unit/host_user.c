@@ -314,6 +314,21 @@ int host_read_atomic(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
 	return 0;
 }
 
+unsigned int host_first_changed(struct mmu_vm *vm, gpa_t gpa, const u64 *known, unsigned int nr,
+				u64 *now)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (host_read_atomic(vm, gpa + i * sizeof(*now), now, sizeof(*now)))
+			*now = 0;
+		else if (*now == known[i])
+			continue;
+		break;
+	}
+	return i;
+}
+
 int host_read(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
 {
 	struct vpage *page;
