@@ -24,7 +24,7 @@ static const struct insn *decode_line(struct code_line *line, gva_t rip, u64 low
 const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code)
 {
 	/* Neighbours get lines of their own. */
-	struct code_line *line = &vcpu->code[(rip >> 1 ^ rip >> 8) % VCPU_CODE_LINES];
+	struct code_line *line = &vcpu->code[(rip ^ rip >> 9) % VCPU_CODE_LINES];
 	u64 low, high;
 
 	memcpy(&low, code, sizeof(low));

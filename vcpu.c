@@ -338,12 +338,12 @@ static void free_vcpu(struct vcpu *vcpu)
 	kfree(vcpu->emul);
 	if (vcpu->run)
 		free_pages_exact(vcpu->run, VCPU_MMAP_SIZE);
-	kfree(vcpu);
+	kvfree(vcpu);
 }
 
 static struct vcpu *alloc_vcpu(struct vm *vm, u32 id)
 {
-	struct vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	struct vcpu *vcpu = kvzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 
 	if (!vcpu)
 		return NULL;

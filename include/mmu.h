@@ -263,6 +263,8 @@ struct mmu_fetched {
  * @pae_tables:	a top table for each root of level 3, below 4 GiB
  * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
  * @fetched:	what mmu_fetch() found
+ * @expected:	the entry that the guest was last sent a fault for, by which root (NULL: none) and
+ *		mmu_vm.shape
  * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
@@ -283,6 +285,12 @@ struct mmu_vcpu {
 	u64 (*pae_tables)[4];
 	bool atomic;
 	struct mmu_fetched fetched[MMU_FETCHED];
+	struct {
+		const struct mmu_root *root;
+		unsigned long shape;
+		struct shadow_page *sp;
+		unsigned int index;
+	} expected;
 	unsigned long split_seen;
 	struct mmu_cache cache;
 };

@@ -30,6 +30,7 @@
 	X(sptes, INSTANT)		/* leaf sptes present */		\
 	X(sptes_large, INSTANT)		/* ... of 2 MiB or 1 GiB */		\
 	X(prefilled, CUMULATIVE)	/* sptes filled beside the faulting one */ \
+	X(expected, CUMULATIVE)		/* sptes filled when the guest came back for them */ \
 	X(root_loads, CUMULATIVE)	/* roots looked up */			\
 	X(cr3_loads, CUMULATIVE)	/* guest loads of CR3 */		\
 	X(invlpgs, CUMULATIVE)		/* INVLPG and INVPCID of one address */	\

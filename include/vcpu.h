@@ -164,7 +164,7 @@ struct code_line {
 	struct insn insn;
 };
 
-#define VCPU_CODE_LINES 128
+#define VCPU_CODE_LINES 512
 
 /* What user space maps: the run page, and one for the data of port accesses. */
 #define VCPU_MMAP_SIZE	(2 * PAGE_SIZE)

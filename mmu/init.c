@@ -27,7 +27,11 @@ static bool straight = true;
 module_param(straight, bool, 0444);
 MODULE_PARM_DESC(straight, "leave the guest's own not-present faults to it, where VT-x can (default: Y)");
 
-unsigned int mmu_prefill = 8;
+bool mmu_expect = true;
+module_param_named(expect, mmu_expect, bool, 0644);
+MODULE_PARM_DESC(expect, "fill what the guest was sent a fault for when it is back (default: Y)");
+
+unsigned int mmu_prefill = 16;
 module_param_named(prefill, mmu_prefill, uint, 0644);
 MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 8, at most 64)");
 

@@ -341,6 +341,11 @@ bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		 unsigned int index);
 
+/* ---- expect.c ---- */
+
+void expect_entry(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index);
+void expect_return(struct mmu_vcpu *m);
+
 /* ---- root.c ---- */
 
 void root_drop_locked(struct mmu_vcpu *m);
@@ -360,6 +365,8 @@ bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush);
 void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
+void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+	       unsigned int index, u64 gpte);
 void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva);
 void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
 bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);
@@ -383,6 +390,7 @@ extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
 extern bool mmu_eager;		/* eager: refill sptes when the guest writes an entry */
 extern bool mmu_audit_on;	/* audit: check the invariants all the time */
 extern bool mmu_large;		/* large: use large sptes */
+extern bool mmu_expect;		/* expect: fill what the guest was sent a fault for */
 extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
 extern unsigned int mmu_unsync_max; /* unsync: shadow pages that may be out of sync */
 extern unsigned int mmu_burst;	/* burst: writes before a table goes out of sync, if straight */

@@ -110,6 +110,8 @@ static enum mmu_verdict quick_locked(struct mmu_vcpu *m, struct mmu_fault *f)
 	if (!sp)
 		return MMU_WAIT;
 	verdict = quick_walk(m, f, sp, &w);
+	if (verdict == MMU_INJECT && mmu_expect)
+		expect_entry(m, sp, spte_index(f->gva, 1));
 	return verdict == MMU_FIXED ? quick_map(m, f, sp, &w) : verdict;
 }
 

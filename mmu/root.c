@@ -295,6 +295,7 @@ static void root_select(struct mmu_vcpu *m, bool flush)
 			root_leave(m);
 	}
 	root_sync(m, flush);
+	expect_return(m);
 	host_flush_vcpu(m);
 }
 

@@ -87,8 +87,8 @@ static bool same_frame(struct mmu_vm *vm, struct shadow_page *sp, unsigned int i
 }
 
 /* Bring one present spte up to date: the guest's entry has changed. */
-static void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		      unsigned int index, u64 gpte)
+void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+	       unsigned int index, u64 gpte)
 {
 	if (!same_frame(vm, sp, index, gpte))
 		entry_refill(vm, cache, sp, index, gpte);

@@ -15,6 +15,7 @@
 #include "fill.c"
 #include "sync.c"
 #include "flush.c"
+#include "expect.c"
 #include "root.c"
 #include "track.c"
 #include "slot.c"
