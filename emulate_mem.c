@@ -155,22 +155,26 @@ static enum emu_status write_pieces(struct vcpu *vcpu, const struct piece p[2], 
 
 /*
  * Loops that write page tables are fetched from the same page over and over: its translation is
- * kept until the guest's TLB is flushed (run.c) or loses an address (mode_invlpg()).
+ * kept until another root is taken up, the guest's TLB is flushed or loses an address, or the host
+ * takes memory back (prepare()).
  */
 static enum emu_status translate_code(struct emulate_ctxt *ctxt, gva_t addr, gpa_t *gpa)
 {
 	const struct mmu_access access = { .fetch = true, .user = ctxt->cpl == 3 };
-	struct vcpu_io *io = &((struct vcpu *)ctxt->priv)->io;
+	struct vcpu *vcpu = ctxt->priv;
+	struct vcpu_io *io = &vcpu->io;
 	gva_t page = addr & PAGE_MASK;
 	enum emu_status status;
 
-	if (io->code.valid && io->code.gva == page && io->code.user == access.user) {
+	if (io->code.valid && io->code.gva == page && io->code.user == access.user &&
+	    io->code.root_uses == vcpu->mmu.root_uses) {
 		*gpa = io->code.gpa | offset_in_page(addr);
 		return EMU_DONE;
 	}
 	status = translate(ctxt, addr, &access, gpa);
 	io->code.valid = !status;
 	io->code.user = access.user;
+	io->code.root_uses = vcpu->mmu.root_uses;
 	io->code.gva = page;
 	io->code.gpa = *gpa & PAGE_MASK;
 	return status;

@@ -80,12 +80,6 @@ static int interrupted(struct vcpu *vcpu)
 	return -EINTR;
 }
 
-static void flush_tlb(struct vcpu *vcpu)
-{
-	vcpu->io.code.valid = false;
-	vendor(flush_tlb)(vcpu);
-}
-
 static int load_root(struct vcpu *vcpu)
 {
 	vcpu_take_request(vcpu, REQ_RELOAD_ROOT);
@@ -105,7 +99,7 @@ static int prepare(struct vcpu *vcpu)
 	if (err)
 		return err;
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
-		flush_tlb(vcpu);
+		vcpu_flush_tlb(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
 	return 1;
@@ -134,7 +128,7 @@ static bool prepare_fast(struct vcpu *vcpu)
 	    local_softirq_pending())
 		return false;
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
-		flush_tlb(vcpu);
+		vcpu_flush_tlb(vcpu);
 	if (vcpu_take_request(vcpu, REQ_EVENT) || event_waits(vcpu))
 		event_inject(vcpu);
 	return true;

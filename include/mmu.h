@@ -152,7 +152,7 @@ struct mmu_cache {
  * @nr_pages: @max_pages: shadow pages alive, and the quota
  * @links:	where rmap and parent links live, see mmu/rmap.c
  * @tlb_dirty:	a spte lost rights with no flush since
- * @shape:	counts links made and dropped between shadow pages, roots, and pages zapped
+ * @shape:	counts links made and dropped between shadow pages, and roots
  * @reach:	counts what may put pages out of sync below a root, or take them from there
  * @split_gen:	grows when a large guest page that was mapped in pieces loses them: an
  *		INVLPG anywhere in it must then make the hardware forget all pieces
@@ -201,6 +201,7 @@ struct mmu_vm {
  * @left:	mmu_vm.clock when the guest last left it: of what was touched later, no TLB
  *		could hold an entry for this address space; 0: it can hold nothing at all
  * @used:	the larger, the later
+ * @invlpgs:	mmu_vcpu.invlpgs when the guest last left it
  * @reach:	mmu_vm.reach when the pages out of sync below it were looked for
  * @unsync:	the @nr_unsync ones found; only their number if there are more
  */
@@ -214,6 +215,7 @@ struct mmu_root {
 	u8 level;
 	u64 left;
 	u64 used;
+	unsigned long invlpgs;
 	unsigned long reach;
 	unsigned int nr_unsync;
 	struct shadow_page *unsync[MMU_ROOT_UNSYNC];
@@ -226,21 +228,21 @@ struct mmu_root {
 #define MMU_PCIDS 16
 
 /**
- * struct mmu_fetched - where mmu_fetch() found code
+ * struct mmu_fetched - where mmu_fetch() found code, by one root
  * @page:	linear address >> 12
- * @root: @shape: by which root, and mmu_vm.shape then
+ * @shape:	mmu_vm.shape then
  * @sptep: @spte: the leaf, and what it was
  * @pfn:	the host's frame
  */
 struct mmu_fetched {
 	gva_t page;
-	const struct mmu_root *root;
 	unsigned long shape;
 	const u64 *sptep;
 	u64 spte;
 	hfn_t pfn;
 };
 
+/* A multiple of MMU_ROOTS: the place of an entry, and its page, tell the root. */
 #define MMU_FETCHED 64
 
 /**
@@ -252,7 +254,8 @@ struct mmu_fetched {
  * @format:	the guest's page-table format, NULL with paging off
  * @reserved:	[level][is a leaf] bits that must be zero in the guest's entries
  * @pdpte:	PAE's four top entries, loaded with CR3
- * @roots:	those at hand, @root_uses counts their uses
+ * @roots:	those at hand; @root_uses counts their uses, and flushes of the loaded one
+ * @invlpgs:	invalidations of single addresses
  * @hint:	by a hash of the address space: which root was it?
  * @flushed:	@root_uses when the guest last flushed all address spaces
  * @pcid_flushed: the same for those of one PCID
@@ -260,6 +263,8 @@ struct mmu_fetched {
  * @root_hpa:	what the processor's CR3 must hold, or INVALID_ROOT; owned by
  *		mmu/, read by the run loop
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
+ * @root_tag:	below MMU_ROOTS: translations by one root may stay in the TLB under this tag while
+ *		another is loaded
  * @pae_tables:	a top table for each root of level 3, below 4 GiB
  * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
  * @fetched:	what mmu_fetch() found
@@ -278,10 +283,11 @@ struct mmu_vcpu {
 	u64 pdpte[4];
 	struct mmu_root roots[MMU_ROOTS];
 	struct mmu_root *root;
+	unsigned long invlpgs;
 	u8 hint[64];
 	u64 root_uses, flushed, pcid_flushed[MMU_PCIDS];
 	hpa_t root_hpa;
-	u8 root_level;
+	u8 root_level, root_tag;
 	u64 (*pae_tables)[4];
 	bool atomic;
 	struct mmu_fetched fetched[MMU_FETCHED];

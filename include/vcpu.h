@@ -91,7 +91,8 @@ struct io_access {
  * @next_rip:	where it ends
  * @fault:	the page fault being emulated, NULL if none
  * @code:	the last translation of an instruction fetch, as a TLB would keep it:
- *		of the page at linear address @gva, made at CPL 3 or not
+ *		of the page at linear address @gva, made at CPL 3 or not, while
+ *		mmu_vcpu.root_uses is what it was
  * @stuck:	the guest's registers when a table lost its shadow for an unknown
  *		instruction, and how many times in a row they were just these
  */
@@ -110,6 +111,7 @@ struct vcpu_io {
 	const struct mmu_fault *fault;
 	struct {
 		bool valid, user;
+		u64 root_uses;
 		gva_t gva;
 		gpa_t gpa;
 	} code;
@@ -179,6 +181,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST, VCPU_EXITING };
  * @cpu:	physical CPU it is loaded on, or -1
  * @where:	VCPU_*
  * @requests:	REQ_* bits
+ * @stale:	by mmu_vcpu.root_tag: forget translations by that root before it is entered
  * @running:	in KVM_RUN, a second one gets EINTR or waits on @lock
  * @preempted:	scheduled out by preemption since last loaded
  * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED
@@ -199,6 +202,7 @@ struct vcpu {
 	int cpu;
 	int where;
 	unsigned long requests;
+	u32 stale;
 	u32 mp_state;
 
 	struct vcpu_regs regs;
@@ -225,6 +229,25 @@ static inline void vcpu_request(struct vcpu *vcpu, int req)
 {
 	set_bit(req, &vcpu->requests);
 }
+
+/* Forget all translations before the next entry. */
+static inline void vcpu_flush_tlb(struct vcpu *vcpu)
+{
+	vcpu->stale = ~0u;
+}
+
+/* By the backend before an entry: are those by the root in use to be forgotten? */
+static inline bool vcpu_take_stale(struct vcpu *vcpu)
+{
+	u32 bit = BIT(vcpu->mmu.root_tag);
+
+	if (likely(!(vcpu->stale & bit)))
+		return false;
+	vcpu->stale &= ~bit;
+	return true;
+}
+
+static_assert(MMU_ROOTS <= 32);
 
 static inline bool vcpu_take_request(struct vcpu *vcpu, int req)
 {

@@ -43,8 +43,7 @@ struct vcpu;
  * inject: deliver @event at the next entry; EVENT_NONE takes back.
  * open_windows: exit with EXIT_IRQ_WINDOW or EXIT_NMI_WINDOW as soon as the guest can take one.
  * get_shadow, set_shadow: SHADOW_* in force.
- * flush_tlb: forget this vCPU's translations before the next entry.
- * flush_gva: ... those of one address.
+ * flush_gva: forget translations of one address by the root in use (see vcpu.stale for the rest).
  * get_msr, set_msr: MSRs that live in the control structure or are switched
  *	by the backend. -ENOENT: not one of them.
  * dump: the control structure into the log, for FAIL_ENTRY.
@@ -70,7 +69,6 @@ struct vcpu;
 	X(void, open_windows, (struct vcpu *vcpu, bool irq, bool nmi))		\
 	X(u32, get_shadow, (struct vcpu *vcpu))					\
 	X(void, set_shadow, (struct vcpu *vcpu, u32 shadow))			\
-	X(void, flush_tlb, (struct vcpu *vcpu))					\
 	X(void, flush_gva, (struct vcpu *vcpu, gva_t gva))			\
 	X(int, get_msr, (struct vcpu *vcpu, u32 index, u64 *data))		\
 	X(int, set_msr, (struct vcpu *vcpu, u32 index, u64 data))		\

@@ -24,8 +24,6 @@ static void fill_expected(struct mmu_vcpu *m)
 	if (m->expected.shape != m->vm->shape || !cache_ready(&m->cache) ||
 	    host_read_atomic(m->vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)))
 		return;
-	if (!(gpte & PTE_P) || !(gpte & PTE_A))
-		return;
 	if (!spte_present(sp->spt[index]))
 		m->vm->stats.expected += entry_refill(m->vm, &m->cache, sp, index, gpte);
 	else if (sp->unsync && sp->snapshot[index] != gpte)

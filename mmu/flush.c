@@ -57,6 +57,7 @@ static void sync_roots(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 {
 	m->vm->stats.invlpgs++;
+	m->invlpgs++;
 	/* Global entries go in all address spaces. */
 	sync_roots(m, ANY_PCID, gva);
 	if (m->split_seen == m->vm->split_gen) {
@@ -67,9 +68,10 @@ void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 	host_flush_vcpu(m);
 }
 
-/* The hardware holds nothing of an address space that is not loaded. */
+/* What the hardware holds of an address space that is not loaded goes when it is. */
 void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 {
 	m->vm->stats.invlpgs++;
+	m->invlpgs++;
 	sync_roots(m, pcid, gva);
 }

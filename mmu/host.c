@@ -477,10 +477,12 @@ void host_request_reload(struct mmu_vm *vm)
 
 void host_flush_vcpu(struct mmu_vcpu *m)
 {
-	struct vcpu *vcpu = mmu_to_vcpu(m);
+	vcpu_flush_tlb(mmu_to_vcpu(m));
+}
 
-	vcpu->io.code.valid = false;
-	vendor(flush_tlb)(vcpu);
+void host_flush_root(struct mmu_vcpu *m)
+{
+	mmu_to_vcpu(m)->stale |= BIT(m->root_tag);
 }
 
 void host_flush_gva(struct mmu_vcpu *m, gva_t gva)

@@ -91,13 +91,14 @@ void host_mark_dirty(const struct memslot *slot, gfn_t gfn);
 /*
  * Flushes. host_flush_remote() and host_request_reload() return when every
  * processor that was in guest mode has left it, and will flush (reload) before
- * it enters again. The lock may be held. host_flush_vcpu() and
- * host_flush_gva() concern the calling vCPU, which is not in guest mode: its
- * hardware TLB, all of it or one address, is flushed before the next entry.
+ * it enters again. The lock may be held. The others concern the calling vCPU,
+ * which is not in guest mode: of its hardware TLB is flushed, before it is used
+ * again, all; what it holds by the root in use; or one address of that.
  */
 void host_flush_remote(struct mmu_vm *vm);
 void host_request_reload(struct mmu_vm *vm);
 void host_flush_vcpu(struct mmu_vcpu *m);
+void host_flush_root(struct mmu_vcpu *m);
 void host_flush_gva(struct mmu_vcpu *m, gva_t gva);
 
 /* Give waiters and the scheduler a chance in a long operation under the lock. */

@@ -227,7 +227,6 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	else if (!sp->role.metaphysical)
 		page_track_frame(vm, sp, -1);
 	hlist_del_init(&sp->hash);
-	vm->shape++;
 	vm->nr_pages--;
 	vm->stats.pages = vm->nr_pages;
 	vm->stats.page_zaps++;

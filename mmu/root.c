@@ -56,8 +56,10 @@ static u16 current_pcid(const struct mmu_vcpu *m)
 /* From now on the shadow tables may come to hold what this root's TLB entries could not. */
 static void root_leave(struct mmu_vcpu *m)
 {
-	if (m->root)
+	if (m->root) {
 		m->root->left = READ_ONCE(m->vm->clock);
+		m->root->invlpgs = m->invlpgs;
+	}
 	WRITE_ONCE(m->root, NULL);
 	m->root_hpa = INVALID_ROOT;
 }
@@ -76,7 +78,11 @@ static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 	r->used = ++m->root_uses;
 	m->root_hpa = r->hpa;
 	m->root_level = r->level;
+	m->root_tag = r - m->roots;
 	WRITE_ONCE(m->root, r);
+	/* What hardware holds by this root is no older than what the guest's TLB may hold. */
+	if (!r->left || r->invlpgs != m->invlpgs)
+		host_flush_root(m);
 	/* Whoever zaps it now sees us here, or we see it zapped: root_current(). */
 	smp_mb();
 }
@@ -147,7 +153,7 @@ static hfn_t leaf_frame(const struct shadow_page *sp, unsigned int index, gva_t 
 /* Where code was found is still where it is: the root, the way down from it and the leaf. */
 static bool fetched_valid(const struct mmu_vcpu *m, const struct mmu_fetched *f, gva_t page)
 {
-	return f->page == page && f->root && f->root == m->root && f->shape == m->vm->shape &&
+	return f->page == page && f->shape == m->vm->shape && f->sptep &&
 	       spte_same_frame(READ_ONCE(*f->sptep), f->spte);
 }
 
@@ -161,7 +167,7 @@ static bool fetched_find(struct mmu_vcpu *m, struct mmu_fetched *f, gva_t gva)
 	if (!sp)
 		return false;
 	*f = (struct mmu_fetched){
-		.page = gva >> PAGE_BITS, .root = m->root, .shape = m->vm->shape,
+		.page = gva >> PAGE_BITS, .shape = m->vm->shape,
 		.sptep = &sp->spt[index], .spte = sp->spt[index],
 		.pfn = leaf_frame(sp, index, gva),
 	};
@@ -173,11 +179,11 @@ unsigned int mmu_fetch(struct mmu_vcpu *m, gva_t gva, void *code, unsigned int l
 {
 	gva_t page = gva >> PAGE_BITS;
 	unsigned int offset = gva & (TABLE_BYTES - 1);
-	struct mmu_fetched *f = &m->fetched[(page ^ m->root_hpa >> PAGE_BITS) % MMU_FETCHED];
+	struct mmu_fetched *f = &m->fetched[(page ^ m->root_tag) % MMU_FETCHED];
 
 	len = min_t(unsigned int, len, TABLE_BYTES - offset);
 	spin_lock(&m->vm->lock);
-	if (fetched_valid(m, f, page) || fetched_find(m, f, gva))
+	if (m->root && (fetched_valid(m, f, page) || fetched_find(m, f, gva)))
 		host_read_frame(f->pfn, offset, code, len);
 	else
 		len = 0;
@@ -296,7 +302,6 @@ static void root_select(struct mmu_vcpu *m, bool flush)
 	}
 	root_sync(m, flush);
 	expect_return(m);
-	host_flush_vcpu(m);
 }
 
 /* Of all that selects a mode, CR0.WP alone leaves the TLB as it is. */
@@ -512,6 +517,5 @@ int mmu_load_root(struct mmu_vcpu *m)
 	if (mmu_audit_on)
 		audit_locked(vm);
 	spin_unlock(&vm->lock);
-	host_flush_vcpu(m);
 	return 0;
 }

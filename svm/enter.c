@@ -63,7 +63,6 @@ static void load_cr(struct vcpu *vcpu)
 		svm_update_mode(vcpu);
 	if (save->cr3 != cr3) {
 		save->cr3 = cr3;
-		svm->flush = true;
 		svm_dirty(svm, CLEAN_CR);
 	}
 	if (save->cr2 != vcpu->mode.cr2) {
@@ -138,7 +137,7 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 		return;
 	}
 	load_guest(vcpu);
-	svm_prepare_asid(svm, cpu);
+	svm_prepare_asid(vcpu, cpu);
 
 	spec_ctrl = spec_ctrl_enter(vcpu);
 	switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa);

@@ -168,7 +168,6 @@ static const struct vendor_ops svm_ops = {
 	.open_windows	= svm_open_windows,
 	.get_shadow	= svm_get_shadow,
 	.set_shadow	= svm_set_shadow,
-	.flush_tlb	= svm_flush_tlb,
 	.flush_gva	= svm_flush_gva,
 	.get_msr	= svm_get_msr,
 	.set_msr	= svm_set_msr,

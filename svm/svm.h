@@ -42,9 +42,9 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
  * struct svm - the backend's part of a vCPU
  * @vmcb: @vmcb_pa: control block
  * @serial:	unique among all vCPUs since the module was loaded
- * @cpu:	where ASID and clean bits mean something, or -1
- * @asid_gen:	svm_cpu.asid_gen that the ASID belongs to
- * @flush:	forget translations at the next entry
+ * @cpu:	where ASIDs and clean bits mean something, or -1
+ * @gen:	svm_cpu.asid_gen when it was last entered
+ * @asid: @asid_gen: by mmu_vcpu.root_tag: an ASID, and the svm_cpu.asid_gen that it belongs to
  * @root_level:	that CR0, CR4 and EFER in the VMCB were derived for
  * @tsc_aux:	what the MSR holds while loaded; valid if @tsc_aux_loaded
  * @injected:	what event_inj asks for at this entry
@@ -60,8 +60,9 @@ struct svm {
 	hpa_t vmcb_pa;
 	u64 serial;
 	int cpu;
-	u64 asid_gen;
-	bool flush;
+	u64 gen;
+	u32 asid[MMU_ROOTS];
+	u64 asid_gen[MMU_ROOTS];
 	u8 root_level;
 	bool tsc_aux_loaded;
 	u64 tsc_aux;
@@ -136,9 +137,8 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit);
 void svm_exit_irq(struct vcpu *vcpu, const struct exit *exit);
 
 /* tlb.c */
-void svm_flush_tlb(struct vcpu *vcpu);
 void svm_flush_gva(struct vcpu *vcpu, gva_t gva);
-void svm_prepare_asid(struct svm *svm, struct svm_cpu *cpu);
+void svm_prepare_asid(struct vcpu *vcpu, struct svm_cpu *cpu);
 
 /* exit.c */
 void svm_decode_exit(struct vcpu *vcpu, struct exit *exit);

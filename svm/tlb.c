@@ -2,52 +2,52 @@
 /*
  * Address space identifiers and TLB flushes. AMD APM volume 2, 15.16.
  *
- * An ASID belongs to one vCPU on one physical CPU until that CPU runs out of
- * them: then all are flushed and a new generation begins. A vCPU that comes to
- * another CPU, or comes back, takes a new ASID and so has no old translations.
+ * Each root that a vCPU keeps at hand has an ASID of its own, so that the TLB keeps what it holds
+ * of one address space while another is in use. It belongs to one vCPU on one physical CPU until
+ * that CPU runs out of them: then all are flushed and a new generation begins. A vCPU that comes to
+ * another CPU, or comes back, takes new ones and so has no old translations.
  */
 #include <linux/smp.h>
 
 #include "svm.h"
 
-static void take_asid(struct svm *svm, struct svm_cpu *cpu)
+static void take_asid(struct svm *svm, struct svm_cpu *cpu, u8 tag)
 {
-	struct vmcb_control *control = &svm->vmcb->control;
-
 	if (cpu->asid_next >= svm_caps.nr_asids) {
 		cpu->asid_gen++;
 		cpu->asid_next = 1;	/* 0 is the host */
-		control->tlb_control = TLB_CTL_ALL;
+		svm->vmcb->control.tlb_control = TLB_CTL_ALL;
 	}
-	control->asid = cpu->asid_next++;
-	svm->asid_gen = cpu->asid_gen;
-	svm_dirty(svm, CLEAN_ASID);
+	svm->asid[tag] = cpu->asid_next++;
+	svm->asid_gen[tag] = cpu->asid_gen;
 }
 
 /* Interrupts are off. */
-void svm_prepare_asid(struct svm *svm, struct svm_cpu *cpu)
+void svm_prepare_asid(struct vcpu *vcpu, struct svm_cpu *cpu)
 {
+	struct svm *svm = to_svm(vcpu);
 	struct vmcb_control *control = &svm->vmcb->control;
+	bool stale = vcpu_take_stale(vcpu);
+	u8 tag = vcpu->mmu.root_tag;
 
 	control->tlb_control = TLB_CTL_KEEP;
 	if (svm->cpu != smp_processor_id()) {
 		svm->cpu = smp_processor_id();
-		svm->asid_gen = 0;
+		svm->gen = 0;
+		memset(svm->asid_gen, 0, sizeof(svm->asid_gen));
 	}
-	if (svm->asid_gen != cpu->asid_gen) {
+	/* AMD-V may have been off in between. */
+	if (svm->gen != cpu->asid_gen)
 		control->clean = 0;
-		take_asid(svm, cpu);
-	} else if (svm->flush && svm_caps.flush_by_asid) {
+	if (svm->asid_gen[tag] == cpu->asid_gen && stale && svm_caps.flush_by_asid)
 		control->tlb_control = TLB_CTL_ASID;
-	} else if (svm->flush) {
-		take_asid(svm, cpu);
+	else if (svm->asid_gen[tag] != cpu->asid_gen || stale)
+		take_asid(svm, cpu, tag);
+	svm->gen = cpu->asid_gen;
+	if (control->asid != svm->asid[tag]) {
+		control->asid = svm->asid[tag];
+		svm_dirty(svm, CLEAN_ASID);
 	}
-	svm->flush = false;
-}
-
-void svm_flush_tlb(struct vcpu *vcpu)
-{
-	to_svm(vcpu)->flush = true;
 }
 
 static void invlpga(gva_t gva, u32 asid)
@@ -59,11 +59,12 @@ void svm_flush_gva(struct vcpu *vcpu, gva_t gva)
 {
 	struct svm *svm = to_svm(vcpu);
 	struct svm_cpu *cpu = get_cpu_ptr(&svm_cpu);
+	u8 tag = vcpu->mmu.root_tag;
 
-	if (!svm->flush && cpu->enabled && svm->cpu == smp_processor_id() &&
-	    svm->asid_gen == cpu->asid_gen)
-		invlpga(gva, svm->vmcb->control.asid);
+	if (!(vcpu->stale & BIT(tag)) && cpu->enabled && svm->cpu == smp_processor_id() &&
+	    svm->asid_gen[tag] == cpu->asid_gen)
+		invlpga(gva, svm->asid[tag]);
 	else
-		svm->flush = true;
+		vcpu->stale |= BIT(tag);
 	put_cpu_ptr(&svm_cpu);
 }

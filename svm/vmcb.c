@@ -102,7 +102,7 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	svm->vmcb->control.int_ctl = VINTR_MASKING;
 	svm->vmcb->save.g_pat = 0x0007040600070406ull;
 	svm->cpu = -1;
-	svm->flush = true;
+	vcpu_flush_tlb(vcpu);
 	svm->step = false;
 	svm->injected = (struct event){};
 	init_intercepts(svm);
@@ -112,13 +112,13 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 }
 
 /* A change of what translations mean also makes old ones useless. */
-static void set_cr(struct svm *svm, u64 *field, u64 value)
+static void set_cr(struct vcpu *vcpu, u64 *field, u64 value)
 {
 	if (*field == value)
 		return;
 	*field = value;
-	svm->flush = true;
-	svm_dirty(svm, CLEAN_CR);
+	vcpu_flush_tlb(vcpu);
+	svm_dirty(to_svm(vcpu), CLEAN_CR);
 }
 
 static void update_dr7(struct vcpu *vcpu)
@@ -139,9 +139,9 @@ void svm_update_mode(struct vcpu *vcpu)
 	struct vmcb_save *save = &svm->vmcb->save;
 
 	svm->root_level = vcpu->mmu.root_level;
-	set_cr(svm, &save->cr0, hardware_cr0(mode));
-	set_cr(svm, &save->cr4, hardware_cr4(mode, svm->root_level));
-	set_cr(svm, &save->efer, hardware_efer(mode) | EFER_SVME);
+	set_cr(vcpu, &save->cr0, hardware_cr0(mode));
+	set_cr(vcpu, &save->cr4, hardware_cr4(mode, svm->root_level));
+	set_cr(vcpu, &save->efer, hardware_efer(mode) | EFER_SVME);
 	svm_intercept(svm, INTERCEPT_CR_READ + 0, save->cr0 != mode->cr0);
 	svm_intercept(svm, INTERCEPT_CR_READ + 4, save->cr4 != mode->cr4);
 	update_dr7(vcpu);

@@ -36,8 +36,6 @@ static void load_guest(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
 
-	if (vmx->root != vcpu->mmu.root_hpa)
-		vmx->flush = true;
 	write_if_changed(GUEST_CR3, &vmx->root, vcpu->mmu.root_hpa);
 	write_if_changed(GUEST_RIP, &vmx->rip, vcpu->regs.rip);
 	write_if_changed(GUEST_RSP, &vmx->rsp, vcpu->regs.gpr[GPR_RSP]);
@@ -46,7 +44,7 @@ static void load_guest(struct vcpu *vcpu)
 	vmx_prepare_events(vcpu);
 	vmx_update_host(vmx);
 	vmx_load_msrs(vcpu);
-	vmx_do_flush(vmx);
+	vmx_do_flush(vcpu);
 }
 
 static void save_guest(struct vcpu *vcpu)

@@ -248,9 +248,10 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	vmx->loaded = true;
 	if (vmx->cpu != cpu) {
 		vmx->cpu = cpu;
-		vmx->flush = true;
 		write_cpu_state(c);
 	}
+	/* KVM may have used the same VPIDs here while we were out of VMX operation. */
+	vcpu_flush_tlb(vcpu);
 	save_host(vmx);
 	if (c->last != vmx->serial && boot_cpu_has(X86_FEATURE_USE_IBPB))
 		raw_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);

@@ -278,7 +278,6 @@ static const struct vendor_ops vmx_ops = {
 	.open_windows	= vmx_open_windows,
 	.get_shadow	= vmx_get_shadow,
 	.set_shadow	= vmx_set_shadow,
-	.flush_tlb	= vmx_flush_tlb,
 	.flush_gva	= vmx_flush_gva,
 	.get_msr	= vmx_get_msr,
 	.set_msr	= vmx_set_msr,

@@ -2,9 +2,9 @@
 /*
  * Virtual-processor identifiers and TLB flushes. Intel SDM volume 3C, 29.4.
  *
- * A vCPU keeps its VPID for life. Translations that it left behind on a CPU are
- * flushed when it comes there again from another one. Without VPIDs every entry
- * and exit flushes.
+ * A vCPU keeps its VPIDs for life, one for each root at hand, so that the TLB keeps what it holds
+ * of one address space while another is in use. What is there when it comes to a CPU is
+ * flushed. Without VPIDs every entry and exit flushes.
  */
 #include <linux/bitmap.h>
 #include <linux/smp.h>
@@ -12,36 +12,36 @@
 
 #include "vmx.h"
 
-#define NR_VPIDS	0x10000
+#define NR_BLOCKS	(0x10000 / MMU_ROOTS)
 
 /* INVVPID's types. */
 enum { INVVPID_GVA, INVVPID_ONE };
 
-static DECLARE_BITMAP(vpids, NR_VPIDS);
-static DEFINE_SPINLOCK(vpids_lock);
+static DECLARE_BITMAP(blocks, NR_BLOCKS);
+static DEFINE_SPINLOCK(blocks_lock);
 
-/* 0, which stands for none, when all are taken. */
+/* The first of MMU_ROOTS. 0, which stands for none, when all are taken. */
 u16 vmx_vpid_get(void)
 {
-	unsigned long vpid;
+	unsigned long block;
 
 	if (!vmx_caps.vpid)
 		return 0;
-	spin_lock(&vpids_lock);
-	vpid = find_next_zero_bit(vpids, NR_VPIDS, 1);
-	if (vpid < NR_VPIDS)
-		__set_bit(vpid, vpids);
-	spin_unlock(&vpids_lock);
-	return vpid < NR_VPIDS ? vpid : 0;
+	spin_lock(&blocks_lock);
+	block = find_next_zero_bit(blocks, NR_BLOCKS, 1);
+	if (block < NR_BLOCKS)
+		__set_bit(block, blocks);
+	spin_unlock(&blocks_lock);
+	return block < NR_BLOCKS ? block * MMU_ROOTS : 0;
 }
 
 void vmx_vpid_put(u16 vpid)
 {
 	if (!vpid)
 		return;
-	spin_lock(&vpids_lock);
-	__clear_bit(vpid, vpids);
-	spin_unlock(&vpids_lock);
+	spin_lock(&blocks_lock);
+	__clear_bit(vpid / MMU_ROOTS, blocks);
+	spin_unlock(&blocks_lock);
 }
 
 static void invvpid(unsigned long type, u16 vpid, gva_t gva)
@@ -58,27 +58,31 @@ static void invvpid(unsigned long type, u16 vpid, gva_t gva)
 }
 
 /* Before an entry, interrupts off. */
-void vmx_do_flush(struct vmx *vmx)
+void vmx_do_flush(struct vcpu *vcpu)
 {
-	if (vmx->flush && vmx->vpid)
-		invvpid(INVVPID_ONE, vmx->vpid, 0);
-	vmx->flush = false;
-}
+	struct vmx *vmx = to_vmx(vcpu);
+	bool stale = vcpu_take_stale(vcpu);
+	u16 vpid = vmx->vpid + vcpu->mmu.root_tag;
 
-void vmx_flush_tlb(struct vcpu *vcpu)
-{
-	to_vmx(vcpu)->flush = true;
+	if (!vmx->vpid)
+		return;
+	if (vmx->vpid_now != vpid)
+		vmcs_write(VIRTUAL_PROCESSOR_ID, vpid);
+	vmx->vpid_now = vpid;
+	if (stale)
+		invvpid(INVVPID_ONE, vpid, 0);
 }
 
 void vmx_flush_gva(struct vcpu *vcpu, gva_t gva)
 {
 	struct vmx *vmx = to_vmx(vcpu);
+	u8 tag = vcpu->mmu.root_tag;
 
 	preempt_disable();
-	if (!vmx->flush && vmx->vpid && vmx->loaded && vmx_caps.invvpid_gva &&
+	if (!(vcpu->stale & BIT(tag)) && vmx->vpid && vmx->loaded && vmx_caps.invvpid_gva &&
 	    (u64)((s64)(gva << 16) >> 16) == gva)
-		invvpid(INVVPID_GVA, vmx->vpid, gva);
+		invvpid(INVVPID_GVA, vmx->vpid + tag, gva);
 	else
-		vmx->flush = true;
+		vcpu->stale |= BIT(tag);
 	preempt_enable();
 }

@@ -92,6 +92,7 @@ static void init_controls(struct vmx *vmx)
 	}
 	if (vmx->vpid)
 		vmcs_write(VIRTUAL_PROCESSOR_ID, vmx->vpid);
+	vmx->vpid_now = vmx->vpid;
 	vmcs_write(VM_EXIT_CONTROLS, vmx_caps.exit);
 	vmcs_write(VM_ENTRY_CONTROLS, vmx->entry_ctl);
 	if (vmx->cpu_ctl & CPU_BASED_USE_MSR_BITMAPS)
@@ -172,7 +173,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	memset(vmx->msr, 0, sizeof(vmx->msr));
 	vmx->cstar = 0;
 	vmx->injected = (struct event){};
-	vmx->flush = true;
+	vcpu_flush_tlb(vcpu);
 	vmx->exceptions = 0;
 	vmx->cr0 = 0;
 	vmx->cr4 = 0;
@@ -216,12 +217,14 @@ static void set_entry_ctl(struct vmx *vmx, u32 bits, bool on)
 	vmcs_write(VM_ENTRY_CONTROLS, ctl);
 }
 
-static void update_efer(struct vmx *vmx, u64 efer)
+static void update_efer(struct vcpu *vcpu, u64 efer)
 {
+	struct vmx *vmx = to_vmx(vcpu);
+
 	if (vmx->efer == efer)
 		return;
 	vmx->efer = efer;
-	vmx->flush = true;
+	vcpu_flush_tlb(vcpu);
 	set_entry_ctl(vmx, VM_ENTRY_IA32E_MODE, efer & EFER_LMA);
 	if (vmx->lists)
 		vmx->lists->entry.value = efer;
@@ -252,11 +255,11 @@ void vmx_update_mode(struct vcpu *vcpu)
 		vmcs_write(GUEST_CR4, cr4);
 		vmx->cr0 = cr0;
 		vmx->cr4 = cr4;
-		vmx->flush = true;
+		vcpu_flush_tlb(vcpu);
 	}
 	vmcs_write(CR0_READ_SHADOW, mode->cr0);
 	vmcs_write(CR4_READ_SHADOW, mode->cr4);
-	update_efer(vmx, hardware_efer(mode));
+	update_efer(vcpu, hardware_efer(mode));
 	update_dr7(vcpu);
 	vmx->recheck = true;
 }

@@ -70,13 +70,12 @@ struct vmx_host {
  * @vmcs: @vmcs_pa: control structure
  * @lists:	MSR lists, if caps.efer is false
  * @serial:	unique among all vCPUs since the module was loaded
- * @vpid:	its tag in the TLB, 0 for none
+ * @vpid:	the first of MMU_ROOTS tags in the TLB, 0 for none; @vpid_now: the one in use
  * @cpu:	where it was loaded last, or -1
  * @loaded:	the VMCS is current on this CPU
  * @launched:	... and VMRESUME is due, not VMLAUNCH
  * @entered:	the host's state is partly lost since the vCPU was loaded
  * @msrs_loaded: the processor holds @msr
- * @flush:	forget translations at the next entry
  * @recheck:	@how is to be found anew
  * @how:	enum vmx_how
  * @root_level:	that CR0, CR4 and EFER in the VMCS were derived for
@@ -96,10 +95,10 @@ struct vmx {
 	hpa_t vmcs_pa;
 	struct vmx_msr_lists *lists;
 	u64 serial;
-	u16 vpid;
+	u16 vpid, vpid_now;
 	int cpu;
 	bool loaded, launched, entered, msrs_loaded;
-	bool flush, recheck;
+	bool recheck;
 	u8 how, root_level;
 	u8 seg_valid, seg_dirty;
 	struct kvm_segment seg[8];
@@ -209,9 +208,8 @@ void vmx_enter(struct vcpu *vcpu, struct exit *exit);
 void vmx_exit_irq(struct vcpu *vcpu, const struct exit *exit);
 
 /* tlb.c */
-void vmx_flush_tlb(struct vcpu *vcpu);
 void vmx_flush_gva(struct vcpu *vcpu, gva_t gva);
-void vmx_do_flush(struct vmx *vmx);
+void vmx_do_flush(struct vcpu *vcpu);
 u16 vmx_vpid_get(void);
 void vmx_vpid_put(u16 vpid);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mmu/host.h for the model machine, and what the shim headers leave open. */
+#include <malloc.h>
 #include <stdarg.h>
 
 #include <linux/moduleparam.h>
@@ -194,6 +195,9 @@ void host_free(void *p)
 	if (!p)
 		return;
 	mach.live_objects--;
+	/* Whoever still uses it is to be noticed. */
+	memset(p, 0x5a, malloc_usable_size(p));
+	asm volatile("" : : "r" (p) : "memory");
 	free(p);
 }
 
@@ -289,6 +293,7 @@ static int find_page(gpa_t gpa, unsigned int len, bool write, struct vpage **pag
 	struct slot *slot = slot_of(gpa / PAGE);
 
 	EXPECT(gpa % PAGE + len <= PAGE, "guest memory access across a page");
+	EXPECT(gpa >> 52 == 0, "guest memory access at 0x%llx", gpa);
 	if (!slot || (write && slot->mem.flags & MEMSLOT_READONLY))
 		return -ENXIO;
 	*page = vmm_page(memslot_hva(&slot->mem, gpa / PAGE));
@@ -452,6 +457,12 @@ void host_flush_vcpu(struct mmu_vcpu *m)
 {
 	to_vcpu(m)->flushes++;
 	tlb_flush(to_vcpu(m));
+}
+
+void host_flush_root(struct mmu_vcpu *m)
+{
+	to_vcpu(m)->flushes++;
+	tlb_flush_root(to_vcpu(m));
 }
 
 void host_flush_gva(struct mmu_vcpu *m, gva_t gva)

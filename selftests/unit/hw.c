@@ -3,7 +3,8 @@
  * The processor: walks the shadow tables from root_hpa, and remembers all that
  * it read until it is told to forget. Paging on, CR0.WP and EFER.NXE set.
  *
- * Leaves and links to tables (paging-structure caches) share one hash table.
+ * Leaves and links to tables (paging-structure caches) share one hash table, each tagged with
+ * the root (mmu_vcpu.root_tag) that it was reached by.
  * The deepest link known is where a walk starts, as in real processors. A
  * fault makes the processor forget the address it was for (Intel SDM 3A 4.10.4.1).
  */
@@ -20,10 +21,12 @@ static unsigned int level_shift(int level)
 
 static struct tlb_entry *tlb_slot(struct vcpu *v, int level, u64 vpn)
 {
-	unsigned int i = hash_64(vpn * 8 + level, 11);
+	u8 tag = v->m.root_tag;
+	unsigned int i = hash_64((vpn * 8 + level) * MMU_ROOTS + tag, 11);
 
 	while (v->tlb.entry[i].generation == v->tlb.generation &&
-	       (v->tlb.entry[i].vpn != vpn || v->tlb.entry[i].level != level))
+	       (v->tlb.entry[i].vpn != vpn || v->tlb.entry[i].level != level ||
+		v->tlb.entry[i].tag != tag))
 		i = (i + 1) % TLB_ENTRIES;
 	return &v->tlb.entry[i];
 }
@@ -44,6 +47,16 @@ void tlb_flush(struct vcpu *v)
 {
 	v->tlb.generation++;
 	v->tlb.nr_used = 0;
+}
+
+/* All that was translated by the root in use. */
+void tlb_flush_root(struct vcpu *v)
+{
+	u32 i;
+
+	for (i = 0; i < v->tlb.nr_used; i++)
+		if (v->tlb.entry[v->tlb.used[i]].tag == v->m.root_tag)
+			v->tlb.entry[v->tlb.used[i]].hpa = 0;
 }
 
 void tlb_flush_va(struct vcpu *v, u64 va)
@@ -70,9 +83,20 @@ static struct tlb_entry *tlb_keep(struct vcpu *v, int level, u64 va, struct tlb_
 		v->tlb.used[v->tlb.nr_used++] = e - v->tlb.entry;
 	what.vpn = va >> level_shift(level);
 	what.level = level;
+	what.tag = v->m.root_tag;
 	what.generation = v->tlb.generation;
 	*e = what;
 	return e;
+}
+
+/* Translations held, by whatever root. */
+unsigned int tlb_count(const struct vcpu *v)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < v->tlb.nr_used; i++)
+		n += tlb_valid(v, &v->tlb.entry[v->tlb.used[i]]);
+	return n;
 }
 
 bool tlb_has_table(struct vcpu *v, hpa_t hpa)

@@ -110,7 +110,7 @@ struct tlb_entry {
 	u64 vpn;
 	u64 hpa;
 	u32 generation;
-	u8 level;
+	u8 level, tag;
 	bool leaf, w, u, nx, dirty;
 };
 
@@ -268,6 +268,8 @@ void ram_poke(gpa_t gpa, u64 value, unsigned int len);
 bool hw_translate(struct vcpu *v, u64 va, const struct mmu_access *access, hpa_t *hpa,
 		  u32 *error);
 void tlb_flush(struct vcpu *v);
+void tlb_flush_root(struct vcpu *v);
+unsigned int tlb_count(const struct vcpu *v);
 void tlb_flush_va(struct vcpu *v, u64 va);
 void check_reachable(const char *when);
 bool tlb_has_table(struct vcpu *v, hpa_t hpa);

@@ -12,6 +12,8 @@
 #define OTHER_VA 0xc0005000ull
 #define FLAGS	(P | W | U | A | D)
 
+extern bool mmu_expect;		/* a module parameter */
+
 static gpa_t here, there;	/* two roots with the same tables below */
 static u64 global;		/* G or 0: in VA's entry, and CR4.PGE accordingly */
 
@@ -124,6 +126,84 @@ TEST(hc16_flush_while_another_root_is_loaded)
 static void invlpg(struct vcpu *v)
 {
 	guest_invlpg(v, VA);
+}
+
+/* A switch that flushes nothing leaves what the hardware holds, one that does does not. */
+TEST(a_switch_keeps_the_tlb)
+{
+	struct vcpu *v = start();
+	unsigned long walks;
+
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	expect_gpa(v, VA, READ_, DATA);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	expect_gpa(v, VA, READ_, DATA);
+	walks = mach.hw_walks;
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	expect_gpa(v, VA, READ_, DATA);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	expect_gpa(v, VA, READ_, DATA);
+	CHECK_EQ(mach.hw_walks, walks);
+	CHECK(!guest_set_cr3(v, here));
+	expect_gpa(v, VA, READ_, DATA);
+	CHECK(mach.hw_walks > walks);
+	machine_done();
+}
+
+/*
+ * VA's entry goes from @from to @to between the fault that the guest is sent and its way back by a
+ * CR3 load: then the access makes no exit. The fault comes in the second address space.
+ */
+static void comes_back(u64 from, u64 to, bool write, unsigned long exits)
+{
+	struct mmu_access access = { .write = write };
+	struct vcpu *v = start();
+	unsigned long faults;
+
+	expect_gpa(v, VA + PAGE, WRITE_, DATA + PAGE);	/* memory that the host has */
+	write_entry(v, from);
+	guest_invlpg(v, VA);
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	CHECK_EQ(guest_access(v, VA, access).kind, OUT_FAULT);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	write_entry(v, to);
+	guest_invlpg(v, VA);
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	faults = mach.vm.stats.faults;
+	CHECK_EQ(guest_access(v, VA, access).kind, OUT_RAM);
+	CHECK_EQ(mach.vm.stats.faults - faults, exits);
+	expect_audit();
+	machine_done();
+}
+
+/* The table's shadow goes in between. */
+TEST(what_a_fault_was_sent_for_is_gone_on_return)
+{
+	struct vcpu *v = start();
+	gpa_t table = entry_at(v, VA, 1) & ~(PAGE - 1);
+
+	write_entry(v, 0);
+	guest_invlpg(v, VA);
+	CHECK_EQ(guest_access(v, VA, READ_).kind, OUT_FAULT);
+	CHECK(!guest_set_cr3_noflush(v, there | 1));
+	mmu_unprotect(&v->m, table);
+	write_entry(v, DATA | FLAGS);
+	CHECK(!guest_set_cr3_noflush(v, here));
+	expect_audit();
+	expect_gpa(v, VA, READ_, DATA);
+	expect_audit();
+	machine_done();
+}
+
+TEST(what_a_fault_was_sent_for_is_filled_on_return)
+{
+	/* A demand fault, a copy on write; and what was not used yet is left to a fault. */
+	comes_back(0, (DATA + PAGE) | FLAGS, true, 0);
+	comes_back(DATA | P | U | A, (DATA + PAGE) | FLAGS, true, 0);
+	comes_back(0, (DATA + PAGE) | (FLAGS & ~A), false, 1);
+	mmu_expect = false;
+	comes_back(0, (DATA + PAGE) | FLAGS, true, 1);
+	mmu_expect = true;
 }
 
 /* INVLPG drops global translations whatever the PCID; INVPCID of all but globals does not. */
@@ -273,6 +353,45 @@ TEST(hc11_table_out_of_sync_gets_another_parent)
 	/* The first access brings the link, the second finds what is there. */
 	expect_gpa(v, OTHER_VA + PAGE, READ_, DATA + PAGE);
 	expect_gpa(v, OTHER_VA, READ_, DATA + 2 * PAGE);
+	expect_audit();
+	machine_done();
+}
+
+/* A root that had no page out of sync below it gets one by a link. */
+TEST(hc11_table_out_of_sync_is_linked_below_a_root)
+{
+	struct vcpu *v = start_with(false);
+	const u64 va = 0x80405000;
+
+	CHECK(!guest_set_cr3(v, there | 1));
+	expect_gpa(v, TABLE_VA, READ_, entry_get(v, TABLE_VA, 1) & ~FLAGS);
+	entry_set(v, va, 2, (entry_get(v, TABLE_VA, 1) & ~FLAGS) | FLAGS);
+	expect_gpa(v, va, READ_, DATA);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+	guest_flush(v);
+	expect_gpa(v, va, READ_, DATA + 2 * PAGE);
+	expect_audit();
+	machine_done();
+}
+
+/* One of two pages out of sync below a root is tracked again: its other shadow sees all writes. */
+TEST(hc11_one_of_two_tables_is_in_sync_again)
+{
+	struct vcpu *v = start();
+	gpa_t table = entry_at(v, VA, 1) & ~(PAGE - 1);
+	gpa_t other = entry_at(v, OTHER_VA + (1 << 21), 1) & ~(PAGE - 1);
+
+	guest_map(v, TABLE_VA + PAGE, other, FLAGS, 1);
+	expect_gpa(v, OTHER_VA + (1 << 21), READ_, DATA);
+	guest_store(v, TABLE_VA + PAGE + 5 * 8, DATA | FLAGS, 8);
+	CHECK_EQ(mach.vm.nr_unsync, 2);
+	guest_flush(v);
+	entry_set(v, VA + (1 << 21), 2, table | P | U | A);
+	expect_gpa(v, VA + (1 << 21), READ_, DATA);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	guest_flush(v);
+	expect_gpa(v, VA, READ_, DATA);
 	expect_audit();
 	machine_done();
 }

@@ -455,7 +455,7 @@ TEST(hc17_zap_all_stops_those_that_run_on_roots_alone)
 	mmu_vm_zap_all(&mach.vm);
 	CHECK(!vcpu(0)->in_guest && !vcpu(1)->in_guest);
 	guest_enter(vcpu(0));
-	CHECK_EQ(vcpu(0)->tlb.nr_used, 0);
+	CHECK_EQ(tlb_count(vcpu(0)), 0);
 	warm_at(DATA, 2);
 	machine_done();
 }

@@ -267,6 +267,11 @@ void host_flush_vcpu(struct mmu_vcpu *m)
 	pthread_mutex_unlock(&v->guest);
 }
 
+void host_flush_root(struct mmu_vcpu *m)
+{
+	host_flush_vcpu(m);
+}
+
 void host_flush_gva(struct mmu_vcpu *m, gva_t gva)
 {
 	host_flush_vcpu(m);
