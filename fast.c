@@ -166,7 +166,7 @@ static bool is_block(const struct insn *insn)
 }
 
 /* A write to a table that is to be emulated. */
-static bool table_write(struct vcpu *vcpu, const struct exit *exit)
+static noinline_for_stack bool table_write(struct vcpu *vcpu, const struct exit *exit)
 {
 	const struct mmu_fault *f = &vcpu->fault;
 	const struct insn *insn;

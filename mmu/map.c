@@ -49,7 +49,8 @@ void leaf_install(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 		if (spte_loses(old, spte))
 			vm->tlb_dirty = true;
 	} else {
-		entry_drop(vm, sp, index);
+		if (spte_present(old))
+			entry_drop(vm, sp, index);
 		sp->present++;
 	}
 	rmap_add(vm, cache, slot, gfn, sp, index);

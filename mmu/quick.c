@@ -100,7 +100,7 @@ static enum mmu_verdict quick_locked(struct mmu_vcpu *m, struct mmu_fault *f)
 {
 	struct shadow_page *sp;
 	enum mmu_verdict verdict;
-	struct walk w;
+	struct walk w __uninitialized;	/* the lines for level 1 and the tables above are set */
 
 	if (!mmu_root_ok(m))
 		return MMU_RETRY;

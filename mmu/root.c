@@ -352,10 +352,11 @@ static u64 pdpte_reserved(const struct mmu_vcpu *m)
 	return PDPTE_RESERVED | ~(BIT_ULL(m->role.maxphyaddr) - 1);
 }
 
-/* Read and check the PDPTEs that a CR3 value points to. */
-static int pdptes_read(struct mmu_vcpu *m, u64 cr3, u64 pdpte[4])
+/* Read, check and take over the PDPTEs that a CR3 value points to. */
+static noinline_for_stack int pdptes_load(struct mmu_vcpu *m, u64 cr3)
 {
-	int i, r = host_read(m->vm, cr3 & GENMASK_ULL(31, 5), pdpte, 4 * sizeof(*pdpte));
+	u64 pdpte[4];
+	int i, r = host_read(m->vm, cr3 & GENMASK_ULL(31, 5), pdpte, sizeof(pdpte));
 
 	/* No memory reads as all ones. */
 	if (r)
@@ -363,21 +364,19 @@ static int pdptes_read(struct mmu_vcpu *m, u64 cr3, u64 pdpte[4])
 	for (i = 0; i < 4; i++)
 		if ((pdpte[i] & PTE_P) && (pdpte[i] & pdpte_reserved(m)))
 			return -EINVAL;
+	memcpy(m->pdpte, pdpte, sizeof(pdpte));
 	return 0;
 }
 
 int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 {
-	u64 pdpte[4];
-	int r;
+	int r = 0;
 
 	m->vm->stats.cr3_loads++;
-	if (m->role.glevels == 3) {
-		r = pdptes_read(m, cr3, pdpte);
-		if (r)
-			return r;
-		memcpy(m->pdpte, pdpte, sizeof(pdpte));
-	}
+	if (m->role.glevels == 3)
+		r = pdptes_load(m, cr3);
+	if (r)
+		return r;
 	root_leave(m);
 	m->regs.cr3 = cr3;
 	if (!mmu_cache_on)

@@ -14,6 +14,7 @@
 #define __always_inline	inline __attribute__((always_inline))
 #define noinline	__attribute__((noinline))
 #define noinline_for_stack noinline
+#define __uninitialized
 #define __maybe_unused	__attribute__((unused))
 #define __must_check	__attribute__((warn_unused_result))
 #define __packed	__attribute__((packed))
