@@ -23,7 +23,7 @@ help:
 	@echo 'make run        a shell in a guest on Umbra, in an emulated machine with AMD-V;'
 	@echo '                with stdin not a terminal: feeds it to the shell of the guest'
 	@echo 'make test       all tests'
-	@echo 'make test-vtx   the same on VT-x (Bochs); some 25 minutes'
+	@echo 'make test-vtx   of these, those on VT-x (Bochs); some 25 minutes'
 	@echo 'make test-debug on a host kernel with KASAN, lockdep, kmemleak and fault injection'
 	@echo '                (builds it once: some 20 CPU minutes, 3 GB)'
 	@echo 'make unit       the tests that need no lab, no root and no network'
