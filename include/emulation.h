@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The emulator at work for a vCPU, and what it leaves to user space. */
+#ifndef UMBRA_EMULATION_H
+#define UMBRA_EMULATION_H
+
+#include "emulate.h"
+#include "exit.h"
+#include "mmu.h"
+#include "types.h"
+
+struct vcpu;
+
+/* One device access of the instruction being emulated (io.c). */
+struct io_access {
+	gpa_t gpa;		/* or the port */
+	u8 len;
+	bool write, port, done;
+	u8 data[8];
+};
+
+/* ---- emulate_glue.c, emulate_mem.c, emulate_ops.c ---- */
+
+extern const struct emulate_ops vcpu_emulate_ops;
+
+/* Those of the operations that reach memory, see struct emulate_ops (emulate_mem.c). */
+enum emu_status emulate_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+				  unsigned int bytes);
+enum emu_status emulate_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+				 unsigned int bytes, unsigned int flags);
+enum emu_status emulate_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
+				  unsigned int bytes, unsigned int flags);
+enum emu_status emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
+				    const void *new, unsigned int bytes, bool *swapped);
+enum emu_status emulate_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
+				  unsigned int flags);
+
+/**
+ * emulate_error() - an op found that the host lacks something
+ * @vcpu:	the vCPU
+ * @err:	negative errno, which KVM_RUN returns
+ *
+ * Return: EMU_EXIT.
+ */
+enum emu_status emulate_error(struct vcpu *vcpu, int err);
+
+/**
+ * emulate_one() - run the instruction at rip in the emulator
+ * @vcpu:	loaded, slots held
+ * @write_fault: the MMU's fault if a write to a shadowed table brought us here,
+ *		else NULL; an instruction that the emulator does not know then
+ *		runs for itself, after the table lost its shadow
+ *
+ * Return: as exit_handle().
+ */
+int emulate_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
+
+/**
+ * emulate_event() - deliver an event through the real-mode vector table
+ * @vcpu:	loaded, slots held
+ * @event:	queued and marked as injected
+ *
+ * Return: as exit_handle().
+ */
+int emulate_event(struct vcpu *vcpu, const struct event *event);
+
+/**
+ * emulate_unprotect() - let a write go that can't be emulated
+ * @vcpu:	loaded, slots held
+ * @fault:	the MMU's, with to_table
+ *
+ * Return: whether to enter again; not if that won't help, or has not helped again and again.
+ */
+bool emulate_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault);
+
+/**
+ * emulate_length() - how long is the instruction at rip?
+ * @vcpu:	loaded, slots held
+ *
+ * Return: bytes, or 0 if it could not be fetched or decoded.
+ */
+unsigned int emulate_length(struct vcpu *vcpu);
+
+/* ---- io.c ---- */
+
+/**
+ * io_access() - a device access of the instruction being emulated
+ * @vcpu:	loaded
+ * @want:	gpa or port, len up to 8, write or not; a write's data
+ * @data:	a read's data, if EMU_DONE
+ *
+ * Return: EMU_DONE; EMU_EXIT: run is filled in, user space has to act first;
+ * EMU_UNHANDLED: more accesses than one instruction can have.
+ */
+enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void *data);
+
+/**
+ * io_begin() - an instruction, or one iteration of it, begins: no device access is behind it
+ * @vcpu:	loaded
+ */
+void io_begin(struct vcpu *vcpu);
+
+/**
+ * emulate_resume() - emulate once more what waited for user space
+ * @vcpu:	loaded, slots held
+ *
+ * Return: as exit_handle().
+ */
+int emulate_resume(struct vcpu *vcpu);
+
+/**
+ * io_port() - a port access that the processor decoded
+ * @vcpu:	loaded
+ * @exit:	kind EXIT_IO, not a string instruction
+ *
+ * Return: as exit_handle().
+ */
+int io_port(struct vcpu *vcpu, const struct exit *exit);
+
+/**
+ * io_complete() - user space has done what the last exit asked for
+ * @vcpu:	loaded, slots held; KVM_RUN has just begun
+ *
+ * Return: as exit_handle().
+ */
+int io_complete(struct vcpu *vcpu);
+
+#endif

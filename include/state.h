@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What of a vCPU's state user space reads and writes, each in its file. */
+#ifndef UMBRA_STATE_H
+#define UMBRA_STATE_H
+
+#include <linux/kvm.h>
+#include "types.h"
+
+struct vcpu;
+
+/* ---- state.c ---- */
+
+/**
+ * vcpu_reset() - the state after power-on
+ * @vcpu:	loaded
+ *
+ * Intel SDM 3A table 9-1.
+ */
+void vcpu_reset(struct vcpu *vcpu);
+
+int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs);
+int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
+int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs);
+int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
+int state_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu);
+int state_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu);
+int state_get_xsave(struct vcpu *vcpu, struct kvm_xsave *xsave);
+int state_set_xsave(struct vcpu *vcpu, const struct kvm_xsave *xsave);
+int state_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs);
+int state_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs);
+int state_get_debugregs(struct vcpu *vcpu, struct kvm_debugregs *dbg);
+int state_set_debugregs(struct vcpu *vcpu, const struct kvm_debugregs *dbg);
+
+/**
+ * fpu_module_init() - learn the host's XSAVE layout
+ *
+ * Return: 0 or -EOPNOTSUPP with a line in the log.
+ */
+int fpu_module_init(void);
+
+/**
+ * fpu_create() - allocate a guest's FPU area in its reset state
+ * @vcpu:	new
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fpu_create(struct vcpu *vcpu);
+void fpu_destroy(struct vcpu *vcpu);
+
+/**
+ * fpu_enter() - the processor's FPU becomes the guest's (XCR0 too)
+ * @vcpu:	about to be entered; interrupts off
+ */
+void fpu_enter(struct vcpu *vcpu);
+
+/**
+ * fpu_leave() - ... and the host's again
+ * @vcpu:	was entered; interrupts off
+ */
+void fpu_leave(struct vcpu *vcpu);
+
+/**
+ * fpu_read_sse() - the low 16 bytes of a vector register
+ * @vcpu:	not entered
+ * @reg:	0 to 15
+ * @data:	16 bytes
+ */
+void fpu_read_sse(struct vcpu *vcpu, unsigned int reg, void *data);
+void fpu_write_sse(struct vcpu *vcpu, unsigned int reg, const void *data);
+
+/**
+ * fpu_xcr0_supported() - what guests may have in XCR0
+ *
+ * Return: XCR0 bits; 0 if the processor has no XSAVE.
+ */
+u64 fpu_xcr0_supported(void);
+
+/**
+ * fpu_xsave_bytes() - size of an XSAVE area in the standard form
+ * @xcr0:	components in it
+ *
+ * Intel SDM 1 13.4.3. Return: bytes.
+ */
+u32 fpu_xsave_bytes(u64 xcr0);
+
+/* ---- debug.c ---- */
+
+/**
+ * debug_reset() - debug registers after reset
+ * @vcpu:	the vCPU; the backend is told later
+ */
+void debug_reset(struct vcpu *vcpu);
+
+/**
+ * debug_enter() - load the guest's DR0-3 if its DR7 uses them
+ * @vcpu:	about to be entered; interrupts off
+ */
+void debug_enter(struct vcpu *vcpu);
+
+/**
+ * debug_leave() - give the host's breakpoints back
+ * @vcpu:	was entered; interrupts off
+ */
+void debug_leave(struct vcpu *vcpu);
+
+/* ---- cpuid.c ---- */
+
+/**
+ * cpuid_module_init() - find out what can be offered; after fpu_module_init()
+ */
+void cpuid_module_init(void);
+
+/**
+ * cpuid_supported() - KVM_GET_SUPPORTED_CPUID
+ * @cpuid:	user space's struct; nent is read and written
+ *
+ * KVM API 4.46. Return: 0, -E2BIG, -ENOMEM or -EFAULT.
+ */
+int cpuid_supported(struct kvm_cpuid2 __user *cpuid);
+int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid);
+int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid);
+
+/**
+ * cpuid_query() - execute CPUID
+ * @vcpu:	the vCPU
+ * @eax: @ebx: @ecx: @edx: in and out
+ *
+ * Intel SDM 2 CPUID: a leaf above the highest answers as the highest basic
+ * one on Intel, with zeros on AMD. OSXSAVE and OSPKE follow CR4.
+ */
+void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+
+/**
+ * cpuid_reset() - what a vCPU answers before KVM_SET_CPUID2: nothing
+ * @vcpu:	new
+ */
+void cpuid_reset(struct vcpu *vcpu);
+
+/* ---- msr.c ---- */
+
+/**
+ * msr_reset() - MSRs after reset
+ * @vcpu:	the vCPU
+ */
+void msr_reset(struct vcpu *vcpu);
+
+/**
+ * msr_read() - RDMSR
+ * @vcpu:	loaded
+ * @index:	ECX
+ * @data:	result
+ * @host:	on behalf of user space: read-only and hidden ones allowed
+ *
+ * Return: 0, or -EINVAL for #GP(0).
+ */
+int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host);
+
+/**
+ * msr_write() - WRMSR
+ * @vcpu: @index: @data: @host: as msr_read()
+ *
+ * Return: 0, or -EINVAL for #GP(0).
+ */
+int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host);
+int msr_index_list(struct kvm_msr_list __user *list);
+long msr_get_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs);
+long msr_set_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs);
+
+#endif
