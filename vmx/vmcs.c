@@ -261,7 +261,8 @@ void vmx_update_mode(struct vcpu *vcpu)
 	vmcs_write(CR4_READ_SHADOW, mode->cr4);
 	update_efer(vcpu, hardware_efer(mode));
 	update_dr7(vcpu);
-	vmx->recheck = true;
+	vmx->recheck |= vmx->pe != !!(mode->cr0 & X86_CR0_PE);
+	vmx->pe = mode->cr0 & X86_CR0_PE;
 }
 
 /* By how the guest is run, and its CPUID. */

@@ -78,6 +78,7 @@ struct vmx_host {
  * @msrs_loaded: the processor holds @msr
  * @recheck:	@how is to be found anew
  * @how:	enum vmx_how
+ * @pe:	the guest's CR0.PE, one of the things that say how
  * @root_level:	that CR0, CR4 and EFER in the VMCS were derived for
  * @seg:	segments as the guest sees them; @seg_valid says which of them are
  *		current, @seg_dirty which the VMCS does not have
@@ -98,7 +99,7 @@ struct vmx {
 	u16 vpid, vpid_now;
 	int cpu;
 	bool loaded, launched, entered, msrs_loaded;
-	bool recheck;
+	bool recheck, pe;
 	u8 how, root_level;
 	u8 seg_valid, seg_dirty;
 	struct kvm_segment seg[8];
