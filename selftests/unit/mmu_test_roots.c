@@ -343,6 +343,51 @@ TEST(hc16_flush_of_a_written_entry)
 	}
 }
 
+/* The root that the next new one replaces; NULL while there is room. */
+static const struct mmu_root *oldest(const struct vcpu *v)
+{
+	const struct mmu_root *r, *found = v->m.roots;
+
+	for (r = v->m.roots; r < v->m.roots + MMU_ROOTS; r++) {
+		if (r->hpa == INVALID_ROOT)
+			return NULL;
+		if (r->used < found->used)
+			found = r;
+	}
+	return found;
+}
+
+/*
+ * So many address spaces that the oldest goes. The one that takes its place, with the same PCID,
+ * leads to a table that the old one did not: this vCPU's TLB holds no old entries of that. Another
+ * vCPU has it in use, so that nothing is made.
+ */
+TEST(hc16_new_root_in_the_place_of_an_old_one)
+{
+	struct vcpu *v = start();
+	gpa_t old = root_new(v), new = root_new(v);
+	const struct mmu_root *r;
+
+	guest_write_table(v, new, ram_read(here, 8) | A, 8);
+	vcpu_add(vcpu(1));
+	guest_mode(vcpu(1), MODE_LONG, 0, CR4_PCIDE, 0);
+	CHECK(!guest_set_cr3(vcpu(1), new | 2));
+	expect_gpa(vcpu(1), VA, READ_, DATA);
+	CHECK(!guest_set_cr3(v, old | 2));
+	guest_enter(v);
+	for (r = v->m.root; oldest(v) != r;) {
+		CHECK(!guest_set_cr3(v, root_new(v) | 3));
+		guest_enter(v);
+		CHECK(!guest_set_cr3_noflush(v, here));
+		CHECK(!guest_set_cr3_noflush(v, there | 1));
+	}
+	write_entry(v, (DATA + 2 * PAGE) | FLAGS);
+	CHECK_EQ(mach.vm.nr_unsync, 1);
+	CHECK(!guest_set_cr3_noflush(v, new | 2));
+	expect_gpa(v, VA, READ_, DATA + 2 * PAGE);
+	machine_done();
+}
+
 /* Through a new parent no TLB can hold what the table said before. */
 TEST(hc11_table_out_of_sync_gets_another_parent)
 {
