@@ -155,8 +155,7 @@ static enum emu_status write_pieces(struct vcpu *vcpu, const struct piece p[2], 
 
 /*
  * Loops that write page tables are fetched from the same page over and over: its translation is
- * kept until another root is taken up, the guest's TLB is flushed or loses an address, or the host
- * takes memory back (prepare()).
+ * kept until another root is taken up, or the guest's TLB is flushed or loses an address.
  */
 static enum emu_status translate_code(struct emulate_ctxt *ctxt, gva_t addr, gpa_t *gpa)
 {

@@ -63,7 +63,9 @@ int mmu_vm_init(struct mmu_vm *vm)
 	INIT_LIST_HEAD(&vm->orphans);
 	INIT_LIST_HEAD(&vm->unsync);
 	INIT_LIST_HEAD(&vm->vcpus);
+	/* 0 is before all. */
 	vm->reach = 1;
+	vm->clock = 1;
 	if (!mmu_vm_set_quota(vm, QUOTA_MIN))
 		return 0;
 	mmu_vm_destroy(vm);
