@@ -83,6 +83,7 @@ static void ensure_root(struct vcpu *v)
 	}
 }
 
+/* As the run loop does it: first without sleeping. */
 static void fault(struct vcpu *v, u64 va)
 {
 	struct mmu_fault f = {
@@ -92,7 +93,11 @@ static void fault(struct vcpu *v, u64 va)
 
 	ensure_root(v);
 	do {
+		v->m.atomic = true;
 		verdict = mmu_fault(&v->m, &f);
+		v->m.atomic = false;
+		if (verdict == MMU_WAIT)
+			verdict = mmu_fault(&v->m, &f);
 	} while (verdict == MMU_RETRY);
 	EXPECT(verdict == MMU_FIXED, "bench-core: a fault's verdict is %d", verdict);
 }
@@ -183,9 +188,18 @@ static void use_table(struct target *t)
 	fault(vcpu(0), t->va);
 }
 
-static void go_elsewhere(struct target *t)
+/* The target's root is at hand. */
+static void come_from_there(struct target *t)
+{
+	load_cr3(vcpu(0), w.root[t->space]);
+	load_cr3(vcpu(0), w.root[w.spaces]);
+}
+
+/* No root is at hand; the shadow page of the target's is there. */
+static void forget_roots(struct target *t)
 {
 	(void)t;
+	mmu_drop_root(&vcpu(0)->m);
 	load_cr3(vcpu(0), w.root[w.spaces]);
 }
 
@@ -196,7 +210,8 @@ static const struct operation {
 } operations[] = {
 	{ "fill", go_there, fill },
 	{ "pte-write", use_table, pte_write },
-	{ "cr3-load", go_elsewhere, cr3_load },
+	{ "cr3-load", come_from_there, cr3_load },
+	{ "cr3-miss", forget_roots, cr3_load },
 	{ "invlpg", go_there, invlpg },
 	{ "new-table", go_there, new_table_fill },
 };
