@@ -44,13 +44,13 @@ static bool move(struct vcpu *vcpu, const struct insn *insn)
 
 static bool logic(struct vcpu *vcpu, const struct insn *insn)
 {
-	struct alu alu = { .op = insn->op, .bytes = 8, .flags = vcpu->regs.rflags };
-	u64 *dst = &vcpu->regs.gpr[insn->dst.reg];
+	u64 *dst = &vcpu->regs.gpr[insn->dst.reg], src, flags;
 
-	if (!is_quad(&insn->dst) || !source(vcpu, insn, &alu.src))
+	if (!is_quad(&insn->dst) || !source(vcpu, insn, &src))
 		return false;
-	*dst = alu_compute(&alu, *dst);
-	vcpu->regs.rflags = alu.flags;
+	*dst = insn->op == OP_AND ? *dst & src : *dst | src;
+	flags = alu_result_flags(vcpu->regs.rflags, *dst, 8);
+	vcpu->regs.rflags = flags & ~(u64)(FL_CF | FL_OF | FL_AF);
 	return true;
 }
 
@@ -145,7 +145,7 @@ void exit_run_ahead(struct vcpu *vcpu)
 	gva_t start = vcpu->regs.rip, offset = 0;
 	unsigned int room, n = 0;
 	const struct insn *insn;
-	u8 code[WINDOW];
+	u8 code[WINDOW] __uninitialized;
 
 	/* Single steps and breakpoints are between instructions. */
 	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & DR7_ENABLED))

@@ -73,7 +73,7 @@
  * @unsync:	the guest may write the table freely, see sync.c
  * @touched:	mmu_vm.clock when a spte last changed, while @unsync
  * @demands:	not-present faults of the guest, while @unsync and mmu_straight
- * @idle:	flushes that found nothing changed, while @unsync
+ * @idle:	flushes since a spte last changed, while @unsync
  * @chunk:	links of @spt's entries, CHUNK_LINKS by CHUNK_LINKS, on demand
  * @snapshot:	while @unsync: guest entries that the present sptes were made from
  */

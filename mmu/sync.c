@@ -38,9 +38,13 @@ static u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned i
 	return gpte;
 }
 
-/* A spte became as the guest's table is now; other address spaces may not have seen that. */
+/*
+ * A spte became as the guest's table is now; other address spaces may not have seen that. The
+ * table is in use: its being tracked again would only cost the next write a fault.
+ */
 static void touch(struct mmu_vm *vm, struct shadow_page *sp)
 {
+	sp->idle = 0;
 	sp->touched = ++vm->clock;
 	WRITE_ONCE(vm->touched, sp->touched);
 }
@@ -149,9 +153,8 @@ static unsigned int sync_chunk_32(struct mmu_vm *vm, struct mmu_cache *cache,
 	return changed;
 }
 
-/* Bring all present sptes up to date; returns how many entries had changed. */
-static unsigned int sync_entries(struct mmu_vm *vm, struct mmu_cache *cache,
-				 struct shadow_page *sp)
+/* Bring all present sptes up to date. */
+static void sync_entries(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
 {
 	bool wide = role_entry_bytes(sp->role) == 8;
 	unsigned int i, changed = 0;
@@ -164,7 +167,6 @@ static unsigned int sync_entries(struct mmu_vm *vm, struct mmu_cache *cache,
 	}
 	vm->stats.syncs++;
 	trace_umbra_sync(sp->gfn, sp->role.word, changed);
-	return changed;
 }
 
 /* The page is in sync, or about to be zapped: forget that it was not. */
@@ -250,13 +252,10 @@ static void root_look(struct mmu_vm *vm, struct mmu_root *r)
 static bool sync_page(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		      const struct mmu_root *r, bool flush)
 {
-	unsigned int changed;
-
 	if (sp->touched <= r->left)
 		return false;
-	changed = sync_entries(vm, cache, sp);
-	if (flush)
-		sp->idle = changed ? 0 : sp->idle + 1;
+	sp->idle += flush;
+	sync_entries(vm, cache, sp);
 	return flush && sp->idle > IDLE_FLUSHES;
 }
 
@@ -346,7 +345,6 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
 	absent_forget(sp, 0, TABLE_ENTRIES - 1);
 	page_track_frame(vm, sp, -1);
 	sp->unsync = true;
-	sp->idle = 0;
 	sp->demands = 0;
 	touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
