@@ -322,15 +322,15 @@ int host_read_atomic(struct mmu_vm *vm, gpa_t gpa, void *dst, unsigned int len)
 unsigned int host_first_changed(struct mmu_vm *vm, gpa_t gpa, const u64 *known, unsigned int nr,
 				u64 *now)
 {
+	u64 word[PAGE / 8];
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		if (host_read_atomic(vm, gpa + i * sizeof(*now), now, sizeof(*now)))
-			*now = 0;
-		else if (*now == known[i])
-			continue;
-		break;
-	}
+	*now = 0;
+	if (host_read_atomic(vm, gpa, word, nr * sizeof(*word)))
+		return 0;
+	for (i = 0; i < nr && word[i] == known[i]; i++)
+		;
+	*now = i < nr ? word[i] : 0;
 	return i;
 }
 
