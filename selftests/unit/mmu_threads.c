@@ -202,6 +202,20 @@ int host_read(struct mmu_vm *m, gpa_t gpa, void *dst, unsigned int len)
 	return host_read_atomic(m, gpa, dst, len);
 }
 
+unsigned int host_first_changed(struct mmu_vm *m, gpa_t gpa, const u64 *known, unsigned int nr,
+				u64 *now)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		*now = 0;
+		if (host_read_atomic(m, gpa + i * sizeof(*now), now, sizeof(*now)) ||
+		    *now != known[i])
+			break;
+	}
+	return i;
+}
+
 int host_write(struct mmu_vm *m, gpa_t gpa, const void *src, unsigned int len)
 {
 	if (!ram(gpa))
