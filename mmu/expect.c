@@ -19,15 +19,14 @@ static void fill_expected(struct mmu_vcpu *m)
 {
 	struct shadow_page *sp = m->expected.sp;
 	unsigned int index = m->expected.index;
-	u64 gpte;
 
-	if (m->expected.shape != m->vm->shape || !cache_ready(&m->cache) ||
-	    host_read_atomic(m->vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)))
+	if (m->expected.shape != m->vm->shape || !cache_ready(&m->cache))
 		return;
 	if (!spte_present(sp->spt[index]))
-		m->vm->stats.expected += entry_refill(m->vm, &m->cache, sp, index, gpte);
-	else if (sp->unsync && sp->snapshot[index] != gpte)
-		sync_spte(m->vm, &m->cache, sp, index, gpte);
+		m->vm->stats.expected += entry_refill(m->vm, &m->cache, sp, index,
+						      entry_now(m->vm, sp, index));
+	else if (sp->unsync)
+		sync_entry(m->vm, &m->cache, sp, index);
 }
 
 /* A root is taken up. */

@@ -93,14 +93,14 @@ static bool fill_fails(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 static bool fill_futile(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index,
 			unsigned int end)
 {
-	u64 next = 0;
+	u64 next;
 
 	if (mmu_straight || !index || !spte_present(sp->spt[index - 1]) || sp->role.metaphysical)
 		return false;
-	return index + 1 == end ||
-	       host_read_atomic(vm, entry_gpa(sp, index + 1), &next,
-				role_entry_bytes(sp->role)) ||
-	       !(next & PTE_P) || !(next & PTE_A);
+	if (index + 1 == end)
+		return true;
+	next = entry_now(vm, sp, index + 1);
+	return !(next & PTE_P) || !(next & PTE_A);
 }
 
 static noinline_for_stack void fill_group(struct mmu_vm *vm, struct mmu_cache *cache,

@@ -365,8 +365,9 @@ bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush);
 void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
-void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-	       unsigned int index, u64 gpte);
+u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index);
+void sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		unsigned int index);
 void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva);
 void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
 bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);

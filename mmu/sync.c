@@ -28,7 +28,8 @@
 /* Tables for a moment only (text_poke) are written before and after a pair of CR3 loads. */
 #define IDLE_FLUSHES	2
 
-static u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index)
+/* The guest's entry behind a spte. */
+u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index)
 {
 	u64 gpte = 0;
 
@@ -91,13 +92,23 @@ static bool same_frame(struct mmu_vm *vm, struct shadow_page *sp, unsigned int i
 }
 
 /* Bring one present spte up to date: the guest's entry has changed. */
-void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-	       unsigned int index, u64 gpte)
+static void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		      unsigned int index, u64 gpte)
 {
 	if (!same_frame(vm, sp, index, gpte))
 		entry_refill(vm, cache, sp, index, gpte);
 	sp->snapshot[index] = gpte;
 	touch(vm, sp);
+}
+
+/* ... if it has changed. */
+void sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		unsigned int index)
+{
+	u64 gpte = entry_now(vm, sp, index);
+
+	if (gpte != sp->snapshot[index])
+		sync_spte(vm, cache, sp, index, gpte);
 }
 
 /* Read CHUNK_LINKS entries of the guest's table at once. What can't be read (false) is 0. */
@@ -302,13 +313,9 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
 {
 	unsigned int index;
 	struct shadow_page *sp = root_leaf(r, gva, &index);
-	u64 gpte;
 
-	if (!sp || !sp->unsync)
-		return;
-	gpte = entry_now(m->vm, sp, index);
-	if (gpte != sp->snapshot[index])
-		sync_spte(m->vm, &m->cache, sp, index, gpte);
+	if (sp && sp->unsync)
+		sync_entry(m->vm, &m->cache, sp, index);
 }
 
 /*
