@@ -150,7 +150,7 @@ struct mmu_cache {
  * @touched:	@clock at the last of these changes
  * @vcpus:	all struct mmu_vcpu
  * @nr_pages: @max_pages: shadow pages alive, and the quota
- * @links:	where rmap and parent links live, see mmu/rmap.c
+ * @links:	where rmap and parent links live, see mmu/links.c
  * @tlb_dirty:	a spte lost rights with no flush since
  * @shape:	counts links made and dropped between shadow pages, and roots
  * @reach:	counts what may put pages out of sync below a root, or take them from there

@@ -34,7 +34,8 @@ TRACE_EVENT(umbra_fault,
 	TP_printk("gva 0x%llx error 0x%x gpa 0x%llx %s", __entry->gva, __entry->error,
 		  __entry->gpa,
 		  __print_symbolic(__entry->verdict, { 0, "fixed" }, { 1, "retry" },
-				   { 2, "emulate" }, { 3, "inject" }, { 4, "error" }))
+				   { 2, "emulate" }, { 3, "inject" }, { 4, "error" },
+				   { 5, "wait" }))
 );
 
 /* A spte was made present or changed. */
@@ -90,20 +91,17 @@ TRACE_EVENT(umbra_page_zap,
 
 /* The guest wrote to a shadowed page table. */
 TRACE_EVENT(umbra_pte_write,
-	TP_PROTO(u64 gpa, u32 len, u64 value),
-	TP_ARGS(gpa, len, value),
+	TP_PROTO(u64 gpa, u32 len),
+	TP_ARGS(gpa, len),
 	TP_STRUCT__entry(
 		__field(u64, gpa)
-		__field(u64, value)
 		__field(u32, len)
 	),
 	TP_fast_assign(
 		__entry->gpa = gpa;
-		__entry->value = value;
 		__entry->len = len;
 	),
-	TP_printk("gpa 0x%llx len %u value 0x%llx", __entry->gpa, __entry->len,
-		  __entry->value)
+	TP_printk("gpa 0x%llx len %u", __entry->gpa, __entry->len)
 );
 
 /* A shadow page was brought up to date; @changed sptes differed. */
@@ -195,7 +193,7 @@ TRACE_NOP(fault, u64 gva, u32 error, u64 gpa, int verdict)
 TRACE_NOP(spte_set, u64 gfn, u64 spte, int level)
 TRACE_NOP(page_get, u64 gfn, u32 role, bool created)
 TRACE_NOP(page_zap, u64 gfn, u32 role)
-TRACE_NOP(pte_write, u64 gpa, u32 len, u64 value)
+TRACE_NOP(pte_write, u64 gpa, u32 len)
 TRACE_NOP(sync, u64 gfn, u32 role, int changed)
 TRACE_NOP(flush, bool remote)
 TRACE_NOP(enter, u32 vcpu, u64 rip)

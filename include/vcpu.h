@@ -169,7 +169,7 @@ struct code_line {
 #define VCPU_MMAP_SIZE	(2 * PAGE_SIZE)
 
 /* vcpu.where: what a remote party has to do to be noticed. */
-enum { VCPU_OUTSIDE, VCPU_IN_GUEST, VCPU_EXITING };
+enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
 
 /**
  * struct vcpu - a virtual CPU
@@ -179,8 +179,6 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST, VCPU_EXITING };
  * @where:	VCPU_*
  * @requests:	REQ_* bits
  * @stale:	by mmu_vcpu.root_tag: forget translations by that root before it is entered
- * @running:	in KVM_RUN, a second one gets EINTR or waits on @lock
- * @preempted:	scheduled out by preemption since last loaded
  * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED
  * @fpu:	guest XSAVE area (state.c)
  * @backend:	the vendor's part
@@ -311,7 +309,7 @@ void vcpu_kick(struct vcpu *vcpu);
 int vcpu_run(struct vcpu *vcpu);
 
 /**
- * vcpu_make_request() - ask all vCPUs of a VM for something and wait until seen
+ * vm_make_request() - ask all vCPUs of a VM for something and wait until seen
  * @vm:		the VM
  * @req:	REQ_FLUSH_TLB or REQ_RELOAD_ROOT
  *

@@ -7,7 +7,7 @@
  * spte must never outlive the moment when the guest makes the entry present:
  *
  *   - only tables in sync have absent sptes: their writes are seen
- *   - while any such write is under way (mmu_write_begin() to mmu_write_end()), its sptes are empty
+ *   - while any such write is under way (write_begin() to write_end()), its sptes are empty
  *     and none becomes absent
  *
  * The fault of an empty spte exits, and the guest's walk tells what it is.

@@ -33,7 +33,7 @@ MODULE_PARM_DESC(expect, "fill what the guest was sent a fault for when it is ba
 
 unsigned int mmu_prefill = 16;
 module_param_named(prefill, mmu_prefill, uint, 0644);
-MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 8, at most 64)");
+MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 16, at most 64)");
 
 unsigned int mmu_unsync_max = 64;
 module_param_named(unsync, mmu_unsync_max, uint, 0644);

@@ -2,7 +2,8 @@
 /*
  * Most faults are for a page whose page table has a shadow already. The way down the shadow tables
  * then says what the guest's upper entries say, since those are in sync: only the last entry is
- * read. Everything is done under the lock, once; whatever is not plain goes the long way.
+ * read. Everything is done under the lock, once; every other case is left to the path
+ * that may sleep (fault.c).
  */
 #include "internal.h"
 

@@ -319,10 +319,10 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
 }
 
 /*
- * Where not-present faults go straight to the guest, a demand fault is one exit, the write of
- * its entry, while the table is in sync. So it takes a burst.
+ * May the frame's shadows go out of sync? Only page tables may, and only if that pays: where
+ * not-present faults go straight to the guest, a demand fault is one exit, the write of its
+ * entry, while the table is in sync. So it takes a burst there.
  */
-/* May the frame's shadows go out of sync? Only page tables may, and only if that pays. */
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
 {
 	struct shadow_page *sp;

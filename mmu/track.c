@@ -187,7 +187,7 @@ static void write_end(struct mmu_vcpu *m, gpa_t gpa, unsigned int len, bool writ
 		vm->writers--;
 	if (written && is_shadowed(vm, gpa >> PAGE_BITS)) {
 		track_write(vm, cache, gpa, len);
-		trace_umbra_pte_write(gpa, len, 0);
+		trace_umbra_pte_write(gpa, len);
 	}
 	spin_unlock(&vm->lock);
 }
