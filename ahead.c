@@ -13,6 +13,7 @@
 
 #define MAX_INSNS	16
 #define WINDOW		112	/* bytes of code that are looked at */
+#define MAX_BYTES	16	/* ... for each instruction */
 #define DR7_ENABLED	0xffull
 
 static bool is_quad(const struct insn_opnd *opnd)
@@ -60,7 +61,8 @@ static bool bit_string(struct vcpu *vcpu, const struct insn *insn, u64 bit, u64 
 	gva_t gva = insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip);
 	struct kvm_segment seg;
 
-	if (insn->op != OP_BT || insn->dst.bytes != 8 || !is_quad(&insn->src))
+	if (insn->op != OP_BT || insn->dst.bytes != 8 || !is_quad(&insn->src) ||
+	    insn->addr_bytes != 8)
 		return false;
 	if (insn->seg == SREG_FS || insn->seg == SREG_GS) {
 		vendor(get_segment)(vcpu, insn->seg, &seg);
@@ -91,43 +93,54 @@ static bool bit_test(struct vcpu *vcpu, const struct insn *insn)
 	return true;
 }
 
+/* Where the next one is; false: not for us to say, across an end of the canonical addresses too. */
+static bool next_place(const struct vcpu *vcpu, const struct insn *insn, u64 *next)
+{
+	bool jump = insn->op == OP_JMP ||
+		    (insn->op == OP_JCC && condition(insn->cc, vcpu->regs.rflags));
+
+	*next = vcpu->regs.rip + insn->length + (jump ? insn->imm : 0);
+	return !(jump && insn->flags & INSN_OPSIZE) && !((*next ^ vcpu->regs.rip) >> 47);
+}
+
 /* Execute one; false: not done. The next one is at regs.rip then. */
 static bool step(struct vcpu *vcpu, const struct insn *insn)
 {
-	u64 next = vcpu->regs.rip + insn->length;
+	bool done;
+	u64 next;
 
+	if (!next_place(vcpu, insn, &next))
+		return false;
 	switch (insn->op) {
 	case OP_NOP:
+	case OP_JCC:
+	case OP_JMP:
+		done = true;
 		break;
 	case OP_MOV:
-		if (!move(vcpu, insn))
-			return false;
+		done = move(vcpu, insn);
 		break;
 	case OP_AND:
 	case OP_OR:
-		if (!logic(vcpu, insn))
-			return false;
+		done = logic(vcpu, insn);
 		break;
 	case OP_BT:
 	case OP_BTS:
 	case OP_BTR:
-		if (!bit_test(vcpu, insn))
-			return false;
-		break;
-	case OP_JCC:
-		if (!condition(insn->cc, vcpu->regs.rflags))
-			break;
-		fallthrough;
-	case OP_JMP:
-		if (insn->flags & INSN_OPSIZE)
-			return false;
-		next += insn->imm;
+		done = bit_test(vcpu, insn);
 		break;
 	default:
-		return false;
+		done = false;
 	}
-	vcpu->regs.rip = next;
-	return true;
+	if (done)
+		vcpu->regs.rip = next;
+	return done;
+}
+
+/* What is executed lies between the bytes that were read, wherever a branch leads. */
+static bool in_window(gva_t start, gva_t rip, unsigned int room)
+{
+	return rip >= start && room >= MAX_BYTES && rip - start <= room - MAX_BYTES;
 }
 
 /* The end of it: where a value faults, or has to wait, the processor comes here again. */
@@ -142,8 +155,8 @@ static bool end_with_cr3(struct vcpu *vcpu, const struct insn *insn)
 
 void exit_run_ahead(struct vcpu *vcpu)
 {
-	gva_t start = vcpu->regs.rip, offset = 0;
-	unsigned int room, n = 0;
+	gva_t start = vcpu->regs.rip, rip;
+	unsigned int room, n;
 	const struct insn *insn;
 	u8 code[WINDOW] __uninitialized;
 
@@ -151,14 +164,14 @@ void exit_run_ahead(struct vcpu *vcpu)
 	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & DR7_ENABLED))
 		return;
 	room = mmu_fetch(&vcpu->mmu, start, code, sizeof(code));
-	do {
-		if (offset + 16 > room)
+	for (n = 0; n < MAX_INSNS; n++) {
+		rip = vcpu->regs.rip;
+		if (!in_window(start, rip, room))
 			return;
-		insn = exit_insn(vcpu, start + offset, code + offset);
+		insn = exit_insn(vcpu, rip, code + (rip - start));
 		if (!insn || (insn->flags & (INSN_LOCK | INSN_REP | INSN_REPNE)))
 			return;
 		if (insn->op == OP_MOV_TO_CR ? !end_with_cr3(vcpu, insn) : !step(vcpu, insn))
 			return;
-		offset = vcpu->regs.rip - start;
-	} while (++n < MAX_INSNS);
+	}
 }

@@ -6,9 +6,10 @@
 #	emulate_test	on a model machine: faults, restarts, locks, privileged, real mode
 #	emulate_native	random instructions against the processor beneath
 #			(SEED=n, ROUNDS=n in the environment for others, and more)
+#	ahead_test	ahead.c on a fake vCPU
 #	fuzz_emulate	libFuzzer, with clang; fuzz.sh runs it
 
-EMULATE_TESTS := $(addprefix $(O)/,decode_test emulate_test emulate_native)
+EMULATE_TESTS := $(addprefix $(O)/,decode_test emulate_test emulate_native ahead_test)
 EMULATE_UNITS := decode decode_tables decode_tables_0f emulate emulate_access emulate_alu \
 		 emulate_arith emulate_move emulate_stack emulate_string emulate_far \
 		 emulate_system
@@ -24,6 +25,11 @@ $(O)/emulate_test: $(O)/emulate_test.o $(O)/emulate_test_system.o $(O)/emulate_t
 
 $(O)/emulate_native: $(O)/emulate_native.o $(O)/native_compare.o $(O)/native_step.o \
 		$(EMULATE_OBJS)
+	$(link)
+
+$(O)/ahead.o $(O)/ahead_test.o: CPPFLAGS := -Ishim_vcpu $(CPPFLAGS)
+
+$(O)/ahead_test: $(O)/ahead_test.o $(O)/ahead.o $(EMULATE_OBJS)
 	$(link)
 
 $(O)/fuzz_emulate: fuzz_emulate.c $(EMULATE_UNITS:%=$(TOP)/%.c)
