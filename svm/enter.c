@@ -113,10 +113,23 @@ static void save_guest(struct vcpu *vcpu)
 	vcpu->mode.cr8 = vmcb->control.int_ctl & VINTR_TPR;
 }
 
-/* Suspend, kexec or reboot took the processor away. */
-static void refuse(struct exit *exit)
+/* Negative exit codes: the guest has not run. AMD APM volume 2, 15.5.1 and appendix C. */
+static bool entry_failed(const struct svm *svm)
 {
-	*exit = (struct exit){ .kind = EXIT_FAIL_ENTRY, .hw_reason = VMEXIT_INVALID };
+	return (s32)svm->vmcb->control.exit_code < 0;
+}
+
+/* Suspend, kexec or reboot took the processor away, or the state is bad: the event is still due. */
+static void refuse(struct svm *svm, struct exit *exit)
+{
+	*exit = (struct exit){
+		.kind = EXIT_FAIL_ENTRY,
+		.hw_reason = svm->vmcb->control.exit_code,
+		.delivering = svm->injected,
+	};
+	svm->injected = (struct event){};
+	svm->vmcb->control.event_inj = 0;
+	svm->vmcb->control.clean = 0;
 }
 
 static noinstr void switch_worlds(struct vcpu_regs *regs, hpa_t vmcb_pa, hpa_t host_pa)
@@ -132,8 +145,10 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 	struct svm *svm = to_svm(vcpu);
 	u64 spec_ctrl;
 
+	/* What is found there if VMRUN does not write another. */
+	svm->vmcb->control.exit_code = VMEXIT_INVALID;
 	if (!cpu->enabled) {
-		refuse(exit);
+		refuse(svm, exit);
 		return;
 	}
 	load_guest(vcpu);
@@ -143,7 +158,12 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 	switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa);
 	spec_ctrl_leave(spec_ctrl);
 
-	svm->vmcb->control.clean = svm->vmcb->control.exit_code == VMEXIT_INVALID ? 0 : CLEAN_ALL;
+	if (entry_failed(svm)) {
+		svm_forget_asids(svm, cpu);
+		refuse(svm, exit);
+		return;
+	}
+	svm->vmcb->control.clean = CLEAN_ALL;
 	save_guest(vcpu);
 	svm_decode_exit(vcpu, exit);
 }

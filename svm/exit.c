@@ -190,9 +190,6 @@ void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
 	case SVM_EXIT_MSR:
 		insn_exit(control, exit, control->exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR);
 		break;
-	case VMEXIT_INVALID:
-		exit->kind = EXIT_FAIL_ENTRY;
-		break;
 	default:
 		decode_simple(control, exit);
 	}

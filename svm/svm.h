@@ -139,6 +139,7 @@ void svm_exit_irq(struct vcpu *vcpu, const struct exit *exit);
 /* tlb.c */
 void svm_flush_gva(struct vcpu *vcpu, gva_t gva);
 void svm_prepare_asid(struct vcpu *vcpu, struct svm_cpu *cpu);
+void svm_forget_asids(struct svm *svm, struct svm_cpu *cpu);
 
 /* exit.c */
 void svm_decode_exit(struct vcpu *vcpu, struct exit *exit);

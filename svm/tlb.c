@@ -8,6 +8,7 @@
  * another CPU, or comes back, takes new ones and so has no old translations.
  */
 #include <linux/smp.h>
+#include <asm/asm.h>
 
 #include "svm.h"
 
@@ -50,21 +51,43 @@ void svm_prepare_asid(struct vcpu *vcpu, struct svm_cpu *cpu)
 	}
 }
 
-static void invlpga(gva_t gva, u32 asid)
+/*
+ * An entry that failed need not have flushed what tlb_control asked for, and nobody asks again:
+ * the vCPU takes ASIDs that nothing is known of, and who asked for all leaves that to the next.
+ */
+void svm_forget_asids(struct svm *svm, struct svm_cpu *cpu)
 {
-	asm volatile("invlpga %0, %1" : : "a" (gva), "c" (asid) : "memory");
+	memset(svm->asid_gen, 0, sizeof(svm->asid_gen));
+	if (svm->vmcb->control.tlb_control == TLB_CTL_ALL)
+		cpu->asid_next = svm_caps.nr_asids;
+}
+
+/* Fails where a reboot's interrupt has just turned AMD-V off. */
+static bool invlpga(gva_t gva, u32 asid)
+{
+	asm goto("1: invlpga %0, %1\n\t"
+		 _ASM_EXTABLE(1b, %l[failed])
+		 : : "a" (gva), "c" (asid) : "memory" : failed);
+	return true;
+failed:
+	return false;
+}
+
+/* Is the address gone from the TLB for sure? */
+static bool flush_now(struct vcpu *vcpu, const struct svm_cpu *cpu, gva_t gva)
+{
+	const struct svm *svm = to_svm(vcpu);
+	u8 tag = vcpu->mmu.root_tag;
+
+	return !(vcpu->stale & BIT(tag)) && cpu->enabled && svm->cpu == smp_processor_id() &&
+	       svm->asid_gen[tag] == cpu->asid_gen && invlpga(gva, svm->asid[tag]);
 }
 
 void svm_flush_gva(struct vcpu *vcpu, gva_t gva)
 {
-	struct svm *svm = to_svm(vcpu);
-	struct svm_cpu *cpu = get_cpu_ptr(&svm_cpu);
-	u8 tag = vcpu->mmu.root_tag;
+	const struct svm_cpu *cpu = get_cpu_ptr(&svm_cpu);
 
-	if (!(vcpu->stale & BIT(tag)) && cpu->enabled && svm->cpu == smp_processor_id() &&
-	    svm->asid_gen[tag] == cpu->asid_gen)
-		invlpga(gva, svm->asid[tag]);
-	else
-		vcpu->stale |= BIT(tag);
+	if (!flush_now(vcpu, cpu, gva))
+		vcpu->stale |= BIT(vcpu->mmu.root_tag);
 	put_cpu_ptr(&svm_cpu);
 }

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# svm/ and what else stands next to the processor, on a fake of it. Included by Makefile.
+
+SVM_TESTS := $(O)/svm_test
+SVM_UNITS := tlb event exit vmcb enter segment msr probe
+SVM_OBJS  := $(SVM_UNITS:%=$(O)/svm/%.o) $(O)/svm_machine.o
+
+# Headers of the kernel that svm_shim.h stands in for.
+SVM_EMPTY := $(addprefix $(O)/svm/shim/,$(addprefix linux/,cpu.h gfp.h irq_work.h mem_encrypt.h \
+	     mmu_notifier.h mutex.h percpu.h preempt.h ratelimit.h refcount.h signal_types.h slab.h \
+	     smp.h srcu.h static_call.h thread_info.h) $(addprefix asm/,asm.h cpufeature.h msr.h \
+	     msr-index.h processor.h special_insns.h trapnr.h nospec-branch.h))
+SVM_HEADERS := $(SVM_EMPTY) $(O)/svm/shim/uapi/asm/svm.h svm_shim.h
+SVM_CPPFLAGS := -I$(O)/svm/shim -include svm_shim.h -Wno-address-of-packed-member
+
+$(SVM_EMPTY):
+	@mkdir -p $(@D) && : >$@
+
+$(O)/svm/shim/uapi/asm/svm.h:
+	@mkdir -p $(@D) && echo '#include <asm/svm.h>' >$@
+
+$(O)/svm/%.o: $(TOP)/svm/%.c $(SVM_HEADERS)
+	@echo "  CC      $@"
+	@$(CC) $(SVM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+
+$(O)/svm_test.o $(O)/svm_machine.o: $(O)/%.o: %.c $(SVM_HEADERS)
+	@echo "  CC      $@"
+	@$(CC) $(SVM_CPPFLAGS) -I$(TOP)/svm $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+
+$(O)/svm_test: $(O)/svm_test.o $(SVM_OBJS)
+	$(link)
+
+-include $(wildcard $(O)/svm/*.d)

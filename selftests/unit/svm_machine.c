@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See svm_machine.h; and the kernel's functions that svm/ calls. */
+#include <ucontext.h>
+
+#include "svm_machine.h"
+#include "tap.h"
+
+struct mach mach;
+int shim_cpu;
+char shim_log[256];
+
+static struct svm_cpu others[SHIM_CPUS];
+
+/* ---- instructions of the kernel ---- */
+
+struct fixup {
+	u64 from, to;
+};
+
+extern const struct fixup __start_shim_extable[], __stop_shim_extable[];
+
+static void fault(greg_t *regs)
+{
+	const struct fixup *f;
+
+	for (f = __start_shim_extable; f < __stop_shim_extable; f++) {
+		if (f->from != (u64)regs[REG_RIP])
+			continue;
+		regs[REG_RIP] = f->to;
+		return;
+	}
+	TAP_FAIL("#UD at %llx, which has no fixup", regs[REG_RIP]);
+}
+
+/* AMD APM volume 3, INVLPGA and STGI. */
+static void trapped(int sig, siginfo_t *info, void *context)
+{
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+	const u8 *insn = (const u8 *)regs[REG_RIP];
+
+	if (insn[0] != 0x0f || insn[1] != 0x01 || (insn[2] != 0xdf && insn[2] != 0xdc))
+		TAP_FAIL("signal %d at %p", sig, insn);
+	if (!(mach.efer[shim_cpu] & EFER_SVME)) {
+		fault(regs);
+		return;
+	}
+	if (insn[2] == 0xdf) {
+		mach.tlb[shim_cpu][(u32)regs[REG_RCX]][regs[REG_RAX] >> 12] = 0;
+		mach.invlpgas++;
+	}
+	regs[REG_RIP] += 3;
+}
+
+static void flush(u8 how, u32 asid)
+{
+	if (how == TLB_CTL_ALL)
+		memset(mach.tlb[shim_cpu], 0, sizeof(mach.tlb[shim_cpu]));
+	else if (how == TLB_CTL_ASID)
+		memset(mach.tlb[shim_cpu][asid], 0, sizeof(mach.tlb[shim_cpu][asid]));
+}
+
+static void run(struct vmcb *vmcb)
+{
+	u64 *cached = &mach.tlb[shim_cpu][vmcb->control.asid][mach.page];
+
+	flush(vmcb->control.tlb_control, vmcb->control.asid);
+	if (!*cached)
+		*cached = mach.memory;
+	mach.seen = *cached;
+	vmcb->control.exit_code = SVM_EXIT_INTR;
+	vmcb->control.exit_int_info = 0;
+	vmcb->save.rip++;
+}
+
+void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa)
+{
+	struct vmcb *vmcb = (struct vmcb *)vmcb_pa;
+	enum mach_entry how = mach.next;
+
+	mach.vmruns++;
+	mach.next = MACH_RUN;
+	CHECK(vmcb->control.asid && vmcb->control.asid < mach.cpuid_svm[shim_cpu].nr_asids);
+	if (!(mach.efer[shim_cpu] & EFER_SVME) || how == MACH_FAULT)
+		return;
+	switch (how) {
+	case MACH_INVALID:
+		vmcb->control.exit_code = VMEXIT_INVALID;
+		break;
+	case MACH_SHUTDOWN:
+		memset(vmcb, 0xcd, sizeof(*vmcb));
+		vmcb->control.exit_code = SVM_EXIT_SHUTDOWN;
+		break;
+	default:
+		run(vmcb);
+	}
+}
+
+u64 raw_rdmsr(u32 msr)
+{
+	switch (msr) {
+	case MSR_EFER:
+		return mach.efer[shim_cpu];
+	case MSR_IA32_XSS:
+		return mach.msr_xss;
+	}
+	return 0;
+}
+
+void raw_wrmsr(u32 msr, u64 value)
+{
+	if (msr == MSR_EFER)
+		mach.efer[shim_cpu] = value;
+	if (msr == MSR_IA32_XSS)
+		mach.msr_xss = value;
+}
+
+int rdmsr_safe(u32 msr, u32 *low, u32 *high)
+{
+	u64 value = msr == 0xc0010114 ? mach.vm_cr[shim_cpu] : raw_rdmsr(msr);
+
+	*low = value;
+	*high = value >> 32;
+	return 0;
+}
+
+int wrmsr_safe(u32 msr, u32 low, u32 high)
+{
+	raw_wrmsr(msr, low | (u64)high << 32);
+	return 0;
+}
+
+void cpuid_count(u32 leaf, u32 index, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+{
+	*eax = *ebx = *ecx = *edx = 0;
+	if (leaf == 0x80000000)
+		*eax = 0x8000001f;
+	if (leaf == 0x80000001 && mach.cpuid_svm[shim_cpu].nr_asids)
+		*ecx = BIT(2);
+	if (leaf == 0x8000000a) {
+		*ebx = mach.cpuid_svm[shim_cpu].nr_asids;
+		*edx = mach.cpuid_svm[shim_cpu].features;
+	}
+}
+
+bool boot_cpu_has(enum shim_feature feature)
+{
+	return mach.features & BIT(feature);
+}
+
+u64 rdtsc_ordered(void)
+{
+	return 1000;
+}
+
+unsigned long __read_cr4(void)
+{
+	return X86_CR4_PAE | X86_CR4_MCE;
+}
+
+/* ---- processors ---- */
+
+void shim_set_cpu(int cpu)
+{
+	others[shim_cpu] = svm_cpu;
+	shim_cpu = cpu;
+	svm_cpu = others[cpu];
+}
+
+void *shim_per_cpu(void *p, int cpu)
+{
+	return cpu == shim_cpu ? p : &others[cpu];
+}
+
+void on_each_cpu(void (*fn)(void *data), void *data, int wait)
+{
+	int cpu, self = shim_cpu;
+
+	for (cpu = 0; cpu < SHIM_CPUS; cpu++) {
+		shim_set_cpu(cpu);
+		fn(data);
+	}
+	shim_set_cpu(self);
+}
+
+/* ---- the kernel ---- */
+
+unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
+{
+	size_t size = PAGE_SIZE << order;
+	void *p = aligned_alloc(size, size);
+
+	if (p)
+		memset(p, gfp & __GFP_ZERO ? 0 : 0x5a, size);
+	return (unsigned long)p;
+}
+
+void free_pages(unsigned long addr, unsigned int order)
+{
+	free((void *)addr);
+}
+
+void *kzalloc(size_t size, gfp_t gfp)
+{
+	return calloc(1, size);
+}
+
+void kfree(const void *p)
+{
+	free((void *)p);
+}
+
+int shim_printk(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(shim_log, sizeof(shim_log), format, args);
+	va_end(args);
+	return 0;
+}
+
+void __attribute__((noreturn)) shim_warn(const char *file, int line, const char *what)
+{
+	TAP_FAIL("%s:%d: the kernel would warn: %s", file, line, what);
+}
+
+/* ---- tests ---- */
+
+void mach_start(void)
+{
+	struct sigaction action = { .sa_sigaction = trapped, .sa_flags = SA_SIGINFO };
+	int cpu;
+
+	sigaction(SIGILL, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	mach = (struct mach){ .memory = 1, .features = BIT(X86_FEATURE_NX) };
+	for (cpu = 0; cpu < SHIM_CPUS; cpu++)
+		mach.cpuid_svm[cpu].nr_asids = MACH_ASIDS;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A fake processor with AMD-V: as much of VMRUN as a wrong VMCB or a missing flush shows in.
+ */
+#ifndef SVM_MACHINE_H
+#define SVM_MACHINE_H
+
+#include "svm.h"
+
+#define MACH_ASIDS	12
+#define MACH_PAGES	4
+
+/* What the next VMRUN does. */
+enum mach_entry {
+	MACH_RUN,		/* touch a page, exit by an interrupt */
+	MACH_INVALID,		/* VMEXIT_INVALID: nothing is flushed */
+	MACH_FAULT,		/* #UD, and the fixup: nothing is written */
+	MACH_SHUTDOWN,		/* the guest shut down: the VMCB is undefined */
+};
+
+/**
+ * struct mach - the processors
+ * @tlb:	by processor, ASID and page: what is cached, or 0
+ * @memory:	what the guest's tables say now of the page that it touches
+ * @page:	which one that is
+ * @seen:	what the guest read there
+ * @next:	see above; MACH_RUN again afterwards
+ * @vmruns: @invlpgas: how many there were
+ * @msr_xss:	IA32_XSS
+ * @cpuid_svm:	by processor: CPUID 8000_000a EBX and EDX
+ * @vm_cr:	by processor
+ * @efer:	by processor
+ * @features:	what boot_cpu_has() says
+ */
+struct mach {
+	u64 tlb[SHIM_CPUS][MACH_ASIDS][MACH_PAGES];
+	u64 memory;
+	unsigned int page;
+	u64 seen;
+	enum mach_entry next;
+	unsigned int vmruns, invlpgas;
+	u64 msr_xss;
+	struct { u32 nr_asids, features; } cpuid_svm[SHIM_CPUS];
+	u64 vm_cr[SHIM_CPUS];
+	u64 efer[SHIM_CPUS];
+	u64 features;
+};
+
+extern struct mach mach;
+
+void mach_start(void);
+void mach_enable(void);
+void mach_disable(void);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What svm/ wants of the kernel, in user space: included before all else. Instructions that only a
+ * kernel may execute trap; svm_machine.c plays the processor then, and heeds exception tables.
+ */
+#ifndef SVM_SHIM_H
+#define SVM_SHIM_H
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <asm/kvm.h>
+#include <asm/processor-flags.h>
+#include <linux/kernel.h>
+#include <linux/spinlock.h>
+
+#include "types.h"
+
+/* ---- types ---- */
+
+#define __rcu
+#define __user
+#define __percpu
+#define asmlinkage
+#define noinstr
+#define KBUILD_MODNAME "umbra"
+
+struct mutex { int dummy; };
+struct srcu_struct { int dummy; };
+struct mmu_notifier { int dummy; };
+struct preempt_notifier { int dummy; };
+struct irq_work { int dummy; };
+struct page { int dummy; };
+typedef struct { int refs; } refcount_t;
+typedef unsigned int gfp_t;
+
+static inline void refcount_inc(refcount_t *r) { r->refs++; }
+
+#define GFP_KERNEL		0u
+#define GFP_KERNEL_ACCOUNT	1u
+#define __GFP_ZERO		2u
+
+#define DECLARE_STATIC_CALL(name, func) _Static_assert(1, "")
+
+/* ---- processors ---- */
+
+#define SHIM_CPUS 4
+
+extern int shim_cpu;
+void shim_set_cpu(int cpu);
+void *shim_per_cpu(void *p, int cpu);
+
+/* The variable itself is the current processor's; shim_set_cpu() exchanges it. */
+#define DEFINE_PER_CPU(type, name)	type name
+#define DECLARE_PER_CPU(type, name)	extern type name
+#define smp_processor_id()		shim_cpu
+#define this_cpu_ptr(p)			(p)
+#define this_cpu_read(x)		(x)
+#define get_cpu_ptr(p)			(p)
+#define put_cpu_ptr(p)			((void)(p))
+#define per_cpu_ptr(p, cpu)		((__typeof__(p))shim_per_cpu(p, cpu))
+#define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < SHIM_CPUS; (cpu)++)
+#define for_each_online_cpu(cpu)	for_each_possible_cpu(cpu)
+void on_each_cpu(void (*fn)(void *data), void *data, int wait);
+
+void cpuid_count(u32 leaf, u32 index, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+
+static inline void cpuid(u32 leaf, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+{
+	cpuid_count(leaf, 0, eax, ebx, ecx, edx);
+}
+
+#define CPUID_WORD(reg)						\
+static inline u32 cpuid_##reg(u32 leaf)				\
+{								\
+	u32 eax, ebx, ecx, edx;					\
+								\
+	cpuid(leaf, &eax, &ebx, &ecx, &edx);			\
+	return reg;						\
+}
+CPUID_WORD(eax)
+CPUID_WORD(ebx)
+CPUID_WORD(ecx)
+CPUID_WORD(edx)
+
+enum shim_feature {
+	X86_FEATURE_NX, X86_FEATURE_USE_IBPB, X86_FEATURE_INVPCID, X86_FEATURE_XSAVES,
+};
+
+bool boot_cpu_has(enum shim_feature feature);
+
+/* A fixup for the kernel is one here: the linker finds the table by its section's name. */
+#define _ASM_EXTABLE(from, to)				\
+	".pushsection shim_extable, \"aw\"\n\t"		\
+	".balign 8\n\t"					\
+	".quad " #from ", " #to "\n\t"			\
+	".popsection\n\t"
+
+#define X86_TRAP_DB	1
+#define X86_TRAP_NMI	2
+#define X86_TRAP_BP	3
+#define X86_TRAP_OF	4
+#define X86_TRAP_UD	6
+#define X86_TRAP_PF	14
+#define X86_TRAP_AC	17
+#define X86_TRAP_MC	18
+
+/* ---- MSRs: AMD APM volume 2, appendix A ---- */
+
+#define MSR_EFER		0xc0000080u
+#define MSR_STAR		0xc0000081u
+#define MSR_LSTAR		0xc0000082u
+#define MSR_CSTAR		0xc0000083u
+#define MSR_SYSCALL_MASK	0xc0000084u
+#define MSR_FS_BASE		0xc0000100u
+#define MSR_GS_BASE		0xc0000101u
+#define MSR_KERNEL_GS_BASE	0xc0000102u
+#define MSR_TSC_AUX		0xc0000103u
+#define MSR_IA32_TSC		0x10u
+#define MSR_IA32_PRED_CMD	0x49u
+#define MSR_IA32_SYSENTER_CS	0x174u
+#define MSR_IA32_SYSENTER_ESP	0x175u
+#define MSR_IA32_SYSENTER_EIP	0x176u
+#define MSR_IA32_XSS		0xda0u
+#define PRED_CMD_IBPB		1u
+#define EFER_LME		BIT(8)
+#define EFER_LMA		BIT(10)
+#define EFER_NX			BIT(11)
+#define EFER_SVME		BIT(12)
+
+u64 raw_rdmsr(u32 msr);
+void raw_wrmsr(u32 msr, u64 value);
+int rdmsr_safe(u32 msr, u32 *low, u32 *high);
+int wrmsr_safe(u32 msr, u32 low, u32 high);
+u64 rdtsc_ordered(void);
+unsigned long __read_cr4(void);
+
+/* ---- memory ---- */
+
+unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
+void free_pages(unsigned long addr, unsigned int order);
+void *kzalloc(size_t size, gfp_t gfp);
+void kfree(const void *p);
+void split_page(struct page *page, unsigned int order);
+struct page *virt_to_page(const void *p);
+
+#define get_zeroed_page(gfp)	__get_free_pages((gfp) | __GFP_ZERO, 0)
+#define __get_free_page(gfp)	__get_free_pages(gfp, 0)
+#define free_page(addr)		free_pages(addr, 0)
+#define __sme_set(x)		(x)
+#define __sme_pa(p)		((unsigned long)(p))
+#define __pa(p)			((unsigned long)(p))
+#define clear_bit(nr, p)	((p)[(nr) / 64] &= ~BIT((nr) % 64))
+
+/* ---- the rest ---- */
+
+#define atomic64_inc_return(a)	__atomic_add_fetch(&(a)->counter, 1, __ATOMIC_SEQ_CST)
+#define irq_work_sync(work)	((void)(work))
+#define irq_work_queue(work)	((void)(work))
+#define init_irq_work(work, fn)	((void)(work), (void)(fn))
+#define DEFINE_RATELIMIT_STATE(name, interval, burst) int name
+#define __ratelimit(state)	((void)*(state), 1)
+#define set_bit(nr, p)		((void)(*(p) |= BIT(nr)))
+#define test_bit(nr, p)		(!!(*(p) & BIT(nr)))
+#define smp_mb__after_atomic()	smp_mb()
+
+/* The last line of the log. */
+extern char shim_log[256];
+int shim_printk(const char *format, ...);
+#define pr_err			shim_printk
+#define pr_info			shim_printk
+#define pr_warn			shim_printk
+
+/* hostmsr.h, guestmode.h and compat.h: what follows stands in for them. */
+#define UMBRA_HOSTMSR_H
+#define UMBRA_GUESTMODE_H
+#define UMBRA_COMPAT_H
+
+struct vcpu;
+
+static inline u64 spec_ctrl_enter(const struct vcpu *vcpu) { return 0; }
+static inline void spec_ctrl_leave(u64 more) { }
+static inline void guest_state_enter(void) { }
+static inline void guest_state_exit(void) { }
+
+#endif

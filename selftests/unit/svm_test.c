@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The AMD-V backend on a fake processor. */
+#define TAP_MAIN
+#include "tap.h"
+#include "svm_machine.h"
+
+#define NR_VCPUS	3
+#define NR_TAGS		3
+
+static const struct vendor_ops *ops;
+static struct vm vm;
+static struct vcpu vcpus[NR_VCPUS];
+static struct exit last;
+
+static void enable(void *unused)
+{
+	CHECK(!ops->cpu_enable());
+}
+
+static void disable(void *unused)
+{
+	ops->cpu_disable();
+}
+
+static void make_vcpu(struct vcpu *v)
+{
+	v->vm = &vm;
+	v->mode.cr0 = X86_CR0_PE | X86_CR0_PG;
+	v->mmu.root_level = 4;
+	v->mmu.root_hpa = 0x1000;
+	CHECK(!ops->vcpu_create(v));
+	ops->vcpu_reset(v);
+}
+
+static void start(bool flush_by_asid)
+{
+	int i;
+
+	mach_start();
+	for (i = 0; i < SHIM_CPUS; i++)
+		mach.cpuid_svm[i].features = flush_by_asid ? BIT(6) : 0;
+	CHECK(!svm_probe(&ops));
+	CHECK_EQ(svm_caps.flush_by_asid, flush_by_asid);
+	on_each_cpu(enable, NULL, 1);
+	for (i = 0; i < NR_VCPUS; i++)
+		make_vcpu(&vcpus[i]);
+}
+
+static void stop(void)
+{
+	int i;
+
+	for (i = 0; i < NR_VCPUS; i++)
+		ops->vcpu_destroy(&vcpus[i]);
+	on_each_cpu(disable, NULL, 1);
+	svm_exit();
+}
+
+/* Each page of each address space maps what is written here; never 0. */
+static u64 mapped[NR_VCPUS][NR_TAGS][MACH_PAGES];
+
+static u64 *mapping(struct vcpu *v)
+{
+	return &mapped[v - vcpus][v->mmu.root_tag][mach.page];
+}
+
+static u8 enter_as(struct vcpu *v, enum mach_entry how)
+{
+	mach.next = how;
+	mach.memory = *mapping(v);
+	ops->enter(v, &last);
+	return last.kind;
+}
+
+/* The guest touches the page, and sees what is mapped there now. */
+static void touch(struct vcpu *v)
+{
+	CHECK_EQ(enter_as(v, MACH_RUN), EXIT_HOST_IRQ);
+	CHECK_EQ(mach.seen, *mapping(v));
+}
+
+static void fill_mappings(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(mapped) / 8; i++)
+		((u64 *)mapped)[i] = i + 1;
+}
+
+static const enum mach_entry failures[] = { MACH_INVALID, MACH_FAULT };
+
+/* The flush that a failed entry asked for is asked for again. */
+static void flush_survives(bool flush_by_asid, enum mach_entry how)
+{
+	struct vcpu *v = &vcpus[0];
+
+	start(flush_by_asid);
+	fill_mappings();
+	touch(v);
+	*mapping(v) = 100;
+	vcpu_flush_tlb(v);
+	CHECK_EQ(enter_as(v, how), EXIT_FAIL_ENTRY);
+	touch(v);
+	stop();
+}
+
+TEST(flush_survives_a_failed_entry)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(failures); i++) {
+		flush_survives(true, failures[i]);
+		flush_survives(false, failures[i]);
+	}
+}
+
+/* ... and that of the vCPU's other address spaces */
+TEST(flush_of_another_root_survives_a_failed_entry)
+{
+	struct vcpu *v = &vcpus[0];
+
+	start(true);
+	fill_mappings();
+	touch(v);
+	v->mmu.root_tag = 1;
+	touch(v);
+	mapped[0][0][0] = 100;
+	mapped[0][1][0] = 101;
+	vcpu_flush_tlb(v);
+	CHECK_EQ(enter_as(v, MACH_INVALID), EXIT_FAIL_ENTRY);
+	v->mmu.root_tag = 0;
+	CHECK_EQ(enter_as(v, MACH_INVALID), EXIT_FAIL_ENTRY);
+	touch(v);
+	v->mmu.root_tag = 1;
+	touch(v);
+	stop();
+}
+
+/* The flush of all ASIDs is for all vCPUs: who asks and fails leaves it to the next. */
+TEST(new_generation_survives_a_failed_entry)
+{
+	unsigned int i, n;
+
+	for (n = 0; n < ARRAY_SIZE(failures); n++) {
+		start(false);
+		fill_mappings();
+		for (i = 0; i < MACH_ASIDS * 3; i++) {
+			touch(&vcpus[1]);
+			++*mapping(&vcpus[0]);
+			vcpu_flush_tlb(&vcpus[0]);
+			if (svm_cpu.asid_next >= svm_caps.nr_asids)
+				CHECK_EQ(enter_as(&vcpus[0], failures[n]), EXIT_FAIL_ENTRY);
+			*mapping(&vcpus[2]) += 1000;
+			vcpu_flush_tlb(&vcpus[2]);
+			touch(&vcpus[2]);
+			touch(&vcpus[0]);
+		}
+		stop();
+	}
+}
+
+/* The entry that is refused before VMRUN has taken nothing either. */
+TEST(flush_survives_while_the_processor_is_off)
+{
+	struct vcpu *v = &vcpus[0];
+	unsigned int runs;
+
+	start(true);
+	fill_mappings();
+	touch(v);
+	*mapping(v) = 100;
+	vcpu_flush_tlb(v);
+	ops->cpu_disable();
+	runs = mach.vmruns;
+	CHECK_EQ(enter_as(v, MACH_RUN), EXIT_FAIL_ENTRY);
+	CHECK_EQ(last.hw_reason, VMEXIT_INVALID);
+	CHECK_EQ(mach.vmruns, runs);
+	CHECK(!ops->cpu_enable());
+	touch(v);
+	stop();
+}
+
+/* AMD-V goes off between the look at svm_cpu.enabled and INVLPGA: reboot, crash. */
+TEST(invlpga_without_svme_is_survived)
+{
+	struct vcpu *v = &vcpus[0];
+
+	start(true);
+	fill_mappings();
+	touch(v);
+	*mapping(v) = 100;
+	mach.efer[0] &= ~(u64)EFER_SVME;
+	ops->flush_gva(v, 0);
+	CHECK_EQ(mach.invlpgas, 0);
+	mach.efer[0] |= EFER_SVME;
+	touch(v);
+	*mapping(v) = 101;
+	ops->flush_gva(v, 0);
+	CHECK_EQ(mach.invlpgas, 1);
+	touch(v);
+	mach.efer[0] &= ~(u64)EFER_SVME;
+	stop();
+}
+
+TEST(failed_entry_changes_nothing_and_loses_no_event)
+{
+	const struct event irq = { .type = EVENT_IRQ, .vector = 0x33 };
+	struct vcpu *v = &vcpus[0];
+	struct vcpu_regs regs;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(failures); i++) {
+		start(true);
+		fill_mappings();
+		touch(v);
+		v->regs.gpr[GPR_RAX] = 0x1234;
+		regs = v->regs;
+		ops->inject(v, &irq);
+		CHECK_EQ(enter_as(v, failures[i]), EXIT_FAIL_ENTRY);
+		CHECK_EQ(last.hw_reason, VMEXIT_INVALID);
+		CHECK(!memcmp(&regs, &v->regs, sizeof(regs)));
+		CHECK_EQ(last.delivering.type, EVENT_IRQ);
+		CHECK_EQ(last.delivering.vector, 0x33);
+		CHECK_EQ(to_svm(v)->vmcb->control.event_inj, 0);
+		CHECK_EQ(to_svm(v)->vmcb->control.clean, 0);
+		touch(v);
+		CHECK_EQ(last.delivering.type, EVENT_NONE);
+		stop();
+	}
+}
+
+static u32 seed;
+
+static u32 pick(u32 n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static void change(struct vcpu *v)
+{
+	*mapping(v) += 1000;
+	if (pick(2))
+		ops->flush_gva(v, (gva_t)mach.page << 12);
+	else
+		vcpu_flush_tlb(v);
+}
+
+static void any_step(void)
+{
+	struct vcpu *v = &vcpus[pick(NR_VCPUS)];
+
+	v->mmu.root_tag = pick(NR_TAGS);
+	mach.page = pick(MACH_PAGES);
+	switch (pick(8)) {
+	case 0:
+		shim_set_cpu(pick(SHIM_CPUS));
+		break;
+	case 1:
+	case 2:
+		change(v);
+		break;
+	case 3:
+		enter_as(v, failures[pick(2)]);
+		CHECK_EQ(last.kind, EXIT_FAIL_ENTRY);
+		break;
+	case 4:
+		if (pick(8))
+			break;
+		ops->cpu_disable();
+		CHECK_EQ(enter_as(v, MACH_RUN), EXIT_FAIL_ENTRY);
+		CHECK(!ops->cpu_enable());
+		break;
+	default:
+		touch(v);
+	}
+}
+
+/* Nobody ever sees what was mapped before a flush, whatever fails in between. */
+TEST(no_stale_translation_in_any_order)
+{
+	unsigned int i, n;
+
+	for (n = 0; n < 64; n++) {
+		seed = n;
+		start(n & 1);
+		fill_mappings();
+		for (i = 0; i < 2000; i++)
+			any_step();
+		stop();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	return tap_main(argc, argv);
+}
