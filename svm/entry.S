@@ -26,6 +26,14 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
 
 	.section .noinstr.text, "ax"
 
+/* Where AMD-V has been turned off the instruction is #UD, and is passed over. */
+.macro SVM_INSN insn:vararg
+.Linsn\@:
+	\insn
+.Lnext\@:
+	_ASM_EXTABLE(.Linsn\@, .Lnext\@)
+.endm
+
 /*
  * void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa)
  *
@@ -33,6 +41,10 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
  * reaches the host, not even an NMI, so that it never sees the guest's GS, TR
  * and the like. RFLAGS.IF is set across VMRUN: with V_INTR_MASKING it says
  * whether a physical interrupt ends guest mode.
+ *
+ * A crash's NMI may have turned AMD-V off: CLGI finds out, and nothing is done.
+ * After it nobody comes by who could, and what finds it off all the same is a
+ * #UD that is passed over. The VMCB then has the exit code that was there before.
  */
 SYM_FUNC_START(svm_enter_guest)
 	push	%rbp
@@ -45,13 +57,15 @@ SYM_FUNC_START(svm_enter_guest)
 	push	%rdx
 	push	%rsi
 
+.Lclgi:
 	clgi
+	_ASM_EXTABLE(.Lclgi, .Lout)
 	sti
 	/* Every time: an LDT or TSS seen earlier may be another one by now. */
 	mov	%rdx, %rax
-	vmsave	%rax
+	SVM_INSN vmsave	%rax
 	mov	%rsi, %rax
-	vmload	%rax
+	SVM_INSN vmload	%rax
 
 	LOAD_GPRS
 
@@ -60,7 +74,7 @@ SYM_FUNC_START(svm_enter_guest)
 	verw	verw_selector(%rip)
 .Lbuffers_clear:
 #endif
-	vmrun	%rax
+	SVM_INSN vmrun	%rax
 	cli
 
 	mov	STACK_REGS(%rsp), %rax
@@ -69,9 +83,9 @@ SYM_FUNC_START(svm_enter_guest)
 	CLEAR_GPRS
 
 	mov	STACK_VMCB(%rsp), %rax
-	vmsave	%rax
+	SVM_INSN vmsave	%rax
 	mov	STACK_HOST(%rsp), %rax
-	vmload	%rax
+	SVM_INSN vmload	%rax
 
 	/*
 	 * Before the first return: the guest owns the return stack's contents. Not
@@ -88,8 +102,9 @@ SYM_FUNC_START(svm_enter_guest)
 	CALL_UNTRAIN_RET
 
 	/* The host is whole again: an NMI that waited arrives here. */
-	stgi
+	SVM_INSN stgi
 
+.Lout:
 	add	$STACK_SIZE, %rsp
 	pop	%rbx
 	pop	%r12

@@ -8,6 +8,7 @@
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
 #include <linux/smp.h>
+#include <asm/asm.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 #include <asm/processor.h>
@@ -141,7 +142,10 @@ static void svm_cpu_disable(void)
 		return;
 	c->enabled = false;
 	/* INIT and NMI, which a crash needs, are blocked without the global interrupt flag. */
-	asm volatile("stgi" : : : "memory");
+	asm volatile("1: stgi\n"
+		     "2:\n\t"
+		     _ASM_EXTABLE(1b, 2b)
+		     : : : "memory");
 	raw_wrmsr(VM_HSAVE_PA, 0);
 	raw_wrmsr(MSR_EFER, raw_rdmsr(MSR_EFER) & ~(u64)EFER_SVME);
 }
