@@ -11,6 +11,7 @@
 
 #include "compat.h"
 #include "main.h"
+#include "physical.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -265,7 +266,7 @@ static int probe_vendor(void)
 		pr_err("this processor has neither AMD-V nor VT-x: nothing to run guests with\n");
 	if (r)
 		return r;
-	mmu_can_filter(ops->filters_faults, boot_cpu_data.x86_phys_bits);
+	mmu_can_filter(ops->filters_faults, physical_bits());
 #define UPDATE_VENDOR_CALL(ret, name, args) static_call_update(vendor_##name, ops->name);
 	VENDOR_OPS(UPDATE_VENDOR_CALL)
 #undef UPDATE_VENDOR_CALL
@@ -295,7 +296,7 @@ static void unwatch_cpus(void)
 
 static int __init umbra_init(void)
 {
-	int r = probe_vendor();
+	int r = physical_check() ?: probe_vendor();
 
 	if (r)
 		return r;

@@ -304,7 +304,7 @@ struct mmu_vcpu {
 /**
  * mmu_can_filter() - may the guest's own not-present faults go straight to it?
  * @filter:		the backend can leave them to the guest
- * @physical_bits:	of the host: an entry not filled is marked by a reserved bit
+ * @physical_bits:	of the host, see there: an entry not filled is marked by a reserved bit
  *
  * At load, before any VM. Leaves the decision in mmu_straight.
  */

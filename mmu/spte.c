@@ -9,10 +9,11 @@
  * Two values are not present (spte_present()). Where VT-x leaves the guest's own not-present
  * faults to the guest (mmu_straight), hardware tells them apart:
  *
- *   empty    not filled. The present bit with a reserved one, 51: such a fault always exits. The
- *            address is beyond all memory, and so beyond the L1 cache (L1TF).
+ *   empty    not filled. The present bit with a reserved one, 51: such a fault always exits.
  *   absent   the guest's entry is not present, which is checked whenever it is written: 0, the
  *            fault is the guest's
+ *
+ * Caches may ignore bit 51, so that against L1TF both name frame 0, which Linux keeps free of data.
  */
 #include "internal.h"
 

@@ -133,13 +133,24 @@ void cpuid_count(u32 leaf, u32 index, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	*eax = *ebx = *ecx = *edx = 0;
 	if (leaf == 0x80000000)
-		*eax = 0x8000001f;
+		*eax = mach.max_leaf;
+	if (leaf == 0x80000008)
+		*eax = mach.sizes;
+	if (leaf == 0x8000001f) {
+		*eax = mach.sme[0];
+		*ebx = mach.sme[1];
+	}
 	if (leaf == 0x80000001 && mach.cpuid_svm[shim_cpu].nr_asids)
 		*ecx = BIT(2);
 	if (leaf == 0x8000000a) {
 		*ebx = mach.cpuid_svm[shim_cpu].nr_asids;
 		*edx = mach.cpuid_svm[shim_cpu].features;
 	}
+}
+
+bool cc_platform_has(enum cc_attr attr)
+{
+	return mach.encrypted;
 }
 
 bool boot_cpu_has(enum shim_feature feature)
@@ -233,7 +244,12 @@ void mach_start(void)
 
 	sigaction(SIGILL, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
-	mach = (struct mach){ .memory = 1, .features = BIT(X86_FEATURE_NX) };
+	mach = (struct mach){
+		.memory = 1,
+		.features = BIT(X86_FEATURE_NX),
+		.max_leaf = 0x8000001f,
+		.sizes = 0x3030,
+	};
 	for (cpu = 0; cpu < SHIM_CPUS; cpu++)
 		mach.cpuid_svm[cpu].nr_asids = MACH_ASIDS;
 }

@@ -28,6 +28,8 @@ enum mach_entry {
  * @vmruns: @invlpgas: how many there were
  * @msr_xss:	IA32_XSS
  * @cpuid_svm:	by processor: CPUID 8000_000a EBX and EDX
+ * @max_leaf: @sizes: @sme:	CPUID 8000_0000 EAX, 8000_0008 EAX, 8000_001f EAX and EBX
+ * @encrypted:	what the kernel says of its memory
  * @vm_cr:	by processor
  * @efer:	by processor
  * @features:	what boot_cpu_has() says
@@ -41,6 +43,8 @@ struct mach {
 	unsigned int vmruns, invlpgas;
 	u64 msr_xss;
 	struct { u32 nr_asids, features; } cpuid_svm[SHIM_CPUS];
+	u32 max_leaf, sizes, sme[2];
+	bool encrypted;
 	u64 vm_cr[SHIM_CPUS];
 	u64 efer[SHIM_CPUS];
 	u64 features;

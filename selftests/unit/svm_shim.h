@@ -93,6 +93,10 @@ enum shim_feature {
 
 bool boot_cpu_has(enum shim_feature feature);
 
+enum cc_attr { CC_ATTR_MEM_ENCRYPT };
+
+bool cc_platform_has(enum cc_attr attr);
+
 /* A fixup for the kernel is one here: the linker finds the table by its section's name. */
 #define _ASM_EXTABLE(from, to)				\
 	".pushsection shim_extable, \"aw\"\n\t"		\

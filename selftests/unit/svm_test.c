@@ -2,6 +2,7 @@
 /* The AMD-V backend on a fake processor. */
 #define TAP_MAIN
 #include "tap.h"
+#include "physical.h"
 #include "svm_machine.h"
 
 #define NR_VCPUS	3
@@ -288,6 +289,44 @@ TEST(no_stale_translation_in_any_order)
 		for (i = 0; i < 2000; i++)
 			any_step();
 		stop();
+	}
+}
+
+/* SME, and hosts that are confidential guests: tables of ours would be read as ciphertext. */
+TEST(encrypted_memory_is_refused)
+{
+	mach_start();
+	CHECK_EQ(physical_check(), 0);
+	CHECK_EQ(shim_log[0], 0);
+	mach.encrypted = true;
+	CHECK_EQ(physical_check(), -EOPNOTSUPP);
+	CHECK(strstr(shim_log, "encrypted"));
+}
+
+/* What the page walker reserves, not what the kernel keeps for itself. */
+TEST(physical_bits_are_the_processor_s)
+{
+	static const struct { u32 max, sizes, sme[2]; unsigned int bits; } hosts[] = {
+		{ 0x80000004, 0, { 0, 0 }, 36 },
+		{ 0x80000008, 0x3024, { 0, 0 }, 36 },
+		{ 0x80000008, 0x302e, { 0, 0 }, 46 },
+		/* 46 for the kernel: the other six are KeyIDs of TME */
+		{ 0x80000008, 0x3934, { 0, 0 }, 52 },
+		{ 0x80000008, 0x3930, { 0x1, 51 }, 48 },	/* no such leaf */
+		/* SME: C-bit 47, or 51; EBX[11:6] is what the kernel subtracts */
+		{ 0x8000001f, 0x3030, { 0x1, 47 | 5 << 6 }, 48 },
+		{ 0x8000001f, 0x3930, { 0xf, 51 | 5 << 6 }, 52 },
+		{ 0x8000001f, 0x3930, { 0x0, 51 | 5 << 6 }, 48 },
+		{ 0x8000001f, 0x3934, { 0xf, 51 | 6 << 6 }, 52 },
+	};
+	unsigned int i;
+
+	mach_start();
+	for (i = 0; i < ARRAY_SIZE(hosts); i++) {
+		mach.max_leaf = hosts[i].max;
+		mach.sizes = hosts[i].sizes;
+		memcpy(mach.sme, hosts[i].sme, sizeof(mach.sme));
+		CHECK_EQ(physical_bits(), hosts[i].bits);
 	}
 }
 
