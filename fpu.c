@@ -15,7 +15,10 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
 
+#include "hostmsr.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -44,6 +47,7 @@ struct fpu_area {
 
 static u64 supported;		/* XCR0 bits; 0 without XSAVE */
 static u64 host_xcr0;
+static u64 host_xss;		/* to be hidden; 0: nothing to hide */
 static unsigned int area_bytes;
 static u32 mxcsr_mask;
 static bool use_xsaveopt;
@@ -121,6 +125,13 @@ int fpu_module_init(void)
 	return 0;
 }
 
+void fpu_hide_xss(void)
+{
+	u32 low, high;
+
+	host_xss = rdmsr_safe(MSR_IA32_XSS, &low, &high) ? 0 : low | (u64)high << 32;
+}
+
 u64 fpu_xcr0_supported(void)
 {
 	return supported;
@@ -170,10 +181,14 @@ void fpu_enter(struct vcpu *vcpu)
 	restore(vcpu->fpu);
 	if (supported && vcpu->mode.xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->mode.xcr0);
+	if (host_xss)
+		raw_wrmsr(MSR_IA32_XSS, 0);
 }
 
 void fpu_leave(struct vcpu *vcpu)
 {
+	if (host_xss)
+		raw_wrmsr(MSR_IA32_XSS, host_xss);
 	if (supported && vcpu->mode.xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	save(vcpu->fpu);

@@ -39,6 +39,15 @@ int state_set_debugregs(struct vcpu *vcpu, const struct kvm_debugregs *dbg);
 int fpu_module_init(void);
 
 /**
+ * fpu_hide_xss() - IA32_XSS shall be 0 while a guest's FPU state is loaded
+ *
+ * By a backend whose guests can execute XSAVES and XRSTORS and have no IA32_XSS of their own: with the
+ * host's they would save and load supervisor state of the VMM's thread, its shadow stack among it.
+ * At load. Intel SDM 1 13.11; AMD APM volume 2, 11.5 and 18.13.
+ */
+void fpu_hide_xss(void);
+
+/**
  * fpu_create() - allocate a guest's FPU area in its reset state
  * @vcpu:	new
  *
@@ -48,7 +57,7 @@ int fpu_create(struct vcpu *vcpu);
 void fpu_destroy(struct vcpu *vcpu);
 
 /**
- * fpu_enter() - the processor's FPU becomes the guest's (XCR0 too)
+ * fpu_enter() - the processor's FPU becomes the guest's (XCR0 too, see also fpu_hide_xss())
  * @vcpu:	about to be entered; interrupts off
  */
 void fpu_enter(struct vcpu *vcpu);

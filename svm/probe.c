@@ -200,6 +200,7 @@ int svm_probe(const struct vendor_ops **ops)
 		free_cpus();
 		return err;
 	}
+	fpu_hide_xss();
 	*ops = &svm_ops;
 	return 0;
 }

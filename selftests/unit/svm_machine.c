@@ -110,8 +110,12 @@ void raw_wrmsr(u32 msr, u64 value)
 {
 	if (msr == MSR_EFER)
 		mach.efer[shim_cpu] = value;
-	if (msr == MSR_IA32_XSS)
-		mach.msr_xss = value;
+	if (msr != MSR_IA32_XSS)
+		return;
+	/* Or a context switch would save less of the thread than it has. */
+	CHECK(mach.kernel_fpu);
+	mach.msr_xss = value;
+	mach.msr_xss_writes++;
 }
 
 int rdmsr_safe(u32 msr, u32 *low, u32 *high)
@@ -166,6 +170,32 @@ u64 rdtsc_ordered(void)
 unsigned long __read_cr4(void)
 {
 	return X86_CR4_PAE | X86_CR4_MCE;
+}
+
+void kernel_fpu_begin_mask(unsigned int mask)
+{
+	CHECK(!mach.kernel_fpu);
+	mach.kernel_fpu = true;
+}
+
+void kernel_fpu_end(void)
+{
+	CHECK(mach.kernel_fpu);
+	mach.kernel_fpu = false;
+}
+
+u64 xgetbv(u32 index)
+{
+	return 1;
+}
+
+void xsetbv(u32 index, u64 value)
+{
+}
+
+int mode_set_xcr0(struct vcpu *vcpu, u64 value)
+{
+	return 0;
 }
 
 /* ---- processors ---- */

@@ -26,7 +26,8 @@ enum mach_entry {
  * @seen:	what the guest read there
  * @next:	see above; MACH_RUN again afterwards
  * @vmruns: @invlpgas: how many there were
- * @msr_xss:	IA32_XSS
+ * @msr_xss: @msr_xss_writes: IA32_XSS, and how often it was written
+ * @kernel_fpu:	between kernel_fpu_begin() and kernel_fpu_end()
  * @cpuid_svm:	by processor: CPUID 8000_000a EBX and EDX
  * @max_leaf: @sizes: @sme:	CPUID 8000_0000 EAX, 8000_0008 EAX, 8000_001f EAX and EBX
  * @encrypted:	what the kernel says of its memory
@@ -42,6 +43,8 @@ struct mach {
 	enum mach_entry next;
 	unsigned int vmruns, invlpgas;
 	u64 msr_xss;
+	unsigned int msr_xss_writes;
+	bool kernel_fpu;
 	struct { u32 nr_asids, features; } cpuid_svm[SHIM_CPUS];
 	u32 max_leaf, sizes, sme[2];
 	bool encrypted;

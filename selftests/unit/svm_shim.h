@@ -88,7 +88,8 @@ CPUID_WORD(ecx)
 CPUID_WORD(edx)
 
 enum shim_feature {
-	X86_FEATURE_NX, X86_FEATURE_USE_IBPB, X86_FEATURE_INVPCID, X86_FEATURE_XSAVES,
+	X86_FEATURE_NX, X86_FEATURE_USE_IBPB, X86_FEATURE_INVPCID,
+	X86_FEATURE_XSAVE, X86_FEATURE_OSXSAVE, X86_FEATURE_XSAVEOPT,
 };
 
 bool boot_cpu_has(enum shim_feature feature);
@@ -142,6 +143,42 @@ int rdmsr_safe(u32 msr, u32 *low, u32 *high);
 int wrmsr_safe(u32 msr, u32 low, u32 high);
 u64 rdtsc_ordered(void);
 unsigned long __read_cr4(void);
+
+/* ---- FPU ---- */
+
+#define XFEATURE_MASK_FP		BIT_ULL(0)
+#define XFEATURE_MASK_SSE		BIT_ULL(1)
+#define XFEATURE_MASK_FPSSE		3ull
+#define XFEATURE_MASK_YMM		BIT_ULL(2)
+#define XFEATURE_MASK_OPMASK		BIT_ULL(5)
+#define XFEATURE_MASK_ZMM_Hi256		BIT_ULL(6)
+#define XFEATURE_MASK_Hi16_ZMM		BIT_ULL(7)
+#define XCR_XFEATURE_ENABLED_MASK	0u
+
+/* What FXSAVE writes: Intel SDM 1 10.5.1. */
+struct fxregs_state {
+	u16 cwd, swd, twd, fop;
+	u64 rip, rdp;
+	u32 mxcsr, mxcsr_mask;
+	u32 st_space[32];
+	u32 xmm_space[64];
+	u32 padding[24];
+} __aligned(16);
+
+void kernel_fpu_begin_mask(unsigned int mask);
+void kernel_fpu_end(void);
+u64 xgetbv(u32 index);
+void xsetbv(u32 index, u64 value);
+
+#define kernel_fpu_begin()	kernel_fpu_begin_mask(0)
+
+static inline void *memchr_inv(const void *start, int c, size_t bytes)
+{
+	for (; bytes; bytes--, start++)
+		if (*(const u8 *)start != (u8)c)
+			return (void *)start;
+	return NULL;
+}
 
 /* ---- memory ---- */
 

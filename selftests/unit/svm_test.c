@@ -330,6 +330,50 @@ TEST(physical_bits_are_the_processor_s)
 	}
 }
 
+static void enter_and_leave(struct vcpu *v, u64 outside, u64 inside)
+{
+	CHECK(!fpu_module_init());
+	CHECK(!fpu_create(v));
+	fpu_enter(v);
+	CHECK(mach.kernel_fpu);
+	CHECK_EQ(mach.msr_xss, inside);
+	fpu_leave(v);
+	CHECK(!mach.kernel_fpu);
+	CHECK_EQ(mach.msr_xss, outside);
+	fpu_destroy(v);
+}
+
+/* XSAVES in an AMD guest neither sees nor loads CET state of the VMM's thread. */
+TEST(xss_is_0_in_the_guest)
+{
+	u64 cet_user = BIT(11);
+
+	mach_start();
+	mach.msr_xss = cet_user;
+	CHECK(!svm_probe(&ops));
+	enter_and_leave(&vcpus[0], cet_user, 0);
+	svm_exit();
+}
+
+TEST(xss_is_left_alone_where_it_is_0)
+{
+	mach_start();
+	CHECK(!svm_probe(&ops));
+	enter_and_leave(&vcpus[0], 0, 0);
+	CHECK_EQ(mach.msr_xss_writes, 0);
+	svm_exit();
+}
+
+/* Where XSAVES is #UD in guests, as on VT-x, the two writes are saved. */
+TEST(xss_stays_where_guests_have_no_xsaves)
+{
+	u64 cet_user = BIT(11);
+
+	mach_start();
+	mach.msr_xss = cet_user;
+	enter_and_leave(&vcpus[0], cet_user, cet_user);
+}
+
 int main(int argc, char **argv)
 {
 	return tap_main(argc, argv);
