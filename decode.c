@@ -428,7 +428,7 @@ static void take_operand(struct insn *insn, struct insn_opnd *opnd, u8 spec, str
 	}
 }
 
-/* What the tables can't say. Opcode 90 is xchg with REX.B, even after f3. */
+/* What the tables can't say. Opcode 90 is xchg with REX.B, even after f3 (see exec_xchg()). */
 static void refine(struct insn *insn)
 {
 	insn->cc = insn->opcode & 15;

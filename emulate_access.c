@@ -30,13 +30,14 @@ static bool type_allows(const struct emulate_segment *seg, bool write)
 	return !write || (seg->type & TYPE_READ_WRITE);
 }
 
+/* Of 16 bytes that need not be aligned only AMD's processors want it where RFLAGS.AC says so. */
 static enum emu_status check_alignment(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes)
 {
 	enum emu_status status;
 	u64 cr0;
 
 	if (ctxt->cpl != 3 || !(ctxt->rflags & FL_AC) || !(addr & (bytes - 1)) ||
-	    (bytes & (bytes - 1)))
+	    (bytes & (bytes - 1)) || (ctxt->intel && bytes == 16))
 		return EMU_DONE;
 	status = emu_read_cr(ctxt, 0, &cr0);
 	if (!status && (cr0 & CR0_AM))

@@ -31,6 +31,7 @@ static void load_ctxt(struct vcpu *vcpu)
 	ctxt->mode = mode_insn(vcpu);
 	ctxt->cpl = vendor(get_cpl)(vcpu);
 	ctxt->la57 = vcpu->mode.cr4 & X86_CR4_LA57;
+	ctxt->intel = vcpu->cpuid.intel;
 	ctxt->code_len = 0;
 }
 

@@ -101,6 +101,14 @@ static u64 take_src(struct alu *alu, u64 old)
 }
 
 /* With memory it is atomic, lock prefix or not. The table puts the memory operand first. */
+/* f3 90 with REX.B: Intel's processors pause all the same. */
+static bool is_pause(const struct emulate_ctxt *ctxt)
+{
+	const struct insn *insn = &ctxt->insn;
+
+	return ctxt->intel && insn->map == 1 && insn->opcode == 0x90 && insn->flags & INSN_REP;
+}
+
 enum emu_status exec_xchg(struct emulate_ctxt *ctxt)
 {
 	struct insn *insn = &ctxt->insn;
@@ -108,6 +116,8 @@ enum emu_status exec_xchg(struct emulate_ctxt *ctxt)
 	enum emu_status status;
 	u64 old;
 
+	if (is_pause(ctxt))
+		return EMU_DONE;
 	status = emu_modify(ctxt, &insn->dst, true, take_src, &alu, &old);
 	if (!status)
 		emu_set_reg(ctxt, &insn->src, old);

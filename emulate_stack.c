@@ -48,13 +48,17 @@ enum emu_status exec_push(struct emulate_ctxt *ctxt)
 	return status ? status : emu_push(ctxt, val, ctxt->insn.op_bytes);
 }
 
-/* Intel leaves the upper half of a 32-bit slot alone, AMD clears it; both are allowed. */
+/* Intel leaves the upper half of a 32-bit slot alone, AMD clears it. */
 enum emu_status exec_push_seg(struct emulate_ctxt *ctxt)
 {
+	unsigned int bytes = ctxt->insn.op_bytes;
 	struct emulate_segment seg;
 
 	ctxt->ops->get_segment(ctxt, ctxt->insn.dst.reg, &seg);
-	return emu_push(ctxt, seg.selector, ctxt->insn.op_bytes);
+	if (!ctxt->intel || bytes != 4)
+		return emu_push(ctxt, seg.selector, bytes);
+	set_stack_reg(ctxt, GPR_RSP, ctxt->regs[GPR_RSP] - bytes);
+	return emu_write(ctxt, SREG_SS, stack_reg(ctxt, GPR_RSP), &seg.selector, 2);
 }
 
 /* An address with rsp as its base uses rsp as it is after the pop. */
@@ -230,13 +234,17 @@ enum emu_status emu_branch(struct emulate_ctxt *ctxt, u64 target)
 	return status;
 }
 
-/* A stack fault goes before a bad target, which leaves the stack alone. */
+/* A stack fault goes before a bad target, which leaves the stack alone on AMD's processors. */
 static enum emu_status push_and_branch(struct emulate_ctxt *ctxt, u64 target)
 {
 	unsigned int bytes = ctxt->insn.op_bytes;
 	u64 next = ctxt->rip, rsp = ctxt->regs[GPR_RSP] - bytes;
 	enum emu_status status;
 
+	if (ctxt->intel) {
+		status = emu_push(ctxt, next, bytes);
+		return status ? status : emu_branch(ctxt, target);
+	}
 	status = emu_probe_write(ctxt, SREG_SS, low_bytes(rsp, stack_bytes(ctxt)), bytes);
 	if (!status)
 		status = emu_branch(ctxt, target);

@@ -179,32 +179,67 @@ static bool ends_early(const struct emulate_ctxt *ctxt)
 }
 
 /* What is in ctxt now stays, whatever becomes of the next iteration. */
-static void commit(struct emulate_ctxt *ctxt)
+static void commit(struct emulate_ctxt *ctxt, u64 flags)
 {
 	__builtin_memcpy(ctxt->rollback.regs, ctxt->regs, sizeof(ctxt->regs));
-	ctxt->rollback.rflags = ctxt->rflags;
+	ctxt->rollback.rflags = flags;
 	if (ctxt->ops->committed)
 		ctxt->ops->committed(ctxt);
+}
+
+/*
+ * Stopped with iterations left, Intel's processors show the flags of before all comparisons, and
+ * RF for the instruction to go on with; AMD's the flags of the last comparison.
+ */
+static void stop_early(struct emulate_ctxt *ctxt, u64 flags_before)
+{
+	ctxt->rip = ctxt->rollback.rip;
+	ctxt->rep_partial = true;
+	if (ctxt->intel)
+		ctxt->rflags = flags_before | FL_RF;
+}
+
+static void cut_rollback(struct emulate_ctxt *ctxt, unsigned int reg)
+{
+	ctxt->regs[reg] = (u32)ctxt->regs[reg];
+	ctxt->rollback.regs[reg] = ctxt->regs[reg];
+}
+
+/*
+ * With 32-bit addresses in 64-bit mode Intel's processors clear the upper half of RCX, and of the
+ * index registers of MOVS and STOS, even if there is no iteration, or none that is completed.
+ */
+static void clear_upper_halves(struct emulate_ctxt *ctxt)
+{
+	u8 op = ctxt->insn.op;
+
+	if (!ctxt->intel || ctxt->mode != INSN_LONG64 || ctxt->insn.addr_bytes != 4)
+		return;
+	cut_rollback(ctxt, GPR_RCX);
+	if (op == OP_MOVS)
+		cut_rollback(ctxt, GPR_RSI);
+	if (op == OP_MOVS || op == OP_STOS)
+		cut_rollback(ctxt, GPR_RDI);
 }
 
 static enum emu_status repeated(struct emulate_ctxt *ctxt)
 {
 	unsigned int limit = ctxt->rflags & FL_TF ? 1 : MAX_ITERATIONS, i;
+	u64 before = ctxt->rflags;
 	enum emu_status status;
 
+	clear_upper_halves(ctxt);
 	for (i = 0; i < limit && index_reg(ctxt, GPR_RCX); i++) {
 		status = once(ctxt);
 		if (status)
 			return status;
 		emu_set_gpr(ctxt, GPR_RCX, ctxt->insn.addr_bytes, ctxt->regs[GPR_RCX] - 1);
-		commit(ctxt);
+		commit(ctxt, ctxt->intel ? before : ctxt->rflags);
 		if (ends_early(ctxt))
 			return EMU_DONE;
 	}
-	if (index_reg(ctxt, GPR_RCX)) {
-		ctxt->rip = ctxt->rollback.rip;
-		ctxt->rep_partial = true;
-	}
+	if (index_reg(ctxt, GPR_RCX))
+		stop_early(ctxt, before);
 	return EMU_DONE;
 }
 

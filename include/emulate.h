@@ -365,6 +365,8 @@ enum emu_shadow {
  * @mode:	mode of the code segment
  * @cpl:	current privilege level (0 in real mode, 3 in vm86 mode)
  * @la57:	linear addresses have 57 bits
+ * @intel:	the guest's processor calls itself Intel's: where processors differ do as theirs
+ *		do, else as AMD's
  * @code:	bytes of the instruction, if @code_len says so; else read with ops->fetch
  * @code_len:	how many of them are valid; in: 0 or what the hardware gave; out: the bytes
  *		looked at, for a report on EMU_UNHANDLED
@@ -385,6 +387,7 @@ struct emulate_ctxt {
 	enum insn_mode mode;
 	u8 cpl;
 	bool la57;
+	bool intel;
 	u8 code[INSN_MAX_BYTES];
 	u8 code_len;
 

@@ -23,14 +23,19 @@
 #define FL_IF	0x200
 #define FL_DF	0x400
 #define FL_OF	0x800
+#define FL_RF	0x10000
 #define FL_AC	0x40000
 #define FL_COMPARED (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_DF | FL_OF | FL_AC | 0x204000)
+
+/* Where processors differ the emulator can do as either vendor's do: it does it both ways. */
+enum like { LIKE_AMD, LIKE_INTEL, LIKES };
 
 /* The emulator's side: what is in the arena's pages with memory. */
 struct model {
 	u8 memory[MODEL_BYTES];
 	u8 xmm[16][16];
 	bool unsafe;
+	enum emu_status status;
 	struct emulate_ctxt ctxt;
 };
 
@@ -39,14 +44,35 @@ struct side {
 	struct native_end end;
 };
 
-extern struct model model;
+/* What stands in for the processor beneath: native_step(), or a fake. */
+typedef void (*processor_fn)(struct native_state *state, struct native_end *end);
+
+extern struct model model[LIKES];
 extern struct side before, native;
 extern enum insn_mode mode;
 extern u64 seed;
 extern unsigned long failures;
+extern bool quiet;		/* failures are only counted */
+extern processor_fn processor;
+/* By operation: how often the vendors differ and the processor did as this one's do. */
+extern unsigned long seen[LIKES][OP_COUNT];
 
-bool host_is_amd(void);
-bool comparable(const struct insn *insn, enum emu_status status);
-void compare(enum emu_status status);
+/* What has to be added to the base of a segment to reach an address in the arena. */
+static inline u64 data_base(void)
+{
+	return mode == INSN_LONG64 ? 0 : ARENA;
+}
+
+/* native_compare.c */
+bool comparable(const struct insn *insn);
+const char *difference(const struct model *emulated);
+void compare(void);
+void say_what_was_seen(void);
+
+/* emulate_native.c */
+void set_up(enum insn_mode test_mode);
+void emulate_like(enum like like);
+void run_both(void);
+void compare_random(enum insn_mode test_mode);
 
 #endif
