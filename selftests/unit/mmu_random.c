@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "limit.h"
 #include "random.h"
 
 #define DEFAULT_OPS	120
@@ -158,7 +159,7 @@ static bool run_seeds(u64 first, unsigned long count, double until)
 	pid = fork();
 	if (!pid) {
 		if (!until)
-			alarm(300);
+			limit_time(300);
 		for (seed = first; until ? now() < until : seed - first < count; seed++) {
 			shared->seed = seed;
 			run_seed(seed);

@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "limit.h"
 #include "random.h"
 
 #define TRIAL_SECONDS	5	/* what takes longer hangs */
@@ -36,7 +37,7 @@ bool program_survives(const struct program *program, bool quiet)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		alarm(TRIAL_SECONDS);
+		limit_time(TRIAL_SECONDS);
 		if (quiet)
 			silence();
 		program_run(program);

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "limit.h"
+
 #define TAP_MAX_TESTS 1024
 
 struct tap_test {
@@ -88,7 +90,7 @@ static bool tap_run_one(const struct tap_test *test)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		alarm(getenv("TAP_TIMEOUT") ? atoi(getenv("TAP_TIMEOUT")) : 120);
+		limit_time(getenv("TAP_TIMEOUT") ? atoi(getenv("TAP_TIMEOUT")) : 120);
 		test->run();
 		fflush(stdout);
 		if (__gcov_dump)
@@ -105,7 +107,7 @@ static bool tap_run_one(const struct tap_test *test)
 /*
  * Arguments: shell patterns of the tests to run (default all), --list,
  * --debug to run without fork, --stop to end at the first that fails. A test
- * that takes more than TAP_TIMEOUT seconds (default 120) fails.
+ * that takes more than TAP_TIMEOUT seconds of processor time (default 120) fails.
  * Status 0: all passed; 1: not; 2: usage.
  */
 static int tap_main(int argc, char **argv)
