@@ -369,6 +369,8 @@ static int handle_task_switch(struct vcpu *vcpu, struct exit *exit)
 static int handle_shutdown(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
+	if (exit->state_lost)
+		vcpu_init(vcpu);
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 	return 0;
 }

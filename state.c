@@ -162,3 +162,16 @@ void vcpu_reset(struct vcpu *vcpu)
 	vendor(vcpu_reset)(vcpu);
 	mode_load(vcpu);
 }
+
+void vcpu_init(struct vcpu *vcpu)
+{
+	const struct vcpu_mode mode = vcpu->mode;
+	const struct vcpu_msrs msrs = vcpu->msrs;
+
+	vcpu_reset(vcpu);
+	vcpu->msrs = msrs;
+	vcpu->mode.cr0 = (mode.cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
+	vcpu->mode.xcr0 = mode.xcr0;
+	vcpu->mode.apic_base = mode.apic_base;
+	mode_load(vcpu);
+}

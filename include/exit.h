@@ -43,7 +43,7 @@ enum exit_kind {
 	EXIT_EMULATE,
 	EXIT_DELIVER,		/* .delivering could not be handed to the processor in this mode */
 	EXIT_TASK_SWITCH,
-	EXIT_SHUTDOWN,		/* triple fault */
+	EXIT_SHUTDOWN,		/* triple fault; .state_lost */
 	EXIT_FAIL_ENTRY,	/* the processor refused the state; .hw_reason */
 	EXIT_UNKNOWN,		/* .hw_reason, .hw_info */
 	NR_EXIT_KINDS
@@ -78,6 +78,7 @@ struct event {
  * @long_mode:	the guest was in 64-bit mode; told only of instructions
  * @next_rip:	rip after the exiting instruction, or 0 where the processor
  *		does not say (the instruction is then decoded)
+ * @state_lost:	the processor has not saved the guest's state: it must be reset
  * @delivering:	the event whose delivery the exit interrupted; to be delivered
  *		again. Software interrupts are not reported: the instruction
  *		runs again.
@@ -85,7 +86,7 @@ struct event {
  */
 struct exit {
 	u8 kind;
-	bool long_mode;
+	bool long_mode, state_lost;
 	u64 next_rip;
 	struct event delivering;
 	u64 hw_reason;

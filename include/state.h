@@ -18,6 +18,15 @@ struct vcpu;
  */
 void vcpu_reset(struct vcpu *vcpu);
 
+/**
+ * vcpu_init() - the state after INIT
+ * @vcpu:	loaded
+ *
+ * As vcpu_reset() but for what INIT leaves alone: the FPU with XCR0, caching as CR0 and the MTRRs have it,
+ * the MSRs that the backend does not keep. Intel SDM 3A table 9-1, AMD APM volume 2, 14.1.3.
+ */
+void vcpu_init(struct vcpu *vcpu);
+
 int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs);
 int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
 int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs);

@@ -25,7 +25,6 @@ static const u8 simple[VMEXIT_SIMPLE_LAST - VMEXIT_SIMPLE_FIRST + 1] = {
 	CODE(SVM_EXIT_HLT)		= EXIT_HLT | INSN,
 	CODE(SVM_EXIT_INVLPGA)		= EXIT_UD,
 	CODE(SVM_EXIT_TASK_SWITCH)	= EXIT_TASK_SWITCH,
-	CODE(SVM_EXIT_SHUTDOWN)		= EXIT_SHUTDOWN,
 	CODE(SVM_EXIT_VMRUN)		= EXIT_UD,
 	CODE(SVM_EXIT_VMMCALL)		= EXIT_VMCALL | INSN,
 	CODE(SVM_EXIT_VMLOAD)		= EXIT_UD,
@@ -152,6 +151,14 @@ static void decode_simple(const struct vmcb_control *control, struct exit *exit)
 		exit->kind = what;
 }
 
+/* All of the VMCB's state is undefined: AMD APM volume 2, 15.14.3. */
+static void decode_shutdown(struct exit *exit)
+{
+	exit->kind = EXIT_SHUTDOWN;
+	exit->state_lost = true;
+	exit->delivering = (struct event){};
+}
+
 void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
 {
 	const struct vmcb_control *control = &to_svm(vcpu)->vmcb->control;
@@ -183,6 +190,9 @@ void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
 		break;
 	case SVM_EXIT_INVLPG:
 		decode_invlpg(control, exit);
+		break;
+	case SVM_EXIT_SHUTDOWN:
+		decode_shutdown(exit);
 		break;
 	case VMEXIT_IOIO:
 		decode_io(control, exit);

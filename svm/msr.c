@@ -78,11 +78,11 @@ static u64 *msr_field(struct vmcb_save *save, u32 index)
 
 int svm_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
 {
-	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
-	u64 *field = msr_field(&vmcb->save, index);
+	struct svm *svm = to_svm(vcpu);
+	u64 *field = msr_field(&svm->vmcb->save, index);
 
 	if (index == MSR_IA32_TSC)
-		*data = rdtsc_ordered() + vmcb->control.tsc_offset;
+		*data = rdtsc_ordered() + svm->tsc_offset;
 	else if (field)
 		*data = *field;
 	else
@@ -96,7 +96,8 @@ int svm_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 	u64 *field = msr_field(&svm->vmcb->save, index);
 
 	if (index == MSR_IA32_TSC) {
-		svm->vmcb->control.tsc_offset = data - rdtsc_ordered();
+		svm->tsc_offset = data - rdtsc_ordered();
+		svm->vmcb->control.tsc_offset = svm->tsc_offset;
 		svm_dirty(svm, CLEAN_INTERCEPTS);
 	} else if (field) {
 		*field = data;

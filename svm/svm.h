@@ -46,6 +46,7 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
  * @gen:	svm_cpu.asid_gen when it was last entered
  * @asid: @asid_gen: by mmu_vcpu.root_tag: an ASID, and the svm_cpu.asid_gen that it belongs to
  * @root_level:	that CR0, CR4 and EFER in the VMCB were derived for
+ * @tsc_offset:	of the guest
  * @tsc_aux:	what the MSR holds while loaded; valid if @tsc_aux_loaded
  * @injected:	what event_inj asks for at this entry
  * @step:	executing one instruction to get over what blocks an NMI
@@ -64,6 +65,7 @@ struct svm {
 	u32 asid[MMU_ROOTS];
 	u64 asid_gen[MMU_ROOTS];
 	u8 root_level;
+	u64 tsc_offset;
 	bool tsc_aux_loaded;
 	u64 tsc_aux;
 	struct event injected;

@@ -72,8 +72,7 @@ int svm_vcpu_create(struct vcpu *vcpu)
 	svm->cpu = -1;
 	init_irq_work(&svm->kick, kick_noop);
 	/* All of a VM's time stamp counters run alike from the beginning. */
-	svm->vmcb->control.tsc_offset = first && first->backend ?
-		to_svm(first)->vmcb->control.tsc_offset : -rdtsc_ordered();
+	svm->tsc_offset = first && first->backend ? to_svm(first)->tsc_offset : -rdtsc_ordered();
 	vcpu->backend = svm;
 	return 0;
 }
@@ -93,10 +92,9 @@ void svm_vcpu_destroy(struct vcpu *vcpu)
 void svm_vcpu_reset(struct vcpu *vcpu)
 {
 	struct svm *svm = to_svm(vcpu);
-	u64 tsc_offset = svm->vmcb->control.tsc_offset;
 
 	memset(svm->vmcb, 0, sizeof(*svm->vmcb));
-	svm->vmcb->control.tsc_offset = tsc_offset;
+	svm->vmcb->control.tsc_offset = svm->tsc_offset;
 	svm->vmcb->control.iopm_pa = svm_iopm_pa;
 	svm->vmcb->control.msrpm_pa = svm_msrpm_pa;
 	svm->vmcb->control.int_ctl = VINTR_MASKING;

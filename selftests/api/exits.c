@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every kind of exit to user space, with its data. */
+#include <cpuid.h>
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
@@ -325,6 +326,46 @@ TEST_F(exits, triple_fault)
 	EXPECT_EXIT(guest_insn(self->v, INSN("ud2")), KVM_EXIT_SHUTDOWN);
 	s.idt.limit = 0xfff;
 	vcpu_set_sregs(self->v, &s);
+	EXPECT_EXC(guest_insn(self->v, INSN("ud2")), VEC_UD);
+}
+
+/* A vCPU whose state the processor did not save is as after INIT, and of use again. */
+static void check_init(struct __test_metadata *_metadata, struct vcpu *v)
+{
+	struct kvm_vcpu_events events;
+	struct kvm_sregs s;
+	struct kvm_regs r;
+
+	ASSERT_EQ(0, ioctl(v->fd, KVM_GET_REGS, &r));
+	EXPECT_EQ(0xfff0, r.rip);
+	EXPECT_EQ(2, r.rflags);
+	EXPECT_EQ(0, r.rsp);
+	vcpu_get_sregs(v, &s);
+	EXPECT_EQ(0x10, s.cr0 & ~0x60000000ull);
+	EXPECT_EQ(0, s.cr3 | s.cr4 | s.efer);
+	EXPECT_EQ(0xf000, s.cs.selector);
+	EXPECT_EQ(0xffff0000, s.cs.base);
+	EXPECT_EQ(0xffff, s.idt.limit);
+	EXPECT_EQ(0, s.idt.base);
+	ASSERT_EQ(0, ioctl(v->fd, KVM_GET_VCPU_EVENTS, &events));
+	EXPECT_EQ(0, events.exception.injected | events.interrupt.injected | events.nmi.injected |
+		  events.nmi.masked | events.interrupt.shadow);
+}
+
+TEST_F(exits, state_after_a_triple_fault)
+{
+	u32 eax, ebx, ecx, edx;
+	struct kvm_sregs s, old;
+
+	__cpuid(0, eax, ebx, ecx, edx);
+	vcpu_get_sregs(self->v, &old);
+	s = old;
+	s.idt.limit = 0;
+	vcpu_set_sregs(self->v, &s);
+	EXPECT_EXIT(guest_insn(self->v, INSN("ud2")), KVM_EXIT_SHUTDOWN);
+	if (ecx == 0x444d4163)	/* 'cAMD' */
+		check_init(_metadata, self->v);
+	vcpu_set_sregs(self->v, &old);
 	EXPECT_EXC(guest_insn(self->v, INSN("ud2")), VEC_UD);
 }
 

@@ -330,6 +330,28 @@ TEST(physical_bits_are_the_processor_s)
 	}
 }
 
+/* The processor has scribbled over the whole VMCB; nothing of that is there after a reset. */
+TEST(shutdown_leaves_nothing_of_the_vmcb)
+{
+	struct vcpu *v = &vcpus[0];
+	static struct vmcb fresh;
+
+	start(true);
+	fill_mappings();
+	CHECK(!ops->set_msr(v, MSR_IA32_TSC, 0x123456789));
+	ops->vcpu_reset(v);
+	fresh = *to_svm(v)->vmcb;
+	touch(v);
+	CHECK_EQ(enter_as(v, MACH_SHUTDOWN), EXIT_SHUTDOWN);
+	CHECK(last.state_lost);
+	CHECK_EQ(last.delivering.type, EVENT_NONE);
+	ops->vcpu_reset(v);
+	CHECK(!memcmp(&fresh, to_svm(v)->vmcb, sizeof(fresh)));
+	*mapping(v) = 100;
+	touch(v);
+	stop();
+}
+
 static void enter_and_leave(struct vcpu *v, u64 outside, u64 inside)
 {
 	CHECK(!fpu_module_init());
