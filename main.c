@@ -32,6 +32,18 @@ static DEFINE_MUTEX(cpus_lock);
 static DEFINE_PER_CPU(bool, cpu_is_on);
 static bool rebooting;
 
+static const char *why_not(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "another hypervisor uses it";
+	case -EOPNOTSUPP:
+		return "the processor offers less than the others";
+	default:
+		return "the processor refuses";
+	}
+}
+
 static int cpu_enable(void)
 {
 	int r = 0;
@@ -42,7 +54,7 @@ static int cpu_enable(void)
 	}
 	if (r)
 		pr_err("CPU %d: can't turn %s on: %s\n", smp_processor_id(), ops->name,
-		       r == -EBUSY ? "another hypervisor uses it" : "the processor refuses");
+		       why_not(r));
 	return r;
 }
 

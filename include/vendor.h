@@ -21,7 +21,8 @@ struct vcpu;
  * VENDOR_OPS(X): X(return type, name, (arguments))
  *
  * cpu_enable: this CPU can enter guests from now on. Interrupts off, called on
- *	each CPU. -EBUSY if another hypervisor holds it.
+ *	each CPU. -EBUSY if another hypervisor holds it, -EOPNOTSUPP if the CPU lacks
+ *	what the backend has found on the others.
  * cpu_disable: the opposite; also on the way into suspend, kexec and crash.
  * vcpu_create: allocate vcpu->backend. May sleep. 0 or -ENOMEM.
  * vcpu_destroy: free it.

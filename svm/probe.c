@@ -34,6 +34,31 @@ static bool has_svm(void)
 	return cpuid_eax(0x80000000) >= CPUID_SVM_LEAF && cpuid_ecx(0x80000001) & CPUID_SVM;
 }
 
+static bool disabled_by_firmware(void)
+{
+	u32 low, high;
+
+	return !rdmsr_safe(VM_CR, &low, &high) && low & VM_CR_SVMDIS;
+}
+
+/* Of this CPU: nothing where AMD-V can't be turned on. */
+static struct svm_caps read_caps_here(void)
+{
+	u32 eax, ebx, ecx, edx;
+
+	if (!has_svm() || disabled_by_firmware())
+		return (struct svm_caps){};
+	cpuid(CPUID_SVM_LEAF, &eax, &ebx, &ecx, &edx);
+	return (struct svm_caps){
+		.nr_asids = ebx,
+		.nrips = edx & CPUID_NRIPS,
+		.flush_by_asid = edx & CPUID_FLUSH_BY_ASID,
+		.decode_assists = edx & CPUID_DECODE_ASSISTS,
+		.rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP,
+		.invpcid = boot_cpu_has(X86_FEATURE_INVPCID),
+	};
+}
+
 /* What all CPUs found. */
 struct survey {
 	atomic_t busy, disabled;
@@ -42,11 +67,11 @@ struct survey {
 static void survey_cpu(void *data)
 {
 	struct survey *survey = data;
-	u32 low, high;
 
+	this_cpu_ptr(&svm_cpu)->caps = read_caps_here();
 	if (raw_rdmsr(MSR_EFER) & EFER_SVME)
 		atomic_inc(&survey->busy);
-	if (!rdmsr_safe(VM_CR, &low, &high) && low & VM_CR_SVMDIS)
+	if (disabled_by_firmware())
 		atomic_inc(&survey->disabled);
 }
 
@@ -70,17 +95,44 @@ static int check_cpus(void)
 	return 0;
 }
 
+static void limit_caps(struct svm_caps *caps, const struct svm_caps *by)
+{
+	caps->nr_asids = min(caps->nr_asids, by->nr_asids);
+	caps->nrips &= by->nrips;
+	caps->flush_by_asid &= by->flush_by_asid;
+	caps->decode_assists &= by->decode_assists;
+	caps->rdtscp &= by->rdtscp;
+	caps->invpcid &= by->invpcid;
+}
+
+static bool caps_lack(const struct svm_caps *caps, const struct svm_caps *want)
+{
+	return caps->nr_asids < want->nr_asids || caps->nrips < want->nrips ||
+	       caps->flush_by_asid < want->flush_by_asid ||
+	       caps->decode_assists < want->decode_assists || caps->rdtscp < want->rdtscp ||
+	       caps->invpcid < want->invpcid;
+}
+
+/* What all have. A CPU that comes later and has less is not used, see svm_cpu_enable(). */
 static void read_caps(void)
 {
-	u32 eax, ebx, ecx, edx;
+	int cpu;
 
-	cpuid(CPUID_SVM_LEAF, &eax, &ebx, &ecx, &edx);
-	svm_caps.nr_asids = ebx;
-	svm_caps.nrips = edx & CPUID_NRIPS;
-	svm_caps.flush_by_asid = edx & CPUID_FLUSH_BY_ASID;
-	svm_caps.decode_assists = edx & CPUID_DECODE_ASSISTS;
-	svm_caps.rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP;
-	svm_caps.invpcid = boot_cpu_has(X86_FEATURE_INVPCID);
+	svm_caps = read_caps_here();
+	for_each_online_cpu(cpu)
+		limit_caps(&svm_caps, &per_cpu_ptr(&svm_cpu, cpu)->caps);
+}
+
+static int survey_cpus(void)
+{
+	int err;
+
+	cpus_read_lock();
+	err = check_cpus();
+	if (!err)
+		read_caps();
+	cpus_read_unlock();
+	return err;
 }
 
 static void free_cpus(void)
@@ -121,6 +173,9 @@ static int svm_cpu_enable(void)
 
 	if (c->enabled)
 		return 0;
+	c->caps = read_caps_here();
+	if (caps_lack(&c->caps, &svm_caps))
+		return -EOPNOTSUPP;
 	if (efer & EFER_SVME)
 		return -EBUSY;
 	if (svm_caps.rdtscp)
@@ -184,10 +239,9 @@ int svm_probe(const struct vendor_ops **ops)
 
 	if (!has_svm())
 		return -ENODEV;
-	err = check_cpus();
+	err = survey_cpus();
 	if (err)
 		return err;
-	read_caps();
 	if (svm_caps.nr_asids < 2) {
 		pr_err("AMD-V can't be used: the processor offers no address space identifiers\n");
 		return -EOPNOTSUPP;

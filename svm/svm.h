@@ -13,8 +13,16 @@
 #include "vendor.h"
 #include "vmcb.h"
 
+/* What a processor offers beyond the first AMD-V: CPUID 8000_000a. svm_caps: what all have. */
+struct svm_caps {
+	u32 nr_asids;
+	bool nrips, flush_by_asid, decode_assists;
+	bool rdtscp, invpcid;
+};
+
 /**
  * struct svm_cpu - one physical CPU
+ * @caps:	what it offers
  * @enabled:	EFER.SVME is ours
  * @hsave:	where VMRUN keeps host state (VM_HSAVE_PA)
  * @host_pa:	physical address of the area for the host state that VMRUN does
@@ -26,6 +34,7 @@
  * @last:	svm.serial of the vCPU that ran last
  */
 struct svm_cpu {
+	struct svm_caps caps;
 	bool enabled;
 	void *hsave;
 	void *host_area;
@@ -73,13 +82,6 @@ struct svm {
 	u64 step_flags, step_rip;
 	bool exit_at_once;
 	struct irq_work kick;
-};
-
-/* What this processor offers beyond the first AMD-V: CPUID 8000_000a. */
-struct svm_caps {
-	u32 nr_asids;
-	bool nrips, flush_by_asid, decode_assists;
-	bool rdtscp, invpcid;
 };
 
 extern struct svm_caps svm_caps;

@@ -108,8 +108,11 @@ u64 raw_rdmsr(u32 msr)
 
 void raw_wrmsr(u32 msr, u64 value)
 {
-	if (msr == MSR_EFER)
+	if (msr == MSR_EFER) {
+		/* #GP: AMD APM volume 2, 15.4 */
+		CHECK(!(value & EFER_SVME) || !(mach.vm_cr[shim_cpu] & BIT(4)));
 		mach.efer[shim_cpu] = value;
+	}
 	if (msr != MSR_IA32_XSS)
 		return;
 	/* Or a context switch would save less of the thread than it has. */

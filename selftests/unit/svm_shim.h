@@ -98,6 +98,9 @@ enum cc_attr { CC_ATTR_MEM_ENCRYPT };
 
 bool cc_platform_has(enum cc_attr attr);
 
+#define cpus_read_lock()	((void)0)
+#define cpus_read_unlock()	((void)0)
+
 /* A fixup for the kernel is one here: the linker finds the table by its section's name. */
 #define _ASM_EXTABLE(from, to)				\
 	".pushsection shim_extable, \"aw\"\n\t"		\

@@ -352,6 +352,63 @@ TEST(shutdown_leaves_nothing_of_the_vmcb)
 	stop();
 }
 
+/* What all processors have is used. */
+TEST(capabilities_of_all_processors)
+{
+	mach_start();
+	mach.cpuid_svm[0].features = BIT(3) | BIT(6) | BIT(7);
+	mach.cpuid_svm[1].features = BIT(3) | BIT(6);
+	mach.cpuid_svm[2].features = BIT(6) | BIT(7);
+	mach.cpuid_svm[3].features = BIT(3) | BIT(6) | BIT(7);
+	mach.cpuid_svm[3].nr_asids = 8;
+	CHECK(!svm_probe(&ops));
+	CHECK_EQ(svm_caps.nr_asids, 8);
+	CHECK(svm_caps.flush_by_asid && !svm_caps.nrips && !svm_caps.decode_assists);
+	on_each_cpu(enable, NULL, 1);
+	on_each_cpu(disable, NULL, 1);
+	svm_exit();
+}
+
+TEST(processor_without_amd_v_among_others)
+{
+	mach_start();
+	mach.cpuid_svm[2].nr_asids = 0;
+	CHECK_EQ(svm_probe(&ops), -EOPNOTSUPP);
+	CHECK(shim_log[0]);
+	mach_start();
+	mach.vm_cr[1] = BIT(4);
+	CHECK_EQ(svm_probe(&ops), -EOPNOTSUPP);
+	CHECK(strstr(shim_log, "firmware"));
+}
+
+/* CPU 3 comes back by hotplug as another. */
+static void replaced(u32 nr_asids, u32 features, u64 vm_cr, int err)
+{
+	mach.cpuid_svm[3].nr_asids = nr_asids;
+	mach.cpuid_svm[3].features = features;
+	mach.vm_cr[3] = vm_cr;
+	CHECK_EQ(ops->cpu_enable(), err);
+	CHECK_EQ(!!(mach.efer[3] & EFER_SVME), !err);
+	CHECK_EQ(svm_cpu.enabled, !err);
+	ops->cpu_disable();
+}
+
+TEST(processor_with_less_is_refused)
+{
+	start(true);
+	shim_set_cpu(3);
+	ops->cpu_disable();
+	replaced(MACH_ASIDS, BIT(6), 0, 0);
+	replaced(MACH_ASIDS + 1, BIT(6) | BIT(3), 0, 0);
+	replaced(MACH_ASIDS, BIT(3), 0, -EOPNOTSUPP);
+	replaced(MACH_ASIDS - 1, BIT(6), 0, -EOPNOTSUPP);
+	replaced(0, 0, 0, -EOPNOTSUPP);
+	replaced(MACH_ASIDS, BIT(6), BIT(4), -EOPNOTSUPP);
+	mach.vm_cr[3] = 0;
+	CHECK_EQ(enter_as(&vcpus[0], MACH_RUN), EXIT_FAIL_ENTRY);
+	stop();
+}
+
 static void enter_and_leave(struct vcpu *v, u64 outside, u64 inside)
 {
 	CHECK(!fpu_module_init());
