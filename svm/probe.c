@@ -155,8 +155,8 @@ static int alloc_cpus(void)
 	for_each_possible_cpu(cpu) {
 		struct svm_cpu *c = per_cpu_ptr(&svm_cpu, cpu);
 
-		c->hsave = (void *)get_zeroed_page(GFP_KERNEL);
-		c->host_area = (void *)get_zeroed_page(GFP_KERNEL);
+		c->hsave = svm_alloc_page(GFP_KERNEL);
+		c->host_area = svm_alloc_page(GFP_KERNEL);
 		if (!c->hsave || !c->host_area) {
 			free_cpus();
 			return -ENOMEM;

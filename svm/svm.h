@@ -118,6 +118,9 @@ static inline void svm_intercept(struct svm *svm, unsigned int bit, bool on)
 asmlinkage void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa,
 				unsigned long host_pa);
 
+/* page.c: zeroed, to be freed by free_page() */
+void *svm_alloc_page(gfp_t gfp);
+
 /* vmcb.c */
 int svm_vcpu_create(struct vcpu *vcpu);
 void svm_vcpu_destroy(struct vcpu *vcpu);

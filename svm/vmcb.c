@@ -62,7 +62,7 @@ int svm_vcpu_create(struct vcpu *vcpu)
 
 	if (!svm)
 		return -ENOMEM;
-	svm->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	svm->vmcb = svm_alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!svm->vmcb) {
 		kfree(svm);
 		return -ENOMEM;

@@ -11,6 +11,87 @@ char shim_log[256];
 
 static struct svm_cpu others[SHIM_CPUS];
 
+/* ---- memory ---- */
+
+/* What was allocated together; split_page() makes its pages independent. */
+static struct block {
+	unsigned long base;
+	unsigned int pages, left;
+} blocks[64];
+
+/* Each is at the beginning of 2 MiB, where the processor's own pages must not be. */
+#define BLOCK_ALIGN	(2ul << 20)
+
+static struct block *block_of(unsigned long addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(blocks); i++)
+		if (blocks[i].left && blocks[i].base == (addr & -BLOCK_ALIGN))
+			return &blocks[i];
+	TAP_FAIL("%lx is not allocated", addr);
+}
+
+unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
+{
+	size_t size = PAGE_SIZE << order;
+	void *p = aligned_alloc(BLOCK_ALIGN, BLOCK_ALIGN);
+	unsigned int i = 0;
+
+	CHECK(p);
+	while (i < ARRAY_SIZE(blocks) - 1 && blocks[i].left)
+		i++;
+	CHECK(!blocks[i].left);
+	blocks[i] = (struct block){ (unsigned long)p, 1u << order, 1 };
+	memset(p, gfp & __GFP_ZERO ? 0 : 0x5a, size);
+	return (unsigned long)p;
+}
+
+/* There is a struct page for no page: it is the address. */
+struct page *virt_to_page(const void *p)
+{
+	return (struct page *)p;
+}
+
+void split_page(struct page *page, unsigned int order)
+{
+	struct block *b = block_of((unsigned long)page);
+
+	CHECK(b->left == 1 && b->pages == 1u << order);
+	b->left = b->pages;
+	b->pages = 1;
+}
+
+void free_pages(unsigned long addr, unsigned int order)
+{
+	struct block *b;
+
+	if (!addr)
+		return;
+	b = block_of(addr);
+	CHECK_EQ(b->pages, 1u << order);
+	memset((void *)addr, 0x6b, PAGE_SIZE << order);
+	if (!--b->left)
+		free((void *)b->base);
+}
+
+unsigned int mach_blocks(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(blocks); i++)
+		n += !!blocks[i].left;
+	return n;
+}
+
+/* With SEV-SNP, others' writes to the 2 MiB would fault. */
+static void check_own_page(unsigned long pa)
+{
+	CHECK(pa && !(pa & (PAGE_SIZE - 1)));
+	CHECK(pa & (BLOCK_ALIGN - 1));
+	block_of(pa);
+}
+
 /* ---- instructions of the kernel ---- */
 
 struct fixup {
@@ -77,6 +158,9 @@ void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned lon
 	struct vmcb *vmcb = (struct vmcb *)vmcb_pa;
 	enum mach_entry how = mach.next;
 
+	check_own_page(vmcb_pa);
+	check_own_page(host_pa);
+	check_own_page(mach.hsave[shim_cpu]);
 	mach.vmruns++;
 	mach.next = MACH_RUN;
 	CHECK(vmcb->control.asid && vmcb->control.asid < mach.cpuid_svm[shim_cpu].nr_asids);
@@ -108,6 +192,8 @@ u64 raw_rdmsr(u32 msr)
 
 void raw_wrmsr(u32 msr, u64 value)
 {
+	if (msr == 0xc0010117)
+		mach.hsave[shim_cpu] = value;
 	if (msr == MSR_EFER) {
 		/* #GP: AMD APM volume 2, 15.4 */
 		CHECK(!(value & EFER_SVME) || !(mach.vm_cr[shim_cpu] & BIT(4)));
@@ -227,21 +313,6 @@ void on_each_cpu(void (*fn)(void *data), void *data, int wait)
 }
 
 /* ---- the kernel ---- */
-
-unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
-{
-	size_t size = PAGE_SIZE << order;
-	void *p = aligned_alloc(size, size);
-
-	if (p)
-		memset(p, gfp & __GFP_ZERO ? 0 : 0x5a, size);
-	return (unsigned long)p;
-}
-
-void free_pages(unsigned long addr, unsigned int order)
-{
-	free((void *)addr);
-}
 
 void *kzalloc(size_t size, gfp_t gfp)
 {

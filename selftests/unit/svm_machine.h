@@ -32,7 +32,7 @@ enum mach_entry {
  * @max_leaf: @sizes: @sme:	CPUID 8000_0000 EAX, 8000_0008 EAX, 8000_001f EAX and EBX
  * @encrypted:	what the kernel says of its memory
  * @vm_cr:	by processor
- * @efer:	by processor
+ * @efer: @hsave: by processor; the MSRs
  * @features:	what boot_cpu_has() says
  */
 struct mach {
@@ -49,14 +49,13 @@ struct mach {
 	u32 max_leaf, sizes, sme[2];
 	bool encrypted;
 	u64 vm_cr[SHIM_CPUS];
-	u64 efer[SHIM_CPUS];
+	u64 efer[SHIM_CPUS], hsave[SHIM_CPUS];
 	u64 features;
 };
 
 extern struct mach mach;
 
 void mach_start(void);
-void mach_enable(void);
-void mach_disable(void);
+unsigned int mach_blocks(void);
 
 #endif

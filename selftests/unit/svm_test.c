@@ -55,6 +55,7 @@ static void stop(void)
 		ops->vcpu_destroy(&vcpus[i]);
 	on_each_cpu(disable, NULL, 1);
 	svm_exit();
+	CHECK_EQ(mach_blocks(), 0);
 }
 
 /* Each page of each address space maps what is written here; never 0. */
@@ -406,6 +407,29 @@ TEST(processor_with_less_is_refused)
 	replaced(MACH_ASIDS, BIT(6), BIT(4), -EOPNOTSUPP);
 	mach.vm_cr[3] = 0;
 	CHECK_EQ(enter_as(&vcpus[0], MACH_RUN), EXIT_FAIL_ENTRY);
+	stop();
+}
+
+static bool first_of_2m(const void *p)
+{
+	return !((unsigned long)p & ((2ul << 20) - 1));
+}
+
+/* The fake kernel hands out nothing but the first pages of 2 MiB. */
+TEST(pages_in_use_are_never_the_first_of_2m)
+{
+	int cpu;
+
+	start(true);
+	for_each_possible_cpu(cpu) {
+		struct svm_cpu *c = per_cpu_ptr(&svm_cpu, cpu);
+
+		CHECK(c->hsave && !first_of_2m(c->hsave));
+		CHECK(c->host_area && !first_of_2m(c->host_area));
+	}
+	CHECK(!first_of_2m(to_svm(&vcpus[0])->vmcb));
+	fill_mappings();
+	touch(&vcpus[0]);
 	stop();
 }
 
