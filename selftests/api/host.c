@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/syscall.h>
@@ -294,6 +295,74 @@ TEST_F_TIMEOUT(modules, umbra_is_refused_beside_kvm, 300)
 	close(kvm);
 	unload_kvm(self);
 	ASSERT_TRUE(load(UMBRA_KO)) TH_LOG("errno %d", errno);
+	run_a_guest(_metadata);
+}
+
+/* ---- AMD-V goes off under a VM, as a crash's NMI or a reboot's IPI may have it ---- */
+
+#define MSR_EFER	0xc0000080
+#define EFER_SVME	(1ull << 12)
+
+FIXTURE(svme) {
+	int msr;
+};
+
+FIXTURE_SETUP(svme)
+{
+	cpu_set_t cpu0;
+
+	if (access("/sys/module/umbra", F_OK) || strcmp(kvm_vendor(), "amd"))
+		SKIP(_exit(255), "needs Umbra on AMD-V");
+	if (!load("/modules/msr.ko") && errno != EEXIST)
+		SKIP(_exit(255), "needs the host kernel's msr in /modules");
+	CPU_ZERO(&cpu0);
+	CPU_SET(0, &cpu0);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpu0), &cpu0));
+	self->msr = open("/dev/cpu/0/msr", O_RDWR);
+	ASSERT_LE(0, self->msr);
+}
+
+FIXTURE_TEARDOWN(svme)
+{
+	close(self->msr);
+	unload("msr");
+}
+
+static bool set_svme(int msr, bool on)
+{
+	u64 efer;
+
+	if (pread(msr, &efer, 8, MSR_EFER) != 8)
+		return false;
+	efer = on ? efer | EFER_SVME : efer & ~EFER_SVME;
+	return pwrite(msr, &efer, 8, MSR_EFER) == 8;
+}
+
+TEST_F(svme, entry_without_it_fails)
+{
+	struct vm *vm = vm_create(MODE_LONG4);
+	struct vcpu *v = &vm->vcpu[0];
+
+	EXPECT_DONE(guest_write(v, LOW_DATA, 5, 4));
+	for (int i = 0; i < 3; i++) {
+		ASSERT_TRUE(set_svme(self->msr, false)) TH_LOG("errno %d", errno);
+		EXPECT_EXIT(guest_write(v, LOW_DATA, 6, 4), KVM_EXIT_FAIL_ENTRY);
+		EXPECT_EQ(5 + i, vm_read(vm, LOW_DATA, 4));
+		ASSERT_TRUE(set_svme(self->msr, true));
+		EXPECT_DONE(guest_write(v, LOW_DATA, 6 + i, 4));
+		EXPECT_EQ(6 + i, vm_read(vm, LOW_DATA, 4));
+	}
+	vm_free(vm);
+}
+
+/* The last VM goes: there is nothing to turn off any more. */
+TEST_F(svme, end_without_it)
+{
+	struct vm *vm = vm_create(MODE_LONG4);
+
+	EXPECT_DONE(guest_write(&vm->vcpu[0], LOW_DATA, 5, 4));
+	ASSERT_TRUE(set_svme(self->msr, false)) TH_LOG("errno %d", errno);
+	vm_free(vm);
 	run_a_guest(_metadata);
 }
 
