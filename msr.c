@@ -12,7 +12,7 @@
 #include <asm/mtrr.h>
 #include <asm/processor.h>
 
-#include "compat.h"
+#include "hostmsr.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -171,6 +171,14 @@ static bool holds_address(u32 index)
 	return false;
 }
 
+/* Intel SDM 4, AMD APM 2 6.1.1: the upper half of SFMASK is reserved. */
+static bool backend_valid(struct vcpu *vcpu, u32 index, u64 data)
+{
+	if (index == MSR_SYSCALL_MASK)
+		return !(data >> 32);
+	return !holds_address(index) || canonical(vcpu, data);
+}
+
 /* The adjustment is by how much software has moved the counter. */
 static int set_tsc(struct vcpu *vcpu, u64 data, bool host)
 {
@@ -216,9 +224,7 @@ static int set_pred_cmd(struct vcpu *vcpu, u64 data)
 {
 	if (!vcpu->cpuid.ibpb || data & ~(u64)PRED_CMD_IBPB)
 		return -EINVAL;
-	if (data)
-		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
-	return 0;
+	return !data || chosen_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB) ? 0 : -EINVAL;
 }
 
 static int set_hwcr(struct vcpu *vcpu, u64 data)
@@ -285,7 +291,7 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	}
 	if (mtrr_slot(vcpu, index))
 		return set_mtrr(vcpu, index, data);
-	if (holds_address(index) && !canonical(vcpu, data))
+	if (!backend_valid(vcpu, index, data))
 		return -EINVAL;
 	r = vendor(set_msr)(vcpu, index, data);
 	return r == -ENOENT ? set_constant(index, data) : r;

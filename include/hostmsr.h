@@ -6,6 +6,7 @@
 #define UMBRA_HOSTMSR_H
 
 #include <linux/percpu.h>
+#include <asm/asm.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
@@ -25,6 +26,23 @@ static __always_inline void raw_wrmsr(u32 msr, u64 value)
 {
 	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32))
 		     : "memory");
+}
+
+/**
+ * chosen_wrmsr() - write a value that a guest or the VMM chose
+ * @msr:	any
+ * @value:	any: what the processor does not take is no fault of the host's
+ *
+ * Any context. Return: whether the processor took it.
+ */
+static __always_inline bool chosen_wrmsr(u32 msr, u64 value)
+{
+	asm goto("1: wrmsr\n\t"
+		 _ASM_EXTABLE(1b, %l[refused])
+		 : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32)) : "memory" : refused);
+	return true;
+refused:
+	return false;
 }
 
 /* SSBD may also stand for MSRs of other names. */

@@ -48,7 +48,7 @@ static void load_tsc_aux(struct vcpu *vcpu)
 
 	if (!svm_caps.rdtscp || (svm->tsc_aux_loaded && svm->tsc_aux == value))
 		return;
-	raw_wrmsr(MSR_TSC_AUX, value);
+	chosen_wrmsr(MSR_TSC_AUX, value);
 	svm->tsc_aux = value;
 	svm->tsc_aux_loaded = true;
 }

@@ -15,14 +15,18 @@
 hpa_t svm_iopm_pa, svm_msrpm_pa;
 static unsigned long iopm, msrpm;
 
-/* The guest has these for itself: VMLOAD and VMSAVE switch them. */
+/*
+ * The guest has these for itself: VMLOAD and VMSAVE switch them. Those that it writes only when it
+ * boots it reads only; msr.c checks what it writes.
+ */
 static const u32 passed_through[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+}, read_through[] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
 };
 
-/* The first bit of an MSR in the map; all of @passed_through are in one of the ranges. */
+/* The first bit of an MSR in the map; all of them are in one of the ranges. */
 static unsigned int msrpm_bit(u32 index)
 {
 	unsigned int range = index >> 30 ? 1 + ((index >> 16) & 1) : 0;
@@ -46,6 +50,8 @@ int svm_msr_init(void)
 		clear_bit(msrpm_bit(passed_through[i]), (unsigned long *)msrpm);
 		clear_bit(msrpm_bit(passed_through[i]) + 1, (unsigned long *)msrpm);
 	}
+	for (i = 0; i < ARRAY_SIZE(read_through); i++)
+		clear_bit(msrpm_bit(read_through[i]), (unsigned long *)msrpm);
 	svm_iopm_pa = __sme_pa((void *)iopm);
 	svm_msrpm_pa = __sme_pa((void *)msrpm);
 	return 0;

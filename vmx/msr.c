@@ -82,9 +82,18 @@ static void load_tsc_aux(struct vcpu *vcpu)
 
 	if (!vmx_caps.rdtscp || (vmx->tsc_aux_loaded && vmx->tsc_aux == value))
 		return;
-	raw_wrmsr(MSR_TSC_AUX, value);
+	chosen_wrmsr(MSR_TSC_AUX, value);
 	vmx->tsc_aux = value;
 	vmx->tsc_aux_loaded = true;
+}
+
+/* msr.c checks them; what this processor refuses all the same becomes 0: never the host's value. */
+static void load_msr(struct vmx *vmx, unsigned int i)
+{
+	if (chosen_wrmsr(switched[i], vmx->msr[i]))
+		return;
+	vmx->msr[i] = 0;
+	chosen_wrmsr(switched[i], 0);
 }
 
 /* Before an entry, interrupts off. */
@@ -100,7 +109,7 @@ void vmx_load_msrs(struct vcpu *vcpu)
 	vmx->host.kernel_gs = raw_rdmsr(MSR_KERNEL_GS_BASE);
 	for (i = 0; i < NR_SWITCHED; i++)
 		if (vmx->msr[i] != host_msr(vmx, cpu, i))
-			raw_wrmsr(switched[i], vmx->msr[i]);
+			load_msr(vmx, i);
 	vmx->msrs_loaded = true;
 }
 
