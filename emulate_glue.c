@@ -10,8 +10,6 @@
 #include "vcpu.h"
 #include "vendor.h"
 
-#define DR6_BS		BIT_ULL(14)
-
 /*
  * A table that is unshadowed for an unknown instruction may be needed to execute just that
  * instruction, and come back at once. When the guest's registers have been the very same for
@@ -49,11 +47,22 @@ static int inject_fault(struct vcpu *vcpu)
 {
 	const struct emulate_fault *f = &vcpu->emul->fault;
 
+	vcpu->debug.hits = 0;
+	/* The only #DB that an instruction raises is a fault: of a debug register with DR7.GD. */
+	if (f->vector == EMU_DB)
+		vcpu->regs.rflags |= X86_EFLAGS_RF;
 	if (f->vector == EMU_PF)
 		event_queue_pf(vcpu, f->cr2, f->error);
 	else
 		event_queue_exception(vcpu, f->vector, f->has_error, f->error);
 	return 1;
+}
+
+/* Between two iterations Intel's processors hide breakpoints from the one that goes on. */
+static void end_iteration(struct vcpu *vcpu)
+{
+	if (vcpu->cpuid.intel)
+		vcpu->regs.rflags |= X86_EFLAGS_RF;
 }
 
 static int done(struct vcpu *vcpu)
@@ -63,13 +72,12 @@ static int done(struct vcpu *vcpu)
 	vcpu->stats.emulated++;
 	if (ctxt->insn.op == OP_IRET)
 		vcpu->events.nmi_masked = false;
-	vendor(set_shadow)(vcpu, (ctxt->shadow & EMU_SHADOW_STI ? SHADOW_STI : 0) |
-				 (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0));
-	if (ctxt->tf_trap) {
-		vcpu->debug.dr6 |= DR6_BS;
-		event_queue_exception(vcpu, X86_TRAP_DB, false, 0);
-	}
-	if (!vcpu->io.then)
+	if (ctxt->rep_partial)
+		end_iteration(vcpu);
+	insn_end(vcpu, (ctxt->shadow & EMU_SHADOW_STI ? SHADOW_STI : 0) |
+		       (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0), ctxt->tf_trap);
+	if (!vcpu->io.then ||
+	    (vcpu->io.then == KVM_EXIT_HLT && vcpu->events.exception.type != EVENT_NONE))
 		return 1;
 	vcpu->run->exit_reason = vcpu->io.then;
 	return 0;
@@ -162,6 +170,29 @@ static enum emu_status invpcid(struct vcpu *vcpu)
 	return EMU_DONE;
 }
 
+/* INT1 is delivered as exit.c does it: an exception behind the instruction, TF or not. */
+static enum emu_status int1(struct vcpu *vcpu)
+{
+	struct emulate_ctxt *ctxt = vcpu->emul;
+
+	ctxt->rip += ctxt->insn.length;
+	if (ctxt->mode != INSN_LONG64)
+		ctxt->rip = (u32)ctxt->rip;
+	ctxt->rflags &= ~(u64)X86_EFLAGS_RF;
+	event_queue_exception(vcpu, X86_TRAP_DB, false, 0);
+	return EMU_DONE;
+}
+
+/* What the emulator has no operation for: these are all about the vCPU. */
+static enum emu_status beyond_emulator(struct vcpu *vcpu)
+{
+	if (vcpu->emul->decoded && vcpu->emul->insn.op == OP_INVPCID)
+		return invpcid(vcpu);
+	if (vcpu->emul->decoded && vcpu->emul->insn.op == OP_INT1)
+		return int1(vcpu);
+	return EMU_UNHANDLED;
+}
+
 static enum emu_status run_emulator(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	struct emulate_ctxt *ctxt = vcpu->emul;
@@ -171,10 +202,11 @@ static enum emu_status run_emulator(struct vcpu *vcpu, const struct mmu_fault *f
 	vcpu->io.err = 0;
 	vcpu->io.then = 0;
 	vcpu->io.fault = fault;
+	vcpu->debug.hits = 0;
 	load_ctxt(vcpu);
 	status = emulate(ctxt);
-	if (status == EMU_UNHANDLED && ctxt->decoded && ctxt->insn.op == OP_INVPCID)
-		status = invpcid(vcpu);
+	if (status == EMU_UNHANDLED)
+		status = beyond_emulator(vcpu);
 	store_ctxt(vcpu);
 	vcpu->io.fault = NULL;
 	return status;
@@ -233,6 +265,8 @@ int emulate_event(struct vcpu *vcpu, const struct event *event)
 	switch (run_event(vcpu, event->vector)) {
 	case EMU_DONE:
 		vendor(set_shadow)(vcpu, 0);
+		vcpu->debug.held = 0;
+		vcpu->debug.hits = 0;
 		event_requeue(vcpu, &none);
 		return 1;
 	case EMU_FAULT:

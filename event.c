@@ -7,6 +7,8 @@
  * *_injected flags is set. An exception raised by the delivery of an interrupt or NMI goes first:
  * the interrupt waits, none is lost. Intel SDM 3A 6.9 and 6.15, AMD APM 2 8.5.
  */
+#include <linux/thread_info.h>
+#include <asm/debugreg.h>
 #include <asm/kvm.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
@@ -15,6 +17,7 @@
 #include "vendor.h"
 
 #define MAX_PENDING_NMIS	2
+#define DR7_GD			BIT_ULL(13)
 
 /* Those that are restarted: RFLAGS is pushed with RF set, so that no breakpoint hits twice. */
 #define NOT_FAULTS (BIT(X86_TRAP_DB) | BIT(X86_TRAP_NMI) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) | \
@@ -85,6 +88,12 @@ void event_queue_pf(struct vcpu *vcpu, gva_t gva, u32 error)
 	event_queue_exception(vcpu, X86_TRAP_PF, true, error);
 }
 
+void event_queue_db(struct vcpu *vcpu, u64 dr6)
+{
+	vcpu->debug.dr6 = (vcpu->debug.dr6 & ~(u64)DR_TRAP_BITS) | dr6;
+	event_queue_exception(vcpu, X86_TRAP_DB, false, 0);
+}
+
 /* All that was handed over has arrived. */
 static void delivered(struct vcpu_events *e)
 {
@@ -118,12 +127,19 @@ void event_requeue(struct vcpu *vcpu, const struct event *event)
 	}
 }
 
+/*
+ * No handler of #DB faults on its first look at a debug register. (The hardware's DR7 has no GD.)
+ * Traps that MOV SS held back are lost when the next instruction faults.
+ */
 static void inject_exception(struct vcpu *vcpu)
 {
 	struct event event = vcpu->events.exception;
 
 	if (event.vector < 32 && !(BIT(event.vector) & NOT_FAULTS))
 		vcpu->regs.rflags |= X86_EFLAGS_RF;
+	if (event.vector == X86_TRAP_DB)
+		vcpu->debug.dr7 &= ~DR7_GD;
+	vcpu->debug.held = 0;
 	event.has_error &= vcpu->mode.cr0 & X86_CR0_PE;
 	if (vendor(get_shadow)(vcpu))
 		vendor(set_shadow)(vcpu, 0);
@@ -305,8 +321,10 @@ int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 		set_exception(vcpu, events->exception.nr, events->exception.has_error_code,
 			      events->exception.error_code);
 	}
-	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
+	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW) {
 		vendor(set_shadow)(vcpu, shadow_from_user(events->interrupt.shadow));
+		vcpu->debug.held = 0;
+	}
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
 }

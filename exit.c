@@ -3,15 +3,14 @@
 #include <linux/kvm_para.h>
 #include <linux/moduleparam.h>
 #include <linux/stdarg.h>
+#include <linux/thread_info.h>
 
+#include <asm/debugreg.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
 #include "vcpu.h"
 #include "vendor.h"
-
-#define DR6_BS		BIT_ULL(14)
-#define DR6_TRAPS	0xfull
 
 static bool dump_failed;
 module_param(dump_failed, bool, 0644);
@@ -52,37 +51,70 @@ static bool is_long(struct vcpu *vcpu)
 	return mode_insn(vcpu) == INSN_LONG64;
 }
 
-void insn_finish(struct vcpu *vcpu, u64 next_rip)
+static void hold_back(struct vcpu *vcpu)
 {
-	bool trap = vcpu->regs.rflags & X86_EFLAGS_TF;
-
-	vcpu->regs.rip = next_rip;
-	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
-	if (vendor(get_shadow)(vcpu))
-		vendor(set_shadow)(vcpu, 0);
-	if (trap) {
-		vcpu->debug.dr6 |= DR6_BS;
-		event_queue_exception(vcpu, X86_TRAP_DB, false, 0);
-	}
+	vcpu->debug.held |= vcpu->debug.hits;
+	vcpu->debug.hits = 0;
+	if (vcpu->debug.held)
+		vcpu_request(vcpu, REQ_EVENT);
 }
 
-/* Go past the instruction that exited. Where the processor does not say how long it is, decode. */
-static int skip(struct vcpu *vcpu, const struct exit *exit)
+void insn_end(struct vcpu *vcpu, u32 shadow, bool step)
 {
-	u64 next = exit->next_rip;
+	struct vcpu_debug *debug = &vcpu->debug;
+	u64 traps;
+
+	if (shadow || vendor(get_shadow)(vcpu))
+		vendor(set_shadow)(vcpu, shadow);
+	if (unlikely(shadow & SHADOW_MOV_SS)) {
+		hold_back(vcpu);
+		return;
+	}
+	traps = debug->held | debug->hits | (step ? DR_STEP : 0);
+	if (likely(!traps))
+		return;
+	debug->held = 0;
+	debug->hits = 0;
+	event_queue_db(vcpu, traps);
+}
+
+void insn_finish(struct vcpu *vcpu, u64 next_rip)
+{
+	vcpu->regs.rip = next_rip;
+	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
+	insn_end(vcpu, 0, vcpu->regs.rflags & X86_EFLAGS_TF);
+}
+
+/*
+ * Behind the instruction that exited. Where the processor does not say how long it is, decode.
+ * Return: 1, or as exit_internal_error().
+ */
+static int find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
+{
 	unsigned int len;
 
-	if (!next) {
-		len = emulate_length(vcpu);
-		if (!len)
-			return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
-						   2, exit->hw_reason, (u64)vcpu->cpu);
-		next = vcpu->regs.rip + len;
-		if (!is_long(vcpu))
-			next = (u32)next;
-	}
-	insn_finish(vcpu, next);
+	*next = exit->next_rip;
+	if (*next)
+		return 1;
+	len = emulate_length(vcpu);
+	if (!len)
+		return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
+					   exit->hw_reason, (u64)vcpu->cpu);
+	*next = vcpu->regs.rip + len;
+	if (!is_long(vcpu))
+		*next = (u32)*next;
 	return 1;
+}
+
+/* Go past the instruction that exited. */
+static int skip(struct vcpu *vcpu, const struct exit *exit)
+{
+	u64 next;
+	int r = find_next(vcpu, exit, &next);
+
+	if (r > 0)
+		insn_finish(vcpu, next);
+	return r;
 }
 
 /* @err of an access to a register: done, #GP(0), or something the host lacks. */
@@ -158,6 +190,23 @@ static bool only_in_software(struct vcpu *vcpu)
 	return emulate_length(vcpu) && vcpu->emul->insn.op == OP_INVPCID;
 }
 
+/*
+ * INT1 is a trap, and no reason is found in DR6. It is also the end of the instruction; its
+ * delivery clears TF, as that of INT n does: no single step follows.
+ */
+static int insn_trap(struct vcpu *vcpu, const struct exit *exit)
+{
+	u64 next;
+	int r = find_next(vcpu, exit, &next);
+
+	if (r <= 0)
+		return r;
+	vcpu->regs.rip = next;
+	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
+	event_queue_exception(vcpu, exit->exception.vector, false, 0);
+	return 1;
+}
+
 static int handle_exception(struct vcpu *vcpu, struct exit *exit)
 {
 	u8 vector = exit->exception.vector;
@@ -167,9 +216,13 @@ static int handle_exception(struct vcpu *vcpu, struct exit *exit)
 		return emulate_one(vcpu, NULL);
 	if (vector == X86_TRAP_MC)
 		return 1;	/* the host's, and the host has seen to it */
+	if (exit->exception.insn)
+		return insn_trap(vcpu, exit);
 	if (vector == X86_TRAP_DB)
-		vcpu->debug.dr6 = (vcpu->debug.dr6 & ~DR6_TRAPS) | exit->exception.dr6;
-	event_queue_exception(vcpu, vector, exit->exception.has_error, exit->exception.error);
+		event_queue_db(vcpu, exit->exception.dr6);
+	else
+		event_queue_exception(vcpu, vector, exit->exception.has_error,
+				      exit->exception.error);
 	return 1;
 }
 
@@ -219,13 +272,16 @@ static int handle_cpuid(struct vcpu *vcpu, struct exit *exit)
 	return skip(vcpu, exit);
 }
 
-/* There is no interrupt controller in the kernel: what ends a HLT is known to user space. */
+/*
+ * There is no interrupt controller in the kernel: what ends a HLT is known to user space; but a
+ * trap right behind it ends it, too.
+ */
 static int handle_hlt(struct vcpu *vcpu, struct exit *exit)
 {
 	int r = skip(vcpu, exit);
 
 	vcpu->stats.exits_hlt++;
-	if (r <= 0)
+	if (r <= 0 || vcpu->events.exception.type != EVENT_NONE)
 		return r;
 	vcpu->run->exit_reason = KVM_EXIT_HLT;
 	return 0;

@@ -29,6 +29,15 @@ void event_queue_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 err
 void event_queue_pf(struct vcpu *vcpu, gva_t gva, u32 error);
 
 /**
+ * event_queue_db() - a debug exception for the guest; sets DR6 when it is taken
+ * @vcpu:	the vCPU
+ * @dr6:	bits of DR6 that say why: B0 to B3 replace the old ones, others are added
+ *
+ * Intel SDM 3B 18.2.3, AMD APM 2 13.1.1.3.
+ */
+void event_queue_db(struct vcpu *vcpu, u64 dr6);
+
+/**
  * event_requeue() - an exit interrupted the delivery of an event
  * @vcpu:	the vCPU
  * @event:	exit.delivering; EVENT_NONE: what was injected is delivered

@@ -102,6 +102,7 @@ struct exit {
 			bool has_error;
 			u32 error;
 			u64 dr6;	/* #DB: bits newly set, with their DR6 polarity */
+			bool insn;	/* INT1, INT3 or INTO: a trap whose instruction exited */
 		} exception;
 		struct {
 			u16 port;
@@ -177,9 +178,21 @@ struct mmu_access exit_access(struct vcpu *vcpu, u32 error);
  * @vcpu:	loaded
  * @next_rip:	where the next one begins
  *
- * Ends interrupt shadows and RFLAGS.RF, and queues the single-step trap of RFLAGS.TF.
+ * Moves RIP, clears RFLAGS.RF, and does what insn_end() does.
  */
 void insn_finish(struct vcpu *vcpu, u64 next_rip);
+
+/**
+ * insn_end() - what every instruction ends with that software executes
+ * @vcpu:	loaded; RIP and RFLAGS are those after the instruction
+ * @shadow:	SHADOW_* that it leaves behind; the old one ends
+ * @step:	RFLAGS.TF was set when it began, so that a trap is due (not after MOV SS)
+ *
+ * One #DB for all that is due now: the single step, breakpoints that the instruction met
+ * (vcpu->debug.hits), and what MOV SS before it has held back (vcpu->debug.held). If this is
+ * MOV SS itself, its hits are held back. Intel SDM 3A 6.8.3, 3B 18.3.1.4.
+ */
+void insn_end(struct vcpu *vcpu, u32 shadow, bool step);
 
 /**
  * exit_internal_error() - end KVM_RUN with KVM_EXIT_INTERNAL_ERROR

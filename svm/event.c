@@ -5,7 +5,8 @@
  *
  * AMD-V without virtual NMIs does not say when an NMI's handler ends: IRET is
  * intercepted while one runs, then stepped over with RFLAGS.TF. An interrupt
- * shadow is stepped over in the same way when an NMI waits for its end.
+ * shadow is stepped over in the same way when an NMI waits for its end, or a
+ * trap that the emulator's MOV SS has held back.
  */
 #include <linux/thread_info.h>
 #include <asm/debugreg.h>
@@ -67,12 +68,9 @@ void svm_open_windows(struct vcpu *vcpu, bool irq, bool nmi)
 	struct svm *svm = to_svm(vcpu);
 
 	open_irq_window(svm, irq);
-	svm->exit_at_once = false;
-	if (!nmi || vcpu->events.nmi_masked || svm->step)
-		return;
-	if (svm->vmcb->control.event_inj & INJ_VALID)
-		svm->exit_at_once = true;
-	else if (svm_get_shadow(vcpu))
+	nmi &= !vcpu->events.nmi_masked && !svm->step;
+	svm->exit_at_once = nmi && svm->vmcb->control.event_inj & INJ_VALID;
+	if (!svm->exit_at_once && (nmi || vcpu->debug.held) && !svm->step && svm_get_shadow(vcpu))
 		svm_begin_step(vcpu, false);
 }
 
@@ -130,6 +128,8 @@ bool svm_end_step(struct vcpu *vcpu, u64 *dr6)
 	step_done(vcpu);
 	if (!(svm->step_flags & X86_EFLAGS_TF))
 		*dr6 &= ~(u64)DR_STEP;
+	*dr6 |= vcpu->debug.held;
+	vcpu->debug.held = 0;
 	return !(*dr6 & (DR_STEP | DR_TRAP_BITS));
 }
 
@@ -165,6 +165,8 @@ static void collect_step(struct vcpu *vcpu)
 		vcpu->regs.rflags = (vcpu->regs.rflags & ~STEP_FLAGS) | svm->step_flags;
 	} else if (svm->vmcb->control.exit_code != SVM_EXIT_EXCP_BASE + X86_TRAP_DB) {
 		step_done(vcpu);
+		if (vcpu->debug.held)
+			insn_end(vcpu, 0, false);
 		vcpu_request(vcpu, REQ_EVENT);
 	}
 }

@@ -123,6 +123,13 @@ static void decode_invlpg(const struct vmcb_control *control, struct exit *exit)
 	exit->gva = control->exit_info_1;
 }
 
+static void decode_icebp(const struct vmcb_control *control, struct exit *exit)
+{
+	insn_exit(control, exit, EXIT_EXCEPTION);
+	exit->exception.vector = X86_TRAP_DB;
+	exit->exception.insn = true;
+}
+
 /* An IRET ends the handler of an NMI, but only once it is through. */
 static void decode_iret(struct vcpu *vcpu, struct exit *exit)
 {
@@ -187,6 +194,9 @@ void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
 		break;
 	case SVM_EXIT_IRET:
 		decode_iret(vcpu, exit);
+		break;
+	case SVM_EXIT_ICEBP:
+		decode_icebp(control, exit);
 		break;
 	case SVM_EXIT_INVLPG:
 		decode_invlpg(control, exit);

@@ -11,7 +11,10 @@
 
 #include "vmx.h"
 
+/* Of pending debug exceptions: as in DR6, and that one of B0 to B3 is enabled in DR7. */
 #define DEBUG_BS	BIT(14)
+#define DEBUG_ENABLED	BIT(12)
+#define DEBUG_HITS	0xfu
 
 /* Those that push an error code: the processor insists on it. */
 #define WITH_ERROR	(BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
@@ -59,12 +62,30 @@ static u32 interruptibility(u32 shadow, bool nmi_blocked)
 	       (nmi_blocked ? GUEST_INTR_STATE_NMI : 0);
 }
 
-/* A trap that an interrupt shadow has put off must be pending, or the entry fails. */
+/*
+ * A single step that an interrupt shadow has put off must be pending, or the entry fails. What
+ * else MOV SS holds back, the processor delivers after the next instruction, if that does not exit.
+ */
 static void write_pending_debug(struct vcpu *vcpu)
 {
-	if (to_vmx(vcpu)->shadow)
-		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS,
-			   vcpu->regs.rflags & X86_EFLAGS_TF ? DEBUG_BS : 0);
+	u32 shadow = to_vmx(vcpu)->shadow, pending = 0;
+
+	if (likely(!shadow))
+		return;
+	if (vcpu->regs.rflags & X86_EFLAGS_TF)
+		pending = DEBUG_BS;
+	if (shadow & SHADOW_MOV_SS && vcpu->debug.held)
+		pending |= vcpu->debug.held | DEBUG_ENABLED;
+	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, pending);
+}
+
+static void collect_pending_debug(struct vcpu *vcpu)
+{
+	u32 pending = 0;
+
+	if (unlikely(to_vmx(vcpu)->shadow & SHADOW_MOV_SS))
+		pending = vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS);
+	vcpu->debug.held = pending & DEBUG_ENABLED ? pending & DEBUG_HITS : 0;
 }
 
 /* Before each entry. STI's shadow without RFLAGS.IF is user space's invention, and refused. */
@@ -170,4 +191,5 @@ void vmx_collect_events(struct vcpu *vcpu, struct exit *exit)
 	if (vectoring & VECTORING_INFO_VALID_MASK)
 		decode_delivering(vectoring, &exit->delivering);
 	collect_interruptibility(vcpu, exit, vectoring);
+	collect_pending_debug(vcpu);
 }

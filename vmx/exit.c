@@ -89,6 +89,14 @@ static bool vm86_helps(u8 vector)
 	return false;
 }
 
+/* What INT1 makes (and INT3 and INTO) leaves RIP at the instruction. */
+static bool is_instruction(u32 info)
+{
+	u32 type = info & INTR_INFO_INTR_TYPE_MASK;
+
+	return type == INTR_TYPE_PRIV_SW_EXCEPTION || type == INTR_TYPE_SOFT_EXCEPTION;
+}
+
 static void decode_exception(struct vcpu *vcpu, struct exit *exit)
 {
 	u32 info = exit->hw_info[1];
@@ -103,6 +111,10 @@ static void decode_exception(struct vcpu *vcpu, struct exit *exit)
 		exit->pf.error = error;
 	} else if (to_vmx(vcpu)->how == VMX_VM86 && vm86_helps(vector)) {
 		exit->kind = EXIT_EMULATE;
+	} else if (is_instruction(info)) {
+		insn_exit(vcpu, exit, EXIT_EXCEPTION);
+		exit->exception.vector = vector;
+		exit->exception.insn = true;
 	} else {
 		exit->kind = EXIT_EXCEPTION;
 		exit->exception.vector = vector;
