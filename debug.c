@@ -17,13 +17,23 @@ void debug_reset(struct vcpu *vcpu)
 	vcpu->debug = (struct vcpu_debug){ .dr6 = DR6_INIT, .dr7 = DR7_INIT };
 }
 
-/* The host's breakpoints are off first: with the guest's addresses they would hit the host. */
+/*
+ * The host's breakpoints are off first: with the guest's addresses they would hit the host. What
+ * they are is read from the processor, right before: the kernel's copy is not for all.
+ */
 void debug_enter(struct vcpu *vcpu)
 {
 	const u64 *db = vcpu->debug.db;
+	unsigned long *host = vcpu->debug.host;
 
 	if (likely(!(vcpu->debug.dr7 & DR7_ENABLED)))
 		return;
+	if (hw_breakpoint_active()) {
+		get_debugreg(host[0], 0);
+		get_debugreg(host[1], 1);
+		get_debugreg(host[2], 2);
+		get_debugreg(host[3], 3);
+	}
 	set_debugreg(0, 7);
 	set_debugreg(db[0], 0);
 	set_debugreg(db[1], 1);
@@ -34,8 +44,18 @@ void debug_enter(struct vcpu *vcpu)
 /* An exit turns all breakpoints off, so that the host's are due even if the guest had none. */
 void debug_leave(struct vcpu *vcpu)
 {
-	if (hw_breakpoint_active())
-		hw_breakpoint_restore();
+	const unsigned long *host = vcpu->debug.host;
+
+	if (likely(!hw_breakpoint_active()))
+		return;
+	if (vcpu->debug.dr7 & DR7_ENABLED) {
+		set_debugreg(host[0], 0);
+		set_debugreg(host[1], 1);
+		set_debugreg(host[2], 2);
+		set_debugreg(host[3], 3);
+	}
+	set_debugreg(DR6_RESERVED, 6);
+	set_debugreg(__this_cpu_read(cpu_dr7), 7);
 }
 
 int state_get_debugregs(struct vcpu *vcpu, struct kvm_debugregs *dbg)

@@ -13,7 +13,7 @@ static struct kvm_vcpu scratch_vcpu = { .run = &scratch_run };
 
 int guest_work(void)
 {
-	return xfer_to_guest_mode_handle_work(&scratch_vcpu);
+	return host_guest_work(&scratch_vcpu);
 }
 
 DEFINE_PER_CPU(unsigned long, guest_noted);

@@ -145,7 +145,9 @@ static bool enter_once(struct vcpu *vcpu, struct exit *exit)
 	}
 	guest_timing_enter();
 	trace_umbra_enter(vcpu->id, vcpu->regs.rip);
+	debug_enter(vcpu);
 	vendor(enter)(vcpu, exit);
+	debug_leave(vcpu);
 	trace_umbra_exit(vcpu->id, exit->kind, vcpu->regs.rip, exit->hw_reason);
 	vcpu->stats.exits++;
 	event_requeue(vcpu, &exit->delivering);
@@ -171,7 +173,6 @@ static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 
 	local_irq_disable();
 	fpu_enter(vcpu);
-	debug_enter(vcpu);
 	do {
 		srcu_read_unlock(slots, *srcu);
 		entered = enter_once(vcpu, exit);
@@ -181,7 +182,6 @@ static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 		again = entered && handled && prepare_fast(vcpu);
 		local_irq_disable();
 	} while (again);
-	debug_leave(vcpu);
 	fpu_leave(vcpu);
 	local_irq_enable();
 	return !handled;

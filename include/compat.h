@@ -24,6 +24,37 @@
 #define wrmsrl wrmsrq
 #endif
 
+/* Names of ours that 7.x has for something else. */
+#if UMBRA_KERNEL(7, 0)
+#include <asm/bug.h>
+#undef INSN_LOCK
+#include <asm/shared/msr.h>
+#define raw_rdmsr umbra_raw_rdmsr
+#define raw_wrmsr umbra_raw_wrmsr
+#endif
+
+#if UMBRA_KERNEL(7, 0)
+#include <asm/cpuid/api.h>
+#else
+#include <asm/processor.h>	/* cpuid() */
+#endif
+
+/* Work before guest mode: to a KVM vCPU, or to nobody, it tells of a signal. */
+#if UMBRA_KERNEL(7, 0)
+#include <linux/entry-virt.h>
+#define host_guest_work(vcpu) ((void)(vcpu), xfer_to_guest_mode_handle_work())
+#else
+#include <linux/entry-kvm.h>
+#define host_guest_work(vcpu) xfer_to_guest_mode_handle_work(vcpu)
+#endif
+
+/* Pages of devices have no mark in the page tables of 7.x. */
+#if UMBRA_KERNEL(7, 0)
+#define _PAGE_DEVMAP 0
+#define pud_devmap(pud) 0
+#define pmd_devmap(pmd) 0
+#endif
+
 #include <asm/cpufeatures.h>
 
 /*

@@ -6,56 +6,56 @@
 #define UMBRA_ENTRY_H
 
 /* struct vcpu_regs: in the encoding's order, 8 bytes each; RSP is the control structure's */
-#define RAX	(0 * 8)
-#define RCX	(1 * 8)
-#define RDX	(2 * 8)
-#define RBX	(3 * 8)
-#define RBP	(5 * 8)
-#define RSI	(6 * 8)
-#define RDI	(7 * 8)
-#define R8	(8 * 8)
-#define R9	(9 * 8)
-#define R10	(10 * 8)
-#define R11	(11 * 8)
-#define R12	(12 * 8)
-#define R13	(13 * 8)
-#define R14	(14 * 8)
-#define R15	(15 * 8)
+#define REGS_RAX	(0 * 8)
+#define REGS_RCX	(1 * 8)
+#define REGS_RDX	(2 * 8)
+#define REGS_RBX	(3 * 8)
+#define REGS_RBP	(5 * 8)
+#define REGS_RSI	(6 * 8)
+#define REGS_RDI	(7 * 8)
+#define REGS_R8	(8 * 8)
+#define REGS_R9	(9 * 8)
+#define REGS_R10	(10 * 8)
+#define REGS_R11	(11 * 8)
+#define REGS_R12	(12 * 8)
+#define REGS_R13	(13 * 8)
+#define REGS_R14	(14 * 8)
+#define REGS_R15	(15 * 8)
 
 /* From struct vcpu_regs at %rdi; all but RAX. */
 .macro LOAD_GPRS
-	mov	RCX(%rdi), %rcx
-	mov	RDX(%rdi), %rdx
-	mov	RBX(%rdi), %rbx
-	mov	RBP(%rdi), %rbp
-	mov	RSI(%rdi), %rsi
-	mov	R8(%rdi), %r8
-	mov	R9(%rdi), %r9
-	mov	R10(%rdi), %r10
-	mov	R11(%rdi), %r11
-	mov	R12(%rdi), %r12
-	mov	R13(%rdi), %r13
-	mov	R14(%rdi), %r14
-	mov	R15(%rdi), %r15
-	mov	RDI(%rdi), %rdi
+	mov	REGS_RCX(%rdi), %rcx
+	mov	REGS_RDX(%rdi), %rdx
+	mov	REGS_RBX(%rdi), %rbx
+	mov	REGS_RBP(%rdi), %rbp
+	mov	REGS_RSI(%rdi), %rsi
+	mov	REGS_R8(%rdi), %r8
+	mov	REGS_R9(%rdi), %r9
+	mov	REGS_R10(%rdi), %r10
+	mov	REGS_R11(%rdi), %r11
+	mov	REGS_R12(%rdi), %r12
+	mov	REGS_R13(%rdi), %r13
+	mov	REGS_R14(%rdi), %r14
+	mov	REGS_R15(%rdi), %r15
+	mov	REGS_RDI(%rdi), %rdi
 .endm
 
 /* Into struct vcpu_regs at %rax; all but RAX. */
 .macro SAVE_GPRS
-	mov	%rcx, RCX(%rax)
-	mov	%rdx, RDX(%rax)
-	mov	%rbx, RBX(%rax)
-	mov	%rbp, RBP(%rax)
-	mov	%rsi, RSI(%rax)
-	mov	%rdi, RDI(%rax)
-	mov	%r8, R8(%rax)
-	mov	%r9, R9(%rax)
-	mov	%r10, R10(%rax)
-	mov	%r11, R11(%rax)
-	mov	%r12, R12(%rax)
-	mov	%r13, R13(%rax)
-	mov	%r14, R14(%rax)
-	mov	%r15, R15(%rax)
+	mov	%rcx, REGS_RCX(%rax)
+	mov	%rdx, REGS_RDX(%rax)
+	mov	%rbx, REGS_RBX(%rax)
+	mov	%rbp, REGS_RBP(%rax)
+	mov	%rsi, REGS_RSI(%rax)
+	mov	%rdi, REGS_RDI(%rax)
+	mov	%r8, REGS_R8(%rax)
+	mov	%r9, REGS_R9(%rax)
+	mov	%r10, REGS_R10(%rax)
+	mov	%r11, REGS_R11(%rax)
+	mov	%r12, REGS_R12(%rax)
+	mov	%r13, REGS_R13(%rax)
+	mov	%r14, REGS_R14(%rax)
+	mov	%r15, REGS_R15(%rax)
 .endm
 
 /* No register that the guest chose lives on for speculation to use; all but RAX. */

@@ -7,10 +7,11 @@
 #define UMBRA_GUESTMODE_H
 
 #include <linux/context_tracking.h>
-#include <linux/entry-kvm.h>
 #include <linux/jiffies.h>
 #include <linux/percpu.h>
 #include <linux/vtime.h>
+
+#include "compat.h"
 
 /**
  * guest_work_pending() - must something be done before the guest may be entered?

@@ -10,6 +10,7 @@
 #include <linux/preempt.h>
 #include <linux/signal_types.h>
 
+#include "compat.h"
 #include "emulate.h"
 #include "emulation.h"
 #include "event.h"
@@ -52,11 +53,13 @@ struct vcpu_mode {
  * @hits:	B0 to B3 of DR6: breakpoints that the instruction being executed in software met;
  *		insn_end() makes a #DB of them, if the instruction comes to its end
  * @held:	... and those whose #DB MOV SS has put off to the end of the next instruction
+ * @host:	DR0-3 of the host, from debug_enter() to debug_leave()
  */
 struct vcpu_debug {
 	u64 db[4];
 	u64 dr6, dr7;
 	u8 hits, held;
+	unsigned long host[4];
 };
 
 /**

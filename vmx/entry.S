@@ -54,7 +54,7 @@ SYM_FUNC_START(vmx_enter_guest)
 	vmwrite	%rsp, %rax
 	test	%rsi, %rsi
 
-	mov	RAX(%rdi), %rax
+	mov	REGS_RAX(%rdi), %rax
 	LOAD_GPRS
 
 	/* VERW changes ZF, which says whether to launch. */
@@ -85,7 +85,7 @@ SYM_INNER_LABEL_ALIGN(vmx_exited, SYM_L_GLOBAL)
 	SAVE_GPRS
 	mov	%rax, %rcx
 	pop	%rax
-	mov	%rax, RAX(%rcx)
+	mov	%rax, REGS_RAX(%rcx)
 	push	$0
 
 .Lleave:
