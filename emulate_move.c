@@ -100,7 +100,6 @@ static u64 take_src(struct alu *alu, u64 old)
 	return alu->src;
 }
 
-/* With memory it is atomic, lock prefix or not. The table puts the memory operand first. */
 /* f3 90 with REX.B: Intel's processors pause all the same. */
 static bool is_pause(const struct emulate_ctxt *ctxt)
 {
@@ -109,6 +108,7 @@ static bool is_pause(const struct emulate_ctxt *ctxt)
 	return ctxt->intel && insn->map == 1 && insn->opcode == 0x90 && insn->flags & INSN_REP;
 }
 
+/* With memory it is atomic, lock prefix or not. The table puts the memory operand first. */
 enum emu_status exec_xchg(struct emulate_ctxt *ctxt)
 {
 	struct insn *insn = &ctxt->insn;
