@@ -282,6 +282,11 @@ void xsetbv(u32 index, u64 value)
 {
 }
 
+void insn_end(struct vcpu *vcpu, u32 shadow, bool step)
+{
+	vcpu->debug.held = 0;
+}
+
 int mode_set_xcr0(struct vcpu *vcpu, u64 value)
 {
 	return 0;

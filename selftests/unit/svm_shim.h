@@ -226,8 +226,15 @@ int shim_printk(const char *format, ...);
 
 struct vcpu;
 
+static inline bool chosen_wrmsr(u32 msr, u64 value)
+{
+	raw_wrmsr(msr, value);
+	return true;
+}
+
 static inline u64 spec_ctrl_enter(const struct vcpu *vcpu) { return 0; }
 static inline void spec_ctrl_leave(u64 more) { }
+static inline void host_machine_check(void) { }
 static inline void guest_state_enter(void) { }
 static inline void guest_state_exit(void) { }
 
