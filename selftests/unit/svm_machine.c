@@ -140,6 +140,108 @@ static void flush(u8 how, u32 asid)
 		memset(mach.tlb[shim_cpu][asid], 0, sizeof(mach.tlb[shim_cpu][asid]));
 }
 
+/* ---- VMCB clean bits: AMD APM volume 2, 15.15.3 ---- */
+
+#define FIELD(bit, field)						\
+	{ bit, #field, offsetof(struct vmcb, field), sizeof(((struct vmcb *)0)->field) }
+
+static const struct {
+	unsigned int bit;
+	const char *name;
+	size_t offset, bytes;
+} cached_fields[] = {
+	FIELD(0, control.intercept), FIELD(0, control.tsc_offset), FIELD(0, control.pause_count),
+	FIELD(1, control.iopm_pa), FIELD(1, control.msrpm_pa),
+	FIELD(2, control.asid),
+	FIELD(3, control.int_ctl), FIELD(3, control.int_vector),
+	FIELD(4, control.nested_ctl), FIELD(4, control.nested_cr3), FIELD(4, save.g_pat),
+	FIELD(5, save.cr0), FIELD(5, save.cr3), FIELD(5, save.cr4), FIELD(5, save.efer),
+	FIELD(6, save.dr6), FIELD(6, save.dr7),
+	FIELD(7, save.gdtr), FIELD(7, save.idtr),
+	FIELD(8, save.seg[0]), FIELD(8, save.seg[1]), FIELD(8, save.seg[2]), FIELD(8, save.seg[3]),
+	FIELD(8, save.cpl),
+	FIELD(9, save.cr2),
+	FIELD(10, save.debugctl), FIELD(10, control.virt_ext),
+};
+
+/* A VMCB as the processor that ran it last has it. */
+static struct cached {
+	const struct vmcb *vmcb;
+	int cpu;
+	struct vmcb copy;
+} cache[8];
+
+static struct cached *cached(const struct vmcb *vmcb)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cache); i++)
+		if (cache[i].vmcb == vmcb)
+			return &cache[i];
+	return NULL;
+}
+
+static void forget(const struct vmcb *vmcb)
+{
+	struct cached *c = cached(vmcb);
+
+	if (c)
+		c->vmcb = NULL;
+}
+
+static void forget_cpu(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cache); i++)
+		if (cache[i].cpu == shim_cpu)
+			cache[i].vmcb = NULL;
+}
+
+static void remember(const struct vmcb *vmcb)
+{
+	struct cached *c = cached(vmcb) ?: cached(NULL);
+
+	CHECK(c);
+	*c = (struct cached){ vmcb, shim_cpu, *vmcb };
+}
+
+/* What is said to be clean is what this processor knows. */
+static void check_clean(const struct vmcb *vmcb)
+{
+	const struct cached *c = cached(vmcb);
+	unsigned int i;
+
+	if (!vmcb->control.clean)
+		return;
+	if (!c || c->cpu != shim_cpu)
+		TAP_FAIL("clean %x, but this processor did not run the VMCB last",
+			 vmcb->control.clean);
+	for (i = 0; i < ARRAY_SIZE(cached_fields); i++) {
+		size_t offset = cached_fields[i].offset;
+
+		if (vmcb->control.clean & BIT(cached_fields[i].bit) &&
+		    memcmp((void *)vmcb + offset, (void *)&c->copy + offset,
+			   cached_fields[i].bytes))
+			TAP_FAIL("%s has changed and is said to be clean", cached_fields[i].name);
+	}
+}
+
+/* The guest does something of all that it may do without an exit. */
+static void guest_acts(struct vmcb *vmcb)
+{
+	static u32 n;
+
+	n++;
+	vmcb->save.cr2 = n;
+	if (n % 3 == 0)
+		vmcb->save.dr6 ^= BIT(n % 4);
+	vmcb->save.seg[n % 6].selector = n;
+	vmcb->save.gdtr.limit = (u16)n;
+	vmcb->control.int_ctl ^= n & 1;
+	vmcb->control.int_state = n >> 1 & 1;
+}
+
 static void run(struct vmcb *vmcb)
 {
 	u64 *cached = &mach.tlb[shim_cpu][vmcb->control.asid][mach.page];
@@ -151,6 +253,7 @@ static void run(struct vmcb *vmcb)
 	vmcb->control.exit_code = SVM_EXIT_INTR;
 	vmcb->control.exit_int_info = 0;
 	vmcb->save.rip++;
+	guest_acts(vmcb);
 }
 
 void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa)
@@ -166,6 +269,8 @@ void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned lon
 	CHECK(vmcb->control.asid && vmcb->control.asid < mach.cpuid_svm[shim_cpu].nr_asids);
 	if (!(mach.efer[shim_cpu] & EFER_SVME) || how == MACH_FAULT)
 		return;
+	check_clean(vmcb);
+	forget(vmcb);
 	switch (how) {
 	case MACH_INVALID:
 		vmcb->control.exit_code = VMEXIT_INVALID;
@@ -176,6 +281,7 @@ void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned lon
 		break;
 	default:
 		run(vmcb);
+		remember(vmcb);
 	}
 }
 
@@ -198,6 +304,8 @@ void raw_wrmsr(u32 msr, u64 value)
 		/* #GP: AMD APM volume 2, 15.4 */
 		CHECK(!(value & EFER_SVME) || !(mach.vm_cr[shim_cpu] & BIT(4)));
 		mach.efer[shim_cpu] = value;
+		/* Nothing is said of what survives that. */
+		forget_cpu();
 	}
 	if (msr != MSR_IA32_XSS)
 		return;

@@ -433,6 +433,82 @@ TEST(pages_in_use_are_never_the_first_of_2m)
 	stop();
 }
 
+/* ---- clean bits ---- */
+
+static void any_mode(struct vcpu *v)
+{
+	v->mode.cr0 = X86_CR0_PE | (pick(2) ? X86_CR0_PG : 0) | (pick(2) ? X86_CR0_WP : 0) |
+		      (pick(2) ? X86_CR0_TS : 0);
+	v->mode.cr4 = pick(2) ? X86_CR4_PGE | X86_CR4_OSFXSR : X86_CR4_OSFXSR;
+	v->mode.efer = pick(2) ? EFER_LMA | EFER_LME : 0;
+	v->debug.dr7 = pick(2) ? 0x401 : 0x400;
+	ops->update_mode(v);
+}
+
+static void any_segment(struct vcpu *v)
+{
+	const struct kvm_segment seg = { .base = pick(1 << 20), .limit = 0xffff, .present = 1,
+					 .s = 1, .type = 3, .dpl = pick(4) };
+
+	ops->set_segment(v, pick(8), &seg);
+}
+
+static void any_event(struct vcpu *v)
+{
+	const struct event event = { .type = pick(4), .vector = pick(32) };
+
+	ops->inject(v, &event);
+	v->events.nmi_masked = pick(2);
+	ops->open_windows(v, pick(2), pick(2));
+	ops->set_shadow(v, pick(2));
+}
+
+/* What the common code and user space change between two entries. */
+static void any_change(struct vcpu *v)
+{
+	const struct kvm_dtable dt = { .base = pick(1 << 20), .limit = pick(1 << 16) };
+
+	switch (pick(10)) {
+	case 0: any_mode(v); break;
+	case 1: any_segment(v); break;
+	case 2: any_event(v); break;
+	case 3: ops->set_dt(v, pick(2), &dt); break;
+	case 4: CHECK(!ops->set_msr(v, MSR_IA32_TSC, pick(1 << 20))); break;
+	case 5: v->mode.cr2 = pick(1 << 20); break;
+	case 6: v->mode.cr8 = pick(16); break;
+	case 7:
+		v->cpuid.rdtscp = pick(2);
+		v->cpuid.invpcid = pick(2);
+		ops->update_cpuid(v);
+		break;
+	case 8:
+		v->mmu.root_hpa = (pick(16) + 1) << 12;
+		v->mmu.root_level = 4 + pick(2);
+		break;
+	case 9:
+		if (!pick(8))
+			ops->vcpu_reset(v);
+		break;
+	}
+}
+
+/* The fake processor remembers what it was told to be clean, and compares. */
+TEST(clean_bits_tell_the_truth)
+{
+	unsigned int i, n;
+
+	for (n = 0; n < 64; n++) {
+		seed = n + 1000;
+		start(n & 1);
+		fill_mappings();
+		for (i = 0; i < 2000; i++) {
+			any_change(&vcpus[pick(NR_VCPUS)]);
+			any_step();
+		}
+		stop();
+	}
+}
+
 static void enter_and_leave(struct vcpu *v, u64 outside, u64 inside)
 {
 	CHECK(!fpu_module_init());
