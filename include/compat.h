@@ -90,6 +90,24 @@
 #define host_nmi() asm volatile("int $2" : : : "memory")
 #endif
 
+/*
+ * Give the host a machine check that an exit has taken: as one that has hit user mode, which costs
+ * at most this thread its life. Interrupts are off. Without the kernel's part for it CR4.MCE is
+ * clear, and none exits.
+ */
+#ifdef CONFIG_X86_MCE
+#include <asm/mce.h>
+#include <asm/ptrace.h>
+#include <asm/segment.h>
+#define host_machine_check() do {						\
+	struct pt_regs user = { .cs = __USER_CS, .flags = X86_EFLAGS_IF };	\
+										\
+	do_machine_check(&user);						\
+} while (0)
+#else
+#define host_machine_check() do { } while (0)
+#endif
+
 /* Does the host issue IBPBs? */
 #ifndef X86_FEATURE_USE_IBPB
 #define X86_FEATURE_USE_IBPB X86_FEATURE_IBPB

@@ -172,5 +172,5 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 void svm_exit_irq(struct vcpu *vcpu, const struct exit *exit)
 {
 	if (exit->hw_reason == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
-		asm volatile("int $18" : : : "memory");
+		host_machine_check();
 }

@@ -90,14 +90,16 @@ static bool run_guest(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
 	unsigned long failed;
-	u64 spec_ctrl;
+	u64 spec_ctrl, debugctl;
 
 	vmx->entered = true;
+	/* An exit clears it. Interrupts are off: until now perf may have changed it from afar. */
+	debugctl = raw_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	spec_ctrl = spec_ctrl_enter(vcpu);
 	failed = switch_worlds(&vcpu->regs, &vcpu->mode.cr2, vmx->launched);
 	spec_ctrl_leave(spec_ctrl);
-	if (vmx->host.debugctl)
-		raw_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host.debugctl);
+	if (debugctl)
+		raw_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
 	return !failed;
 }
 
@@ -161,7 +163,7 @@ void vmx_exit_irq(struct vcpu *vcpu, const struct exit *exit)
 	if (exit->kind != EXIT_HOST_NMI)
 		return;
 	if ((exit->hw_info[1] & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
-		asm volatile("int $18" : : : "memory");
+		host_machine_check();
 	else
 		host_nmi();
 }

@@ -185,7 +185,6 @@ static void save_host(struct vmx *vmx)
 	savesegment(gs, host->gs);
 	asm volatile("sldt %0" : "=rm" (host->ldt));
 	store_idt(&host->idt);
-	host->debugctl = raw_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	vmcs_write(HOST_FS_BASE, raw_rdmsr(MSR_FS_BASE));
 	vmx->host_cr3 = ~0ull;
 	vmx->host_cr4 = ~0ull;

@@ -57,12 +57,11 @@ struct vmx_msr_lists {
  * @ds: @es: @fs: @gs: @ldt: selectors
  * @idt:	IDTR
  * @kernel_gs:	the MSR, user space's GS base
- * @debugctl:	the MSR
  */
 struct vmx_host {
 	u16 ds, es, fs, gs, ldt;
 	struct desc_ptr idt;
-	u64 kernel_gs, debugctl;
+	u64 kernel_gs;
 };
 
 /**
