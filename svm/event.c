@@ -189,8 +189,14 @@ static void decode_delivering(const struct svm *svm, struct event *event)
 	u32 info = svm->vmcb->control.exit_int_info;
 	u32 type = info & INJ_TYPE_MASK;
 
-	if (!(info & INJ_VALID) || is_instruction(svm, type, info))
+	if (!(info & INJ_VALID))
 		return;
+	if (is_instruction(svm, type, info)) {
+		/* It may be behind an STI, and what is pending must not come before it. */
+		if (svm->vmcb->save.rflags & X86_EFLAGS_IF)
+			svm->vmcb->control.int_state |= INT_STATE_SHADOW;
+		return;
+	}
 	event->type = type == INJ_TYPE_INTR ? EVENT_IRQ :
 		      type == INJ_TYPE_NMI ? EVENT_NMI :
 		      type == INJ_TYPE_SOFT ? EVENT_SOFT_IRQ : EVENT_EXCEPTION;

@@ -105,16 +105,26 @@ void vmx_prepare_events(struct vcpu *vcpu)
 	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, interruptibility(vmx->shadow, blocked));
 }
 
+/*
+ * STI's shadow closes the NMI window on some processors only. On the others it would open before
+ * the one instruction that is to be waited for; the interrupt window opens behind it.
+ */
+static bool has_nmi_window(struct vcpu *vcpu)
+{
+	bool behind_sti = to_vmx(vcpu)->shadow & SHADOW_STI &&
+			  vcpu->regs.rflags & X86_EFLAGS_IF && !vcpu->events.nmi_masked;
+
+	return vmx_caps.vnmi && !behind_sti;
+}
+
 void vmx_open_windows(struct vcpu *vcpu, bool irq, bool nmi)
 {
 	struct vmx *vmx = to_vmx(vcpu);
+	bool window = nmi && has_nmi_window(vcpu);
 
 	vmx->want_nmi = nmi;
-	if (vmx_caps.vnmi)
-		vmx_set_cpu_ctl(vmx, CPU_BASED_NMI_WINDOW_EXITING, nmi);
-	else
-		irq |= nmi;
-	vmx_set_cpu_ctl(vmx, CPU_BASED_INTR_WINDOW_EXITING, irq);
+	vmx_set_cpu_ctl(vmx, CPU_BASED_NMI_WINDOW_EXITING, window);
+	vmx_set_cpu_ctl(vmx, CPU_BASED_INTR_WINDOW_EXITING, irq || (nmi && !window));
 }
 
 u32 vmx_get_shadow(struct vcpu *vcpu)
@@ -162,6 +172,18 @@ static void collect_interruptibility(struct vcpu *vcpu, const struct exit *exit,
 		vcpu->events.nmi_masked = false;
 }
 
+/*
+ * The instruction may be behind an STI, and what is pending must not come before it, though the
+ * exit has ended the shadow. With TF a shadow would mean that a trap is due, see above.
+ */
+static void begin_again(struct vcpu *vcpu)
+{
+	u64 flags = vcpu->regs.rflags & (X86_EFLAGS_IF | X86_EFLAGS_TF);
+
+	if (flags == X86_EFLAGS_IF && !to_vmx(vcpu)->shadow)
+		vmx_set_shadow(vcpu, SHADOW_STI);
+}
+
 /* INT n, INT3, INTO and INT1 that the guest executed begin again with the instruction. */
 static void decode_delivering(u32 info, struct event *event)
 {
@@ -188,8 +210,11 @@ void vmx_collect_events(struct vcpu *vcpu, struct exit *exit)
 {
 	u32 vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
 
-	if (vectoring & VECTORING_INFO_VALID_MASK)
-		decode_delivering(vectoring, &exit->delivering);
 	collect_interruptibility(vcpu, exit, vectoring);
 	collect_pending_debug(vcpu);
+	if (likely(!(vectoring & VECTORING_INFO_VALID_MASK)))
+		return;
+	decode_delivering(vectoring, &exit->delivering);
+	if (exit->delivering.type == EVENT_NONE)
+		begin_again(vcpu);
 }

@@ -185,16 +185,15 @@ TEST_F(debug, int1_emulated)
 	EXPECT_FALSE(gd_is_on(v));
 }
 
-/* Runs @code with its stack in a page that the shadow tables lack: the page behind TEST_VA. */
-static u64 *fresh_stack(struct vcpu *v, int nr, const void *code, u64 rflags)
+/* Prepares @code with its stack in a page that the shadow tables lack. */
+static u64 *fresh_stack(struct vcpu *v, int nr, const void *code)
 {
-	u64 page = DATA_GPA + nr * PAGE_SIZE, va = TEST_VA + nr * PAGE_SIZE;
+	u64 page = DATA_GPA + nr * PAGE_SIZE;
 
-	pt_map(v->vm, va, page, PTE_KERNEL);
 	memcpy(vm_ptr(v->vm, CODE_GPA), code, 4);
 	v->regs.rip = CODE_GPA;
-	v->regs.rsp = va + 0x800;
-	v->regs.rflags = rflags | 2;
+	v->regs.rsp = TEST_VA + nr * PAGE_SIZE + 0x800;
+	v->regs.rflags = 2;
 	if (ioctl(v->fd, KVM_SET_REGS, &v->regs))
 		die("KVM_SET_REGS");
 	return vm_ptr(v->vm, page + 0x800 - 7 * 8);	/* vector, error, rip */
@@ -210,8 +209,10 @@ TEST_F(debug64, software_exceptions_through_a_fault)
 	struct vcpu *v = self->v;
 	u64 *frame;
 
+	for (int i = 0; i < 3; i++)
+		pt_map(self->vm, TEST_VA + i * PAGE_SIZE, DATA_GPA + i * PAGE_SIZE, PTE_KERNEL);
 	for (int i = 0; i < 2 + on_bochs(); i++) {
-		frame = fresh_stack(v, i, insn[i].code, 0);
+		frame = fresh_stack(v, i, insn[i].code);
 		ASSERT_EQ(0, ioctl(v->fd, KVM_RUN, 0));
 		ASSERT_EQ(PORT_EXC, v->run->io.port);
 		EXPECT_EQ(insn[i].vector, frame[0]);
@@ -496,7 +497,8 @@ TEST_F(debug64, sti_int_before_an_interrupt)
 	u64 *frame;
 
 	ONLY_BOCHS("QEMU's VMRUN does not load the interrupt shadow");
-	frame = fresh_stack(v, 0, "\xfb\xcd\x52\xf4", 0);
+	pt_map(self->vm, TEST_VA, DATA_GPA, PTE_KERNEL);
+	frame = fresh_stack(v, 0, "\xfb\xcd\x52\xf4");
 	ASSERT_EQ(0, ioctl(v->fd, KVM_INTERRUPT, &irq));
 	ASSERT_EQ(0, ioctl(v->fd, KVM_RUN, 0));
 	ASSERT_EQ(PORT_EXC, v->run->io.port);
