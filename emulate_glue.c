@@ -120,9 +120,18 @@ bool emulate_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault)
 	return true;
 }
 
+static bool run_alone(struct vcpu *vcpu)
+{
+	const struct emulate_ctxt *ctxt = vcpu->emul;
+
+	return vendor(run_alone)(vcpu, ctxt->decoded ? &ctxt->insn : NULL);
+}
+
 static int unhandled(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	if (fault && fault->to_table && emulate_unprotect(vcpu, fault))
+		return 1;
+	if (!fault && run_alone(vcpu))
 		return 1;
 	return failed(vcpu);
 }
@@ -212,9 +221,9 @@ static enum emu_status run_emulator(struct vcpu *vcpu, const struct mmu_fault *f
 	return status;
 }
 
-static int emulate_and_act(struct vcpu *vcpu, const struct mmu_fault *fault)
+static int act(struct vcpu *vcpu, enum emu_status status, const struct mmu_fault *fault)
 {
-	switch (run_emulator(vcpu, fault)) {
+	switch (status) {
 	case EMU_DONE:
 		return done(vcpu);
 	case EMU_FAULT:
@@ -232,7 +241,20 @@ static int emulate_and_act(struct vcpu *vcpu, const struct mmu_fault *fault)
 int emulate_one(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	io_begin(vcpu);
-	return emulate_and_act(vcpu, fault);
+	return act(vcpu, run_emulator(vcpu, fault), fault);
+}
+
+int emulate_fault(struct vcpu *vcpu, const struct event *fault)
+{
+	enum emu_status status;
+
+	io_begin(vcpu);
+	status = run_emulator(vcpu, NULL);
+	if (status != EMU_UNHANDLED)
+		return act(vcpu, status, NULL);
+	if (!run_alone(vcpu))
+		event_queue_exception(vcpu, fault->vector, fault->has_error, fault->error);
+	return 1;
 }
 
 /* What INT n does, which seems to end where the guest stands: it pushes that rip. */
@@ -284,7 +306,7 @@ int emulate_event(struct vcpu *vcpu, const struct event *event)
 
 int emulate_resume(struct vcpu *vcpu)
 {
-	return emulate_and_act(vcpu, NULL);
+	return act(vcpu, run_emulator(vcpu, NULL), NULL);
 }
 
 unsigned int emulate_length(struct vcpu *vcpu)

@@ -413,6 +413,28 @@ static int handle_emulate(struct vcpu *vcpu, struct exit *exit)
 	return emulate_one(vcpu, NULL);
 }
 
+/* To the processor it was a fault. What the emulator does not know was one, then. */
+static int handle_fault(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct event fault = {
+		.type = EVENT_EXCEPTION,
+		.vector = exit->exception.vector,
+		.has_error = exit->exception.has_error,
+		.error = exit->exception.error,
+	};
+
+	return emulate_fault(vcpu, &fault);
+}
+
+/* TF was the backend's; the guest's own, and its breakpoints, are due all the same. */
+static int handle_stepped(struct vcpu *vcpu, struct exit *exit)
+{
+	vcpu->stats.emulated++;
+	vcpu->debug.hits |= exit->exception.dr6 & DR_TRAP_BITS;
+	insn_finish(vcpu, vcpu->regs.rip);
+	return 1;
+}
+
 /* ---- the end ---- */
 
 static int handle_task_switch(struct vcpu *vcpu, struct exit *exit)
@@ -472,6 +494,8 @@ static const exit_handler handlers[NR_EXIT_KINDS] = {
 	[EXIT_VMCALL]		= handle_vmcall,
 	[EXIT_UD]		= handle_ud,
 	[EXIT_EMULATE]		= handle_emulate,
+	[EXIT_FAULT]		= handle_fault,
+	[EXIT_STEPPED]		= handle_stepped,
 	[EXIT_DELIVER]		= handle_deliver,
 	[EXIT_TASK_SWITCH]	= handle_task_switch,
 	[EXIT_SHUTDOWN]		= handle_shutdown,

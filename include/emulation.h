@@ -55,6 +55,15 @@ enum emu_status emulate_error(struct vcpu *vcpu, int err);
 int emulate_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
 
 /**
+ * emulate_fault() - as emulate_one(), after the processor raised a fault
+ * @vcpu:	loaded, slots held
+ * @fault:	which is the guest's, unless the emulator knows the instruction better
+ *
+ * Return: as exit_handle().
+ */
+int emulate_fault(struct vcpu *vcpu, const struct event *fault);
+
+/**
  * emulate_event() - deliver an event through the real-mode vector table
  * @vcpu:	loaded, slots held
  * @event:	queued and marked as injected

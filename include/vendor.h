@@ -12,6 +12,7 @@
 #include "types.h"
 
 struct vcpu;
+struct insn;
 
 /* Shadows in which an interrupt must wait for one instruction. */
 #define SHADOW_STI	1u
@@ -41,6 +42,9 @@ struct vcpu;
  * get_segment, set_segment: KVM_SREGS' form; seg is VCPU_SREG_* below.
  * get_dt, set_dt: GDTR or IDTR; seg is VCPU_DTR_*.
  * get_cpl: current privilege level.
+ * run_alone: where the processor does not take the guest's state, the next entry is for the one
+ *	instruction at RIP, @insn or NULL if it could not be decoded, which the emulator lacks:
+ *	it ends with EXIT_STEPPED, or what the instruction raises. false: can't be done.
  * inject: deliver @event at the next entry; EVENT_NONE takes back.
  * open_windows: exit with EXIT_IRQ_WINDOW or EXIT_NMI_WINDOW as soon as the guest can take one.
  * get_shadow, set_shadow: SHADOW_* in force.
@@ -66,6 +70,7 @@ struct vcpu;
 	X(void, get_dt, (struct vcpu *vcpu, int dt, struct kvm_dtable *out))	\
 	X(void, set_dt, (struct vcpu *vcpu, int dt, const struct kvm_dtable *in)) \
 	X(int, get_cpl, (struct vcpu *vcpu))					\
+	X(bool, run_alone, (struct vcpu *vcpu, const struct insn *insn))	\
 	X(void, inject, (struct vcpu *vcpu, const struct event *event))		\
 	X(void, open_windows, (struct vcpu *vcpu, bool irq, bool nmi))		\
 	X(u32, get_shadow, (struct vcpu *vcpu))					\

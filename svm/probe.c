@@ -223,6 +223,7 @@ static const struct vendor_ops svm_ops = {
 	.get_dt		= svm_get_dt,
 	.set_dt		= svm_set_dt,
 	.get_cpl	= svm_get_cpl,
+	.run_alone	= svm_run_alone,
 	.inject		= svm_inject,
 	.open_windows	= svm_open_windows,
 	.get_shadow	= svm_get_shadow,

@@ -95,6 +95,12 @@ void svm_set_dt(struct vcpu *vcpu, int dt, const struct kvm_dtable *in)
 	svm_dirty(svm, CLEAN_DT);
 }
 
+/* The processor takes every state that a guest can be in. */
+bool svm_run_alone(struct vcpu *vcpu, const struct insn *insn)
+{
+	return false;
+}
+
 int svm_get_cpl(struct vcpu *vcpu)
 {
 	return to_svm(vcpu)->vmcb->save.cpl;

@@ -136,6 +136,7 @@ void svm_set_segment(struct vcpu *vcpu, int seg, const struct kvm_segment *in);
 void svm_get_dt(struct vcpu *vcpu, int dt, struct kvm_dtable *out);
 void svm_set_dt(struct vcpu *vcpu, int dt, const struct kvm_dtable *in);
 int svm_get_cpl(struct vcpu *vcpu);
+bool svm_run_alone(struct vcpu *vcpu, const struct insn *insn);
 
 /* enter.c */
 void svm_vcpu_load(struct vcpu *vcpu, int cpu);

@@ -21,6 +21,8 @@ static u64 hardware_rflags(const struct vcpu *vcpu, const struct vmx *vmx)
 {
 	u64 rflags = vcpu->regs.rflags | X86_EFLAGS_FIXED;
 
+	if (unlikely(vmx->alone))
+		return vmx_alone_rflags(vcpu, vmx);
 	return vmx->how == VMX_VM86 ? (rflags & ~VM86_FLAGS) | X86_EFLAGS_VM : rflags;
 }
 
@@ -40,7 +42,10 @@ static void load_guest(struct vcpu *vcpu)
 	write_if_changed(GUEST_RIP, &vmx->rip, vcpu->regs.rip);
 	write_if_changed(GUEST_RSP, &vmx->rsp, vcpu->regs.gpr[GPR_RSP]);
 	write_if_changed(GUEST_RFLAGS, &vmx->rflags, hardware_rflags(vcpu, vmx));
-	vmx_write_segments(vmx);
+	if (unlikely(vmx->alone))
+		vmx_lend_segments(vcpu);
+	else
+		vmx_write_segments(vmx);
 	vmx_prepare_events(vcpu);
 	vmx_update_host(vmx);
 	vmx_load_msrs(vcpu);
@@ -56,6 +61,10 @@ static void save_guest(struct vcpu *vcpu)
 	vmx->rflags = vmcs_read(GUEST_RFLAGS);
 	vcpu->regs.rip = vmx->rip;
 	vcpu->regs.gpr[GPR_RSP] = vmx->rsp;
+	if (unlikely(vmx->alone)) {
+		vmx_end_alone(vcpu, vmx->rflags);
+		return;
+	}
 	if (vmx->how == VMX_VM86)
 		vcpu->regs.rflags = (vmx->rflags & ~VM86_FLAGS) |
 				    (vcpu->regs.rflags & X86_EFLAGS_IOPL);
@@ -141,9 +150,12 @@ void vmx_enter(struct vcpu *vcpu, struct exit *exit)
 {
 	struct vmx *vmx = to_vmx(vcpu);
 
+	/* What is to be delivered goes first; the instruction then comes here again. */
+	if (vmx->injected.type != EVENT_NONE)
+		vmx->alone = ALONE_NOT;
 	if (!vmx->loaded) {
 		refuse(vmx, exit);
-	} else if (must_emulate(vcpu)) {
+	} else if (must_emulate(vcpu) && !vmx->alone) {
 		emulate_instead(vmx, exit);
 	} else {
 		load_guest(vcpu);
@@ -155,6 +167,7 @@ void vmx_enter(struct vcpu *vcpu, struct exit *exit)
 		}
 	}
 	vmx->injected = (struct event){};
+	vmx->alone = ALONE_NOT;
 }
 
 /* An NMI or a machine check that exited has not reached the host yet. */

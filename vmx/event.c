@@ -68,13 +68,14 @@ static u32 interruptibility(u32 shadow, bool nmi_blocked)
  */
 static void write_pending_debug(struct vcpu *vcpu)
 {
-	u32 shadow = to_vmx(vcpu)->shadow, pending = 0;
+	const struct vmx *vmx = to_vmx(vcpu);
+	u32 pending = 0;
 
-	if (likely(!shadow))
+	if (likely(!vmx->shadow))
 		return;
-	if (vcpu->regs.rflags & X86_EFLAGS_TF)
+	if (vmx->alone || vcpu->regs.rflags & X86_EFLAGS_TF)
 		pending = DEBUG_BS;
-	if (shadow & SHADOW_MOV_SS && vcpu->debug.held)
+	if (vmx->shadow & SHADOW_MOV_SS && vcpu->debug.held)
 		pending |= vcpu->debug.held | DEBUG_ENABLED;
 	vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, pending);
 }

@@ -76,7 +76,10 @@ static void decode_cr(struct vcpu *vcpu, struct exit *exit)
 	exit->cr.gpr = (info & CONTROL_REG_ACCESS_REG) >> 8;
 }
 
-/* Virtual-8086 code that stands for real-mode code faults where the emulator has to help. */
+/*
+ * Virtual-8086 code that stands for real-mode code faults where the emulator has to help, or
+ * where real-mode code would fault as well.
+ */
 static bool vm86_helps(u8 vector)
 {
 	switch (vector) {
@@ -97,8 +100,16 @@ static bool is_instruction(u32 info)
 	return type == INTR_TYPE_PRIV_SW_EXCEPTION || type == INTR_TYPE_SOFT_EXCEPTION;
 }
 
+/* The one instruction that was to be executed has been: see alone.c. */
+static bool was_stepped(const struct vmx *vmx, const struct exit *exit)
+{
+	return vmx->alone && exit->exception.vector == X86_TRAP_DB &&
+	       exit->exception.dr6 & DR_STEP;
+}
+
 static void decode_exception(struct vcpu *vcpu, struct exit *exit)
 {
+	const struct vmx *vmx = to_vmx(vcpu);
 	u32 info = exit->hw_info[1];
 	u8 vector = info & INTR_INFO_VECTOR_MASK;
 	u32 error = info & INTR_INFO_DELIVER_CODE_MASK ? vmcs_read(VM_EXIT_INTR_ERROR_CODE) : 0;
@@ -109,9 +120,7 @@ static void decode_exception(struct vcpu *vcpu, struct exit *exit)
 		exit->kind = EXIT_PF;
 		exit->pf.gva = exit->hw_info[0];
 		exit->pf.error = error;
-	} else if (to_vmx(vcpu)->how == VMX_VM86 && vm86_helps(vector)) {
-		exit->kind = EXIT_EMULATE;
-	} else if (is_instruction(info)) {
+	} else if (is_instruction(info) && !(vmx->how == VMX_VM86 && vm86_helps(vector))) {
 		insn_exit(vcpu, exit, EXIT_EXCEPTION);
 		exit->exception.vector = vector;
 		exit->exception.insn = true;
@@ -122,6 +131,10 @@ static void decode_exception(struct vcpu *vcpu, struct exit *exit)
 		exit->exception.error = error;
 		if (vector == X86_TRAP_DB)
 			exit->exception.dr6 = exit->hw_info[0] & (DR_TRAP_BITS | DR_STEP);
+		if (was_stepped(vmx, exit))
+			exit->kind = EXIT_STEPPED;
+		else if (vmx->how == VMX_VM86 && !vmx->alone && vm86_helps(vector))
+			exit->kind = EXIT_FAULT;
 	}
 }
 

@@ -265,6 +265,7 @@ void vmx_vcpu_put(struct vcpu *vcpu)
 	unsigned long flags;
 
 	local_irq_save(flags);
+	vmx->alone = ALONE_NOT;
 	vmx_unload_msrs(vmx);
 	if (vmx->entered)
 		restore_host(vmx);

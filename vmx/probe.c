@@ -274,6 +274,7 @@ static const struct vendor_ops vmx_ops = {
 	.get_dt		= vmx_get_dt,
 	.set_dt		= vmx_set_dt,
 	.get_cpl	= vmx_get_cpl,
+	.run_alone	= vmx_run_alone,
 	.inject		= vmx_inject,
 	.open_windows	= vmx_open_windows,
 	.get_shadow	= vmx_get_shadow,

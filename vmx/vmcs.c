@@ -270,7 +270,7 @@ void vmx_set_exceptions(struct vmx *vmx)
 {
 	u32 exceptions = EXCEPTIONS;
 
-	if (vmx->how == VMX_VM86)
+	if (vmx->how != VMX_NATIVE)
 		exceptions = ~0u;
 	else if (vmx->emulate_ud)
 		exceptions |= BIT(X86_TRAP_UD);

@@ -44,6 +44,9 @@ enum vmx_how {
 	VMX_EMULATED,	/* not at all: the processor would refuse it */
 };
 
+/* Segments that stand in for the guest's while one instruction is executed: see alone.c. */
+enum vmx_alone { ALONE_NOT, ALONE_VM86, ALONE_PROTECTED };
+
 /* MSRs that are switched when a vCPU is loaded and put: see msr.c. */
 enum { SWITCHED_STAR, SWITCHED_LSTAR, SWITCHED_SFMASK, SWITCHED_KERNEL_GS, NR_SWITCHED };
 
@@ -77,6 +80,7 @@ struct vmx_host {
  * @msrs_loaded: the processor holds @msr
  * @recheck:	@how is to be found anew
  * @how:	enum vmx_how
+ * @alone:	enum vmx_alone: the next entry is for one instruction
  * @pe:	the guest's CR0.PE, one of the things that say how
  * @root_level:	that CR0, CR4 and EFER in the VMCS were derived for
  * @seg:	segments as the guest sees them; @seg_valid says which of them are
@@ -99,7 +103,7 @@ struct vmx {
 	int cpu;
 	bool loaded, launched, entered, msrs_loaded;
 	bool recheck, pe;
-	u8 how, root_level;
+	u8 how, alone, root_level;
 	u8 seg_valid, seg_dirty;
 	struct kvm_segment seg[8];
 	u64 msr[NR_SWITCHED], cstar;
@@ -195,6 +199,12 @@ int vmx_get_cpl(struct vcpu *vcpu);
 void vmx_write_segments(struct vmx *vmx);
 void vmx_forget_segments(struct vmx *vmx);
 void vmx_find_how(struct vcpu *vcpu);
+
+/* alone.c */
+bool vmx_run_alone(struct vcpu *vcpu, const struct insn *insn);
+void vmx_lend_segments(struct vcpu *vcpu);
+u64 vmx_alone_rflags(const struct vcpu *vcpu, const struct vmx *vmx);
+void vmx_end_alone(struct vcpu *vcpu, u64 rflags);
 
 /* host.c */
 int vmx_cpu_enable(void);
