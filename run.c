@@ -255,7 +255,9 @@ int vcpu_run(struct vcpu *vcpu)
 
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->io.code.valid = false;
-	vcpu_load(vcpu);
+	r = vcpu_load(vcpu);
+	if (r)
+		return r;
 	srcu = srcu_read_lock(&vcpu->vm->srcu);
 	r = begin(vcpu);
 	if (r > 0)
@@ -263,6 +265,5 @@ int vcpu_run(struct vcpu *vcpu)
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
 	show_state(vcpu);
 	vcpu->stats.exits_user++;
-	vcpu_put(vcpu);
-	return r;
+	return vcpu_put(vcpu) ?: r;
 }

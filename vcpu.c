@@ -20,9 +20,12 @@
 static void sched_in(struct preempt_notifier *pn, int cpu)
 {
 	struct vcpu *vcpu = container_of(pn, struct vcpu, notifier);
+	int err;
 
 	WRITE_ONCE(vcpu->cpu, cpu);
-	vendor(vcpu_load)(vcpu, cpu);
+	err = vendor(vcpu_load)(vcpu, cpu);
+	if (err)
+		vcpu->unreachable = err;
 }
 
 static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
@@ -38,21 +41,38 @@ static struct preempt_ops preempt_ops = {
 	.sched_out = sched_out,
 };
 
-void vcpu_load(struct vcpu *vcpu)
+/* Preemption is off. */
+static void leave_cpu(struct vcpu *vcpu)
 {
-	int cpu = get_cpu();
-
-	preempt_notifier_register(&vcpu->notifier);
-	sched_in(&vcpu->notifier, cpu);
-	put_cpu();
-}
-
-void vcpu_put(struct vcpu *vcpu)
-{
-	preempt_disable();
 	sched_out(&vcpu->notifier, NULL);
 	preempt_notifier_unregister(&vcpu->notifier);
+}
+
+int vcpu_load(struct vcpu *vcpu)
+{
+	int cpu, err;
+
+	if (vcpu->lost)
+		return -EIO;
+	cpu = get_cpu();
+	vcpu->unreachable = 0;
+	preempt_notifier_register(&vcpu->notifier);
+	sched_in(&vcpu->notifier, cpu);
+	err = vcpu->unreachable;
+	if (err)
+		leave_cpu(vcpu);
+	put_cpu();
+	return err;
+}
+
+int vcpu_put(struct vcpu *vcpu)
+{
+	preempt_disable();
+	leave_cpu(vcpu);
 	preempt_enable();
+	if (vcpu->unreachable)
+		vcpu->lost = true;
+	return vcpu->lost ? -EIO : 0;
 }
 
 void vcpu_kick(struct vcpu *vcpu)
@@ -174,11 +194,12 @@ static const struct vcpu_op *find_op(u32 cmd)
 #define vcpu_do(vcpu, call)					\
 ({								\
 	int idx__ = srcu_read_lock(&(vcpu)->vm->srcu);		\
-	long r__;						\
+	long r__ = vcpu_load(vcpu);				\
 								\
-	vcpu_load(vcpu);					\
-	r__ = (call);						\
-	vcpu_put(vcpu);						\
+	if (!r__) {						\
+		r__ = (call);					\
+		r__ = vcpu_put(vcpu) ?: r__;			\
+	}							\
 	srcu_read_unlock(&(vcpu)->vm->srcu, idx__);		\
 	r__;							\
 })
@@ -374,11 +395,15 @@ static int init_vcpu(struct vcpu *vcpu)
 		goto out_mmu;
 	cpuid_reset(vcpu);
 	idx = srcu_read_lock(&vcpu->vm->srcu);
-	vcpu_load(vcpu);
-	vcpu_reset(vcpu);
-	vcpu_put(vcpu);
+	r = vcpu_load(vcpu);
+	if (!r) {
+		vcpu_reset(vcpu);
+		r = vcpu_put(vcpu);
+	}
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
-	return 0;
+	if (!r)
+		return 0;
+	vendor(vcpu_destroy)(vcpu);
 
 out_mmu:
 	mmu_vcpu_destroy(&vcpu->mmu);

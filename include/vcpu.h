@@ -183,6 +183,8 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @lock:	one ioctl at a time
  * @run:	the page shared with user space, followed by one for the data of port accesses
  * @cpu:	physical CPU it is loaded on, or -1
+ * @unreachable: errno: since vcpu_load() it was on a CPU, or is, that can't hold its state
+ * @lost:	that was in the middle of an ioctl: its state is partly gone, for good
  * @where:	VCPU_*
  * @requests:	REQ_* bits
  * @stale:	by mmu_vcpu.root_tag: forget translations by that root before it is entered
@@ -202,6 +204,8 @@ struct vcpu {
 	struct file *file;
 	struct preempt_notifier notifier;
 	int cpu;
+	int unreachable;
+	bool lost;
 	int where;
 	unsigned long requests;
 	u32 stale;
@@ -287,14 +291,19 @@ void vcpu_destroy(struct vcpu *vcpu);
  * @vcpu:	not loaded; @vcpu->lock is held
  *
  * Registers the preempt notifier, which follows the thread around.
+ *
+ * Return: 0; -EBUSY if this CPU can't hold its state; -EIO if it is lost.
  */
-void vcpu_load(struct vcpu *vcpu);
+int vcpu_load(struct vcpu *vcpu);
 
 /**
  * vcpu_put() - the opposite of vcpu_load()
  * @vcpu:	loaded
+ *
+ * Return: 0; -EIO if on the way its state was out of reach, so that what was read may be wrong and
+ * what was written lost. It is of no use from then on.
  */
-void vcpu_put(struct vcpu *vcpu);
+int vcpu_put(struct vcpu *vcpu);
 
 /**
  * vcpu_kick() - make a vCPU leave guest mode soon
@@ -311,7 +320,7 @@ void vcpu_kick(struct vcpu *vcpu);
  * @vcpu:	locked, not loaded
  *
  * KVM API 4.10. Return: 0 with run->exit_reason set, -EINTR (a signal, or
- * immediate_exit), -EFAULT (guest memory is not there), -ENOMEM.
+ * immediate_exit), -EFAULT (guest memory is not there), -ENOMEM, or as vcpu_load() and vcpu_put().
  */
 int vcpu_run(struct vcpu *vcpu);
 

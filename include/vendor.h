@@ -29,7 +29,8 @@ struct insn;
  * vcpu_destroy: free it.
  * vcpu_reset: control structure for a vCPU just created or reset; segments and
  *	descriptor tables as after power-on.
- * vcpu_load: the vCPU's thread now runs on @cpu; preemption is off.
+ * vcpu_load: the vCPU's thread now runs on @cpu; preemption is off. 0; or -EBUSY: its state can't be
+ *	had here, where what other operations write is lost and what they read is 0.
  * vcpu_put: ... runs there no more.
  * enter: enter the guest once, with interrupts off and on return too, and say
  *	why it stopped. Loads and saves vcpu->regs and vcpu->mode.cr2. Takes CR3
@@ -59,7 +60,7 @@ struct insn;
 	X(int, vcpu_create, (struct vcpu *vcpu))				\
 	X(void, vcpu_destroy, (struct vcpu *vcpu))				\
 	X(void, vcpu_reset, (struct vcpu *vcpu))				\
-	X(void, vcpu_load, (struct vcpu *vcpu, int cpu))			\
+	X(int, vcpu_load, (struct vcpu *vcpu, int cpu))				\
 	X(void, vcpu_put, (struct vcpu *vcpu))					\
 	X(void, enter, (struct vcpu *vcpu, struct exit *exit))			\
 	X(void, exit_irq, (struct vcpu *vcpu, const struct exit *exit))		\

@@ -18,16 +18,17 @@
 static_assert(offsetof(struct vcpu_regs, gpr) == 0 && GPR_RCX == 1 && GPR_RDI == 7,
 	      "entry.S knows this");
 
-void svm_vcpu_load(struct vcpu *vcpu, int cpu)
+int svm_vcpu_load(struct vcpu *vcpu, int cpu)
 {
 	struct svm_cpu *c = per_cpu_ptr(&svm_cpu, cpu);
 	u64 serial = to_svm(vcpu)->serial;
 
 	if (c->last == serial)
-		return;
+		return 0;
 	c->last = serial;
 	if (boot_cpu_has(X86_FEATURE_USE_IBPB))
 		raw_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	return 0;
 }
 
 void svm_vcpu_put(struct vcpu *vcpu)

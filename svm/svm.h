@@ -139,7 +139,7 @@ int svm_get_cpl(struct vcpu *vcpu);
 bool svm_run_alone(struct vcpu *vcpu, const struct insn *insn);
 
 /* enter.c */
-void svm_vcpu_load(struct vcpu *vcpu, int cpu);
+int svm_vcpu_load(struct vcpu *vcpu, int cpu);
 void svm_vcpu_put(struct vcpu *vcpu);
 void svm_enter(struct vcpu *vcpu, struct exit *exit);
 void svm_exit_irq(struct vcpu *vcpu, const struct exit *exit);

@@ -153,7 +153,8 @@ void vmx_enter(struct vcpu *vcpu, struct exit *exit)
 	/* What is to be delivered goes first; the instruction then comes here again. */
 	if (vmx->injected.type != EVENT_NONE)
 		vmx->alone = ALONE_NOT;
-	if (!vmx->loaded) {
+	/* What was written while it was not loaded is lost: the VMCS is older than we believe. */
+	if (!vmx->loaded || READ_ONCE(vcpu->unreachable)) {
 		refuse(vmx, exit);
 	} else if (must_emulate(vcpu) && !vmx->alone) {
 		emulate_instead(vmx, exit);

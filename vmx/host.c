@@ -9,6 +9,7 @@
  * on two CPUs.
  */
 #include <linux/cpu.h>
+#include <linux/moduleparam.h>
 #include <linux/smp.h>
 #include <asm/asm.h>
 #include <asm/debugreg.h>
@@ -128,13 +129,14 @@ int vmx_cpu_enable(void)
 /* The VMCS must be in memory, whole, before another CPU can take it over. */
 static void let_go(struct vmx_cpu *cpu)
 {
-	struct vmx *vmx = cpu->current_vmx;
+	struct vmx *vmx;
 
-	if (vmx) {
+	if (cpu->current_vcpu) {
+		vmx = to_vmx(cpu->current_vcpu);
 		vmclear(vmx->vmcs_pa);
 		vmx->loaded = false;
 		vmx->launched = false;
-		cpu->current_vmx = NULL;
+		cpu->current_vcpu = NULL;
 	}
 	leave_operation(cpu);
 }
@@ -144,6 +146,8 @@ void vmx_cpu_disable(void)
 	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
 
 	cpu->enabled = false;
+	if (cpu->current_vcpu)
+		WRITE_ONCE(cpu->current_vcpu->unreachable, -EBUSY);
 	let_go(cpu);
 }
 
@@ -228,23 +232,43 @@ static void restore_host(struct vmx *vmx)
 	invalidate_tss_limit();
 }
 
-void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
-{
-	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpu, cpu);
-	struct vmx *vmx = to_vmx(vcpu);
-	unsigned long flags;
+static unsigned int fail_load;
+module_param_named(vtx_fail, fail_load, uint, 0600);
+MODULE_PARM_DESC(vtx_fail,
+		 "for tests: on VT-x, so many loads of a vCPU from now, one fails (0: none does)");
 
-	local_irq_save(flags);
-	if (!c->enabled || c->on || enter_operation(c))
-		goto out;
+static bool must_fail(void)
+{
+	unsigned int n = READ_ONCE(fail_load);
+
+	if (likely(!n))
+		return false;
+	WRITE_ONCE(fail_load, n - 1);
+	return n == 1;
+}
+
+/* Make the VMCS current. Another hypervisor may have come, or VMX operation be refused by now. */
+static int take(struct vmx_cpu *cpu, struct vcpu *vcpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	if (!cpu->enabled || cpu->on || must_fail() || enter_operation(cpu))
+		return -EBUSY;
 	if (vmx->cpu < 0)
 		vmclear(vmx->vmcs_pa);
 	if (vmptrld(vmx->vmcs_pa)) {
-		leave_operation(c);
-		goto out;
+		leave_operation(cpu);
+		return -EBUSY;
 	}
-	c->current_vmx = vmx;
+	cpu->current_vcpu = vcpu;
 	vmx->loaded = true;
+	return 0;
+}
+
+static void load_host(struct vmx_cpu *c, struct vcpu *vcpu, int cpu)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
 	if (vmx->cpu != cpu) {
 		vmx->cpu = cpu;
 		write_cpu_state(c);
@@ -255,8 +279,20 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	if (c->last != vmx->serial && boot_cpu_has(X86_FEATURE_USE_IBPB))
 		raw_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	c->last = vmx->serial;
-out:
+}
+
+int vmx_vcpu_load(struct vcpu *vcpu, int cpu)
+{
+	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpu, cpu);
+	unsigned long flags;
+	int err;
+
+	local_irq_save(flags);
+	err = take(c, vcpu);
+	if (!err)
+		load_host(c, vcpu, cpu);
 	local_irq_restore(flags);
+	return err;
 }
 
 void vmx_vcpu_put(struct vcpu *vcpu)

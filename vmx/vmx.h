@@ -21,7 +21,7 @@ struct vmx;
  * @enabled:	guests may be run here
  * @on:		in VMX operation: only while a vCPU is loaded, see host.c
  * @vmxon: @vmxon_pa: VMXON region
- * @current_vmx: whose VMCS is current
+ * @current_vcpu: whose VMCS is current
  * @last:	vmx.serial of the vCPU that was loaded last
  * @star: @lstar: @sfmask: @tsc_aux: @sysenter: the host's MSRs, which it never changes
  */
@@ -29,7 +29,7 @@ struct vmx_cpu {
 	bool enabled, on;
 	void *vmxon;
 	hpa_t vmxon_pa;
-	struct vmx *current_vmx;
+	struct vcpu *current_vcpu;
 	u64 last;
 	u64 star, lstar, sfmask, tsc_aux;
 	u64 sysenter[3];	/* CS, ESP, EIP */
@@ -209,7 +209,7 @@ void vmx_end_alone(struct vcpu *vcpu, u64 rflags);
 /* host.c */
 int vmx_cpu_enable(void);
 void vmx_cpu_disable(void);
-void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
+int vmx_vcpu_load(struct vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vcpu *vcpu);
 void vmx_update_host(struct vmx *vmx);
 
