@@ -133,6 +133,12 @@
 #define crash_unregister(fn) ((void)(fn))
 #endif
 
+/* Frames of devices are marked in page tables; where not, they have references like any other. */
+#include <asm/pgtable_types.h>
+#ifndef _PAGE_DEVMAP
+#define _PAGE_DEVMAP 0
+#endif
+
 /* What the young operations of an MMU notifier return. */
 #if UMBRA_KERNEL(7, 0)
 typedef bool mmu_young_t;

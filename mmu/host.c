@@ -83,10 +83,55 @@ static void page_begin(struct mmu_vm *vm, struct host_page *page)
 	smp_rmb();
 }
 
-/* A leaf of the VMM's own page tables, of any level in the form of the lowest. */
+/**
+ * struct host_leaf - what translates an address
+ * @pte:	the entry, of any level in the form of the lowest
+ * @level:	its level: 1, 2 or 3
+ */
+struct host_leaf {
+	pte_t pte;
+	int level;
+};
+
+/*
+ * Interrupts are off, so that the tables stay. Large leaves have no bit that small ones lack, but
+ * that of their memory type: it may be among those of the frame.
+ */
+static __always_inline bool walk_leaf(struct mm_struct *mm, unsigned long addr,
+				      struct host_leaf *leaf)
+{
+	pgd_t pgd = READ_ONCE(*pgd_offset(mm, addr));
+	p4d_t p4d;
+	pud_t pud;
+	pmd_t pmd;
+
+	if (pgd_none(pgd))
+		return false;
+	p4d = READ_ONCE(*p4d_offset(&pgd, addr));
+	if (!p4d_present(p4d))
+		return false;
+	pud = READ_ONCE(*pud_offset(&p4d, addr));
+	if (!pud_present(pud))
+		return false;
+	if (pud_leaf(pud)) {
+		*leaf = (struct host_leaf){ pte_clrhuge(__pte(pud_val(pud))), 3 };
+		return !(pud_val(pud) & _PAGE_PAT_LARGE);
+	}
+	pmd = READ_ONCE(*pmd_offset(&pud, addr));
+	if (!pmd_present(pmd))
+		return false;
+	if (pmd_leaf(pmd)) {
+		*leaf = (struct host_leaf){ pte_clrhuge(__pte(pmd_val(pmd))), 2 };
+		return !(pmd_val(pmd) & _PAGE_PAT_LARGE);
+	}
+	*leaf = (struct host_leaf){ READ_ONCE(*pte_offset_kernel(&pmd, addr)), 1 };
+	return true;
+}
+
+/* Memory that is not plain, and write-back, is left to get_user_pages() to judge. */
 static bool leaf_usable(pte_t pte, bool write)
 {
-	const u64 never = _PAGE_SPECIAL | _PAGE_DEVMAP | _PAGE_PKEY_MASK;
+	const u64 never = _PAGE_SPECIAL | _PAGE_DEVMAP | _PAGE_PKEY_MASK | _PAGE_CACHE_MASK;
 	u64 need = _PAGE_PRESENT | _PAGE_USER;
 
 	/* A page that is not dirty yet would have to be marked: not without a reference. */
@@ -95,43 +140,29 @@ static bool leaf_usable(pte_t pte, bool write)
 	return (pte_val(pte) & (need | never)) == need;
 }
 
-static bool leaf_found(struct host_page *page, pte_t pte, unsigned long hva, int level, bool write)
+/*
+ * What the kernel took out of its own map of all memory (memfd_secret, poison) is neither to be
+ * read by it nor to be mapped elsewhere. It is taken out before any process gets to map it.
+ */
+static bool kernel_has(struct mm_struct *mm, hfn_t pfn)
 {
-	unsigned long frames = 1ul << (9 * (level - 1));
+	struct host_leaf leaf;
 
-	if (!leaf_usable(pte, write))
-		return false;
-	page->pfn = pte_pfn(pte) + (hva >> PAGE_SHIFT & (frames - 1));
-	page->writable = leaf_usable(pte, true);
-	page->level = level;
-	page->ref = NULL;
-	return true;
+	return walk_leaf(mm, (unsigned long)pfn_to_kaddr(pfn), &leaf) &&
+	       (pte_val(leaf.pte) & _PAGE_PRESENT);
 }
 
-/* Interrupts are off, so that the tables stay. Large leaves have no bit that small ones lack. */
 static bool walk_host(struct host_page *page, struct mm_struct *mm, unsigned long hva, bool write)
 {
-	pgd_t pgd = READ_ONCE(*pgd_offset(mm, hva));
-	p4d_t p4d;
-	pud_t pud;
-	pmd_t pmd;
+	struct host_leaf leaf;
 
-	if (pgd_none(pgd))
+	if (!walk_leaf(mm, hva, &leaf) || !leaf_usable(leaf.pte, write))
 		return false;
-	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
-	if (!p4d_present(p4d))
-		return false;
-	pud = READ_ONCE(*pud_offset(&p4d, hva));
-	if (!pud_present(pud) || pud_devmap(pud))
-		return false;
-	if (pud_leaf(pud))
-		return leaf_found(page, pte_clrhuge(__pte(pud_val(pud))), hva, 3, write);
-	pmd = READ_ONCE(*pmd_offset(&pud, hva));
-	if (!pmd_present(pmd) || pmd_devmap(pmd))
-		return false;
-	if (pmd_leaf(pmd))
-		return leaf_found(page, pte_clrhuge(__pte(pmd_val(pmd))), hva, 2, write);
-	return leaf_found(page, READ_ONCE(*pte_offset_kernel(&pmd, hva)), hva, 1, write);
+	page->pfn = pte_pfn(leaf.pte) + (hva >> PAGE_SHIFT & ((1ul << 9 * (leaf.level - 1)) - 1));
+	page->writable = leaf_usable(leaf.pte, true);
+	page->level = leaf.level;
+	page->ref = NULL;
+	return kernel_has(mm, page->pfn);
 }
 
 /*

@@ -41,7 +41,7 @@ bochs_iso()
 	gzip -1n <"$work/initrd" >"$iso/boot/initrd"
 	cat >"$iso/boot/grub/grub.cfg" <<-GRUB
 		set timeout=0
-		linux /boot/vmlinuz console=ttyS0,115200 loglevel=7 cryptomgr.notests=1 nokaslr panic=-1 oops=panic $append
+		linux /boot/vmlinuz console=ttyS0,115200 loglevel=7 cryptomgr.notests=1 nokaslr panic=-1 oops=panic secretmem.enable=1 $append
 		initrd /boot/initrd
 		boot
 	GRUB
