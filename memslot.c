@@ -15,11 +15,14 @@
 #define SLOT_MAX_PAGES	((1ul << 31) - 1)
 #define GPA_END		(1ull << 52)
 
+/* Before the first slot, and after the last. */
+static struct memslots no_slots;
+
+/* mmu.lock is no substitute for SRCU: who publishes another set does not hold it. */
 static struct memslots *slots_of(struct vm *vm)
 {
 	return rcu_dereference_check(vm->slots, srcu_read_lock_held(&vm->srcu) ||
 				     lockdep_is_held(&vm->slots_lock) ||
-				     lockdep_is_held(&vm->mmu.lock) ||
 				     !refcount_read(&vm->users));
 }
 
@@ -125,6 +128,12 @@ static struct memslots *set_make(const struct memslots *set, const struct memslo
 	return new;
 }
 
+static void set_free(struct memslots *set)
+{
+	if (set != &no_slots)
+		kvfree(set);
+}
+
 /* When this returns nobody uses the set that was there before, and it is freed. */
 static void set_publish(struct vm *vm, struct memslots *new)
 {
@@ -132,7 +141,7 @@ static void set_publish(struct vm *vm, struct memslots *new)
 
 	rcu_assign_pointer(vm->slots, new);
 	synchronize_srcu_expedited(&vm->srcu);
-	kvfree(old);
+	set_free(old);
 }
 
 /* ---- changes ---- */
@@ -500,7 +509,11 @@ static mmu_young_t test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 
 static void mm_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
-	mmu_vm_zap_all(&notifier_to_vm(mn)->mmu);
+	struct vm *vm = notifier_to_vm(mn);
+	int idx = srcu_read_lock(&vm->srcu);
+
+	mmu_vm_zap_all(&vm->mmu);
+	srcu_read_unlock(&vm->srcu, idx);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -516,17 +529,9 @@ static const struct mmu_notifier_ops notifier_ops = {
 
 int memslots_init(struct vm *vm)
 {
-	struct memslots *set = kvzalloc(struct_size(set, slot, 0), GFP_KERNEL_ACCOUNT);
-	int r;
-
-	if (!set)
-		return -ENOMEM;
-	rcu_assign_pointer(vm->slots, set);
+	rcu_assign_pointer(vm->slots, &no_slots);
 	vm->notifier.ops = &notifier_ops;
-	r = mmu_notifier_register(&vm->notifier, vm->mm);
-	if (r)
-		kvfree(set);
-	return r;
+	return mmu_notifier_register(&vm->notifier, vm->mm);
 }
 
 void memslots_quiesce(struct vm *vm)
@@ -534,15 +539,17 @@ void memslots_quiesce(struct vm *vm)
 	mmu_notifier_unregister(&vm->notifier, vm->mm);
 }
 
+/* As when each is deleted: what is freed is not found any more. */
 void memslots_destroy(struct vm *vm)
 {
 	struct memslots *set = slots_of(vm);
 	unsigned int i;
 
+	rcu_assign_pointer(vm->slots, &no_slots);
 	for (i = 0; i < set->nr; i++) {
 		mmu_slot_gone(&vm->mmu, set->slot[i]);
 		mmu_slot_free(&vm->mmu, set->slot[i]);
 		slot_free(set->slot[i]);
 	}
-	kvfree(set);
+	set_free(set);
 }

@@ -131,10 +131,13 @@ static void audit_in_vmm(struct work_struct *work)
 	struct audit_work *a = container_of(work, struct audit_work, work);
 	struct mm_struct *mm = a->vm->mm;
 	bool alive = mmget_not_zero(mm);
+	int idx;
 
 	if (alive)
 		kthread_use_mm(mm);
+	idx = srcu_read_lock(&a->vm->srcu);
 	a->breaches = mmu_audit(&a->vm->mmu);
+	srcu_read_unlock(&a->vm->srcu, idx);
 	if (alive) {
 		kthread_unuse_mm(mm);
 		mmput(mm);

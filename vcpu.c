@@ -406,7 +406,9 @@ static int init_vcpu(struct vcpu *vcpu)
 	vendor(vcpu_destroy)(vcpu);
 
 out_mmu:
+	idx = srcu_read_lock(&vcpu->vm->srcu);
 	mmu_vcpu_destroy(&vcpu->mmu);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 out_fpu:
 	fpu_destroy(vcpu);
 	return r;

@@ -61,6 +61,15 @@ static unsigned long shrink_count(struct shrinker *shrinker, struct shrink_contr
 	return n;
 }
 
+static unsigned long shrink_vm(struct vm *vm, unsigned long nr)
+{
+	int idx = srcu_read_lock(&vm->srcu);
+	unsigned long freed = mmu_vm_shrink(&vm->mmu, nr);
+
+	srcu_read_unlock(&vm->srcu, idx);
+	return freed;
+}
+
 /* The VM that was shrunk goes to the end, so that all have their turn. */
 static unsigned long shrink_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
@@ -72,7 +81,7 @@ static unsigned long shrink_scan(struct shrinker *shrinker, struct shrink_contro
 	if (!list_empty(&vms)) {
 		last = list_last_entry(&vms, struct vm, node);
 		list_for_each_entry_safe(vm, next, &vms, node) {
-			freed += mmu_vm_shrink(&vm->mmu, sc->nr_to_scan - freed);
+			freed += shrink_vm(vm, sc->nr_to_scan - freed);
 			list_move_tail(&vm->node, &vms);
 			if (freed >= sc->nr_to_scan || vm == last)
 				break;

@@ -333,7 +333,7 @@ void mmu_vm_destroy(struct mmu_vm *vm);
  * mmu_vm_zap_all() - drop every shadow page; running vCPUs reload their roots
  * @vm:	the VM
  *
- * Takes mmu_vm.lock; on return no processor uses an old translation.
+ * Takes mmu_vm.lock; on return no processor uses an old translation. The caller holds the slots.
  */
 void mmu_vm_zap_all(struct mmu_vm *vm);
 
@@ -342,7 +342,7 @@ void mmu_vm_zap_all(struct mmu_vm *vm);
  * @vm:		the VM
  * @pages:	new limit; raised to what one fault needs
  *
- * May sleep; takes mmu_vm.lock. Drops pages above the limit.
+ * May sleep; takes mmu_vm.lock; the caller holds the slots. Drops pages above the limit.
  * KVM API 4.44 KVM_SET_NR_MMU_PAGES. Return: 0 or -ENOMEM.
  */
 int mmu_vm_set_quota(struct mmu_vm *vm, unsigned long pages);
@@ -352,7 +352,7 @@ int mmu_vm_set_quota(struct mmu_vm *vm, unsigned long pages);
  * @vm:	the VM
  * @nr:	how many shadow pages to drop, the least recently used first
  *
- * Takes mmu_vm.lock. Return: how many were dropped (roots in use stay).
+ * Takes mmu_vm.lock; the caller holds the slots. Return: how many were dropped (roots in use stay).
  */
 unsigned long mmu_vm_shrink(struct mmu_vm *vm, unsigned long nr);
 
@@ -487,7 +487,7 @@ int mmu_load_root(struct mmu_vcpu *m);
  * mmu_drop_root() - let go of all roots
  * @m:	the vCPU, not in guest mode
  *
- * The next entry must call mmu_load_root(). Takes mmu_vm.lock.
+ * The next entry must call mmu_load_root(). Takes mmu_vm.lock; the caller holds the slots.
  */
 void mmu_drop_root(struct mmu_vcpu *m);
 
@@ -628,7 +628,7 @@ void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid);
  * mmu_audit() - check every invariant of Documentation/mmu.md
  * @vm:	the VM
  *
- * Takes mmu_vm.lock. Each breach is printed. Return: how many.
+ * Takes mmu_vm.lock; the caller holds the slots. Each breach is printed. Return: how many.
  */
 unsigned long mmu_audit(struct mmu_vm *vm);
 

@@ -174,7 +174,7 @@ int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
  * @vm:		the VM
  * @gfn:	guest frame
  *
- * Under srcu, slots_lock or mmu.lock held with slots stable. Return: slot or NULL.
+ * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
  */
 struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
 

@@ -24,7 +24,7 @@ void *host_table_owner(hpa_t hpa);		/* the owner set for the table at @hpa */
 void *host_alloc(size_t size);			/* zeroed, may sleep, any size */
 void host_free(void *p);
 
-/* The slot that holds a gfn, or NULL. The caller holds the slots or the lock. */
+/* The slot that holds a gfn, or NULL. The caller holds the slots. */
 struct memslot *host_slot(struct mmu_vm *vm, gfn_t gfn);
 
 /**
