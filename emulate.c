@@ -145,6 +145,19 @@ static enum emu_status execute(struct emulate_ctxt *ctxt)
 	return fn ? fn(ctxt) : EMU_UNHANDLED;
 }
 
+/* Began with TF set. MOV SS puts the trap off; through a gate TF is cleared, and none is due. */
+static bool step_due(const struct emulate_ctxt *ctxt)
+{
+	switch (ctxt->insn.op) {
+	case OP_INT:
+	case OP_INT3:
+	case OP_INTO:
+		return ctxt->rflags & FL_TF;
+	default:
+		return !(ctxt->shadow & EMU_SHADOW_MOV_SS);
+	}
+}
+
 enum emu_status emulate(struct emulate_ctxt *ctxt)
 {
 	bool tf = ctxt->rflags & FL_TF;
@@ -165,6 +178,6 @@ enum emu_status emulate(struct emulate_ctxt *ctxt)
 	}
 	if (!ctxt->rep_partial && ctxt->insn.op != OP_IRET)
 		ctxt->rflags &= ~FL_RF;
-	ctxt->tf_trap = tf && !(ctxt->shadow & EMU_SHADOW_MOV_SS);
+	ctxt->tf_trap = tf && step_due(ctxt);
 	return EMU_DONE;
 }

@@ -269,6 +269,7 @@ static enum emu_status run_event(struct vcpu *vcpu, u8 vector)
 	vcpu->io.err = 0;
 	vcpu->io.then = 0;
 	vcpu->io.fault = NULL;
+	vcpu->debug.hits = 0;
 	load_ctxt(vcpu);
 	ctxt->code[0] = 0xcd;
 	ctxt->code[1] = vector;
@@ -286,10 +287,9 @@ int emulate_event(struct vcpu *vcpu, const struct event *event)
 
 	switch (run_event(vcpu, event->vector)) {
 	case EMU_DONE:
-		vendor(set_shadow)(vcpu, 0);
-		vcpu->debug.held = 0;
-		vcpu->debug.hits = 0;
 		event_requeue(vcpu, &none);
+		vcpu->debug.held = 0;
+		insn_end(vcpu, 0, false);	/* the frame may have hit a breakpoint */
 		return 1;
 	case EMU_FAULT:
 		return inject_fault(vcpu);

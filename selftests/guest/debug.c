@@ -370,6 +370,22 @@ TEST_F(debug64, every_kind_of_exit_is_one_step)
 	EXPECT_EQ(OUT_DONE, r.kind) TH_LOG("%s", result_str(r));
 }
 
+/* INT n clears TF on its way: no step at the handler's beginning, on VT-x in real mode neither. */
+TEST_F(debug, int_is_not_stepped)
+{
+	struct vcpu *v = self->v;
+	struct result r;
+
+	v->flags = RFLAGS_TF;
+	r = guest_insn(v, (struct blob){ (u8 *)"\xcd\x52", 2 });
+	EXPECT_EXC(r, 0x52);
+	EXPECT_EQ(CODE_GPA + 2, r.rip);
+	EXPECT_EQ(RFLAGS_TF, r.rflags & RFLAGS_TF);
+	r = guest_insn(v, (struct blob){ (u8 *)"\xcc", 1 });
+	EXPECT_EXC(r, VEC_BP);
+	EXPECT_EQ(CODE_GPA + 1, r.rip);
+}
+
 /* A trap behind HLT ends it. */
 TEST_F(debug, step_over_hlt)
 {

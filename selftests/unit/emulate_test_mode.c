@@ -61,6 +61,24 @@ TEST(real_mode_interrupt)
 	RUN_FAULT("cd10", EMU_GP, 0);
 }
 
+/* An interrupt clears TF on its way, so that nothing is stepped; INTO may be none. */
+TEST(real_mode_interrupt_with_tf)
+{
+	static const struct { const char *code; u64 flags; bool step; } list[] = {
+		{ "cd10", 0, false }, { "cc", 0, false }, { "ce", 1 << 11, false }, { "ce", 0, true },
+		{ "90", 0, true }, { "9d", 0, true },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		reset(INSN_REAL16);
+		m.idt.limit = 0x3ff;
+		c.rflags |= TF | list[i].flags;
+		RUN(list[i].code);
+		CHECK_EQ(c.tf_trap, list[i].step);
+	}
+}
+
 TEST(vm86)
 {
 	reset(INSN_VM86);
