@@ -216,7 +216,8 @@ static int slot_move(struct vm *vm, struct memslot *old, const struct memslot *w
 	if (r)
 		goto out;
 	slot_withdraw(vm, old, without);
-	if (slot->dirty_bitmap)
+	/* The log moves along, unless the same call turns it on or off. */
+	if (slot->dirty_bitmap && old->dirty_bitmap)
 		swap(slot->dirty_bitmap, old->dirty_bitmap);
 	slot_free(old);
 	set_publish(vm, with);

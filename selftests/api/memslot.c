@@ -334,4 +334,68 @@ TEST_F(slots, tss_and_identity_map)
 	EXPECT_EQ(EFAULT, errno);
 }
 
+/* Or minus the errno. */
+static long dirty_pages(struct vm *vm, u32 slot)
+{
+	u64 map = 0;
+	struct kvm_dirty_log log = { .slot = slot, .dirty_bitmap = &map };
+
+	if (ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log))
+		return -errno;
+	return map;
+}
+
+/* A move and a change of flags in one call: both happen, and what the log has is kept. */
+TEST_F(slots, moved_and_logged_at_once)
+{
+	const u64 bytes = MEM_PAGES * PAGE_SIZE, far = SLOT_GPA + (1 << 20), hva = (u64)self->mem;
+
+	pt_map(self->vm, TEST_VA, SLOT_GPA, PTE_KERNEL | PTE_A | PTE_D);
+	pt_map(self->vm, TEST_VA + PAGE_SIZE, far + PAGE_SIZE, PTE_KERNEL | PTE_A | PTE_D);
+	ASSERT_EQ(0, set_slot(self->vm, 1, 0, SLOT_GPA, bytes, hva));
+	EXPECT_DONE(guest_write(self->v, TEST_VA, 1, 8));
+	EXPECT_EQ(-ENOENT, dirty_pages(self->vm, 1));
+	for (int i = 0; i < 3; i++) {
+		/* on: written there, it is logged; before, it is not */
+		ASSERT_EQ(0, set_slot(self->vm, 1, KVM_MEM_LOG_DIRTY_PAGES, far, bytes, hva));
+		EXPECT_DONE(guest_write(self->v, TEST_VA + PAGE_SIZE, 1, 8));
+		EXPECT_EQ(2, dirty_pages(self->vm, 1));
+		EXPECT_EQ(0, dirty_pages(self->vm, 1));
+		/* moved, still on: the log is kept */
+		EXPECT_DONE(guest_write(self->v, TEST_VA + PAGE_SIZE, 2, 8));
+		ASSERT_EQ(0, set_slot(self->vm, 1, KVM_MEM_LOG_DIRTY_PAGES, SLOT_GPA, bytes, hva));
+		EXPECT_DONE(guest_write(self->v, TEST_VA, 2, 8));
+		EXPECT_EQ(3, dirty_pages(self->vm, 1));
+		/* off, and moved */
+		ASSERT_EQ(0, set_slot(self->vm, 1, 0, far, bytes, hva));
+		EXPECT_DONE(guest_write(self->v, TEST_VA + PAGE_SIZE, 3, 8));
+		EXPECT_EQ(-ENOENT, dirty_pages(self->vm, 1));
+		ASSERT_EQ(0, set_slot(self->vm, 1, 0, SLOT_GPA, bytes, hva));
+		EXPECT_EQ(-ENOENT, dirty_pages(self->vm, 1));
+	}
+}
+
+/* What a call may not change it may not change beside something else either. */
+TEST_F(slots, moved_and_changed_at_once)
+{
+	const u64 far = SLOT_GPA + (1 << 20), bytes = 4 * PAGE_SIZE, hva = (u64)self->mem;
+	const u32 log = KVM_MEM_LOG_DIRTY_PAGES, ro = KVM_MEM_READONLY;
+
+	ASSERT_EQ(0, set_slot(self->vm, 1, 0, SLOT_GPA, bytes, hva));
+	EXPECT_EQ(EINVAL, set_slot(self->vm, 1, ro, far, bytes, hva));
+	EXPECT_EQ(EINVAL, set_slot(self->vm, 1, ro | log, far, bytes, hva));
+	EXPECT_EQ(EINVAL, set_slot(self->vm, 1, log, far, bytes + PAGE_SIZE, hva));
+	EXPECT_EQ(EINVAL, set_slot(self->vm, 1, log, far, bytes, hva + PAGE_SIZE));
+	EXPECT_EQ(-ENOENT, dirty_pages(self->vm, 1));
+	/* read-only, moved and logged: of the VMM's own doing */
+	ASSERT_EQ(0, set_slot(self->vm, 2, ro, far, bytes, hva));
+	ASSERT_EQ(0, set_slot(self->vm, 2, ro | log, far + bytes, bytes, hva));
+	EXPECT_EQ(0, dirty_pages(self->vm, 2));
+	ASSERT_EQ(0, set_slot(self->vm, 2, ro, far, bytes, hva));
+	EXPECT_EQ(-ENOENT, dirty_pages(self->vm, 2));
+	/* deleted, whatever else is asked for */
+	EXPECT_EQ(0, set_slot(self->vm, 2, log, SLOT_GPA, 0, hva));
+	EXPECT_EQ(-ENOENT, dirty_pages(self->vm, 2));
+}
+
 TEST_HARNESS_MAIN
