@@ -198,4 +198,38 @@ TEST_F(dirty, large_pages_are_logged_by_small_ones)
 	munmap(big, 2 * bytes);
 }
 
+/* A log that is handed out in several parts, some of them never written. */
+TEST_F(dirty, of_a_large_slot)
+{
+	const u64 gpa = 0x100000000ul, pages = 5ul << 18, words = pages / 64;
+	static const u64 at[] = { 0, 63, 524287, 524288, 900000, (5ul << 18) - 1 };
+	u64 *map = vm_alloc(words * 8);
+	void *mem = mmap(NULL, pages * PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u64 i, n = 0;
+
+	ASSERT_NE(MAP_FAILED, mem);
+	vm_set_slot(self->vm, 3, gpa, mem, pages * PAGE_SIZE, KVM_MEM_LOG_DIRTY_PAGES);
+	for (i = 0; i < 6; i++) {
+		pt_map(self->vm, TEST_VA + (200 + i) * PAGE_SIZE, gpa + at[i] * PAGE_SIZE,
+		       PTE_KERNEL | PTE_A | PTE_D);
+		EXPECT_DONE(guest_write(self->v, TEST_VA + (200 + i) * PAGE_SIZE, 1, 8));
+	}
+	memset(map, 0xff, words * 8);
+	EXPECT_EQ(0, get_log(self->vm, 3, map));
+	for (i = 0; i < words; i++)
+		n += __builtin_popcountl(map[i]);
+	EXPECT_EQ(6, n);
+	for (i = 0; i < 6; i++)
+		EXPECT_EQ(1, map[at[i] / 64] >> at[i] % 64 & 1);
+	/* and again: all are protected */
+	for (i = 0; i < 6; i++)
+		EXPECT_DONE(guest_write(self->v, TEST_VA + (200 + i) * PAGE_SIZE, 2, 8));
+	EXPECT_EQ(EFAULT, get_log(self->vm, 3, (void *)8));
+	EXPECT_EQ(0, get_log(self->vm, 3, map));
+	EXPECT_EQ(1, map[at[5] / 64] >> at[5] % 64 & 1);
+	munmap(mem, pages * PAGE_SIZE);
+	munmap(map, words * 8);
+}
+
 TEST_HARNESS_MAIN
