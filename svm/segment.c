@@ -2,6 +2,8 @@
 /*
  * Segments and descriptor tables in the VMCB. AMD APM volume 2, 15.5.1.
  */
+#include <asm/processor-flags.h>
+
 #include "svm.h"
 
 static struct vmcb_seg *vmcb_seg(struct vmcb_save *save, int seg)
@@ -42,8 +44,8 @@ void svm_get_segment(struct vcpu *vcpu, int seg, struct kvm_segment *out)
 	};
 
 	/* What processors leave out of the VMCB although it is true by definition. */
-	if (seg == VCPU_SREG_CS)
-		out->g = out->limit > 0xfffff;
+	out->g = out->limit > 0xfffff || (out->g && seg != VCPU_SREG_CS &&
+					  (out->limit & 0xfff) == 0xfff);
 	if (seg == VCPU_SREG_TR)
 		out->type |= 2;
 	if (seg == VCPU_SREG_SS) {
@@ -55,21 +57,30 @@ void svm_get_segment(struct vcpu *vcpu, int seg, struct kvm_segment *out)
 		out->type |= 1;
 }
 
+/* As the processor has it: where SS is empty its selector counts, in real mode neither. */
+static u8 cpl_of(struct vcpu *vcpu, const struct kvm_segment *ss)
+{
+	if (!(vcpu->mode.cr0 & X86_CR0_PE))
+		return 0;
+	return (ss->present && !ss->unusable ? ss->dpl : ss->selector) & 3;
+}
+
 void svm_set_segment(struct vcpu *vcpu, int seg, const struct kvm_segment *in)
 {
 	struct svm *svm = to_svm(vcpu);
 	struct vmcb_save *save = &svm->vmcb->save;
 	struct vmcb_seg *s = vmcb_seg(save, seg);
+	u8 dpl = in->dpl & 3;
 
+	if (seg == VCPU_SREG_SS)
+		dpl = save->cpl = cpl_of(vcpu, in);
 	s->base = in->base;
 	s->limit = in->limit;
 	s->selector = in->selector;
 	s->attr = (in->type & SEG_TYPE) | (in->s ? SEG_S : 0) |
-		  (in->dpl & 3) << SEG_DPL_SHIFT |
+		  dpl << SEG_DPL_SHIFT |
 		  (in->present && !in->unusable ? SEG_P : 0) | (in->avl ? SEG_AVL : 0) |
 		  (in->l ? SEG_L : 0) | (in->db ? SEG_DB : 0) | (in->g ? SEG_G : 0);
-	if (seg == VCPU_SREG_SS)
-		save->cpl = in->dpl & 3;
 	svm_dirty(svm, CLEAN_SEG);
 }
 
