@@ -18,6 +18,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor.h>
 
+#include "entry_check.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -31,6 +32,8 @@ enum { EAX, EBX, ECX, EDX };
 
 static struct kvm_cpuid_entry2 offered[MAX_OFFERED];
 static unsigned int nr_offered;
+
+u8 cpuid_linear_bits;
 
 /**
  * struct feature_word - one register of feature bits
@@ -194,9 +197,7 @@ static void fix_xsave_leaf(struct kvm_cpuid_entry2 *e)
 /* Addresses: physical as wide as the host's, linear as its page tables could be. */
 static void fix_address_leaf(struct kvm_cpuid_entry2 *e)
 {
-	bool la57 = boot_cpu_data.cpuid_level >= 7 && cpuid_ecx(7) & F(LA57);
-
-	e->eax = boot_cpu_data.x86_phys_bits | (la57 ? 57 : 48) << 8;
+	e->eax = boot_cpu_data.x86_phys_bits | cpuid_linear_bits << 8;
 	e->ecx = e->edx = 0;
 }
 
@@ -315,6 +316,8 @@ void cpuid_module_init(void)
 {
 	struct kvm_cpuid_entry2 sig = { .function = SIGNATURE, .eax = SIGNATURE };
 
+	/* Of the processor: its kernel may have 5-level paging turned off. */
+	cpuid_linear_bits = boot_cpu_data.cpuid_level >= 7 && cpuid_ecx(7) & F(LA57) ? 57 : 48;
 	memcpy(&sig.ebx, "Umbr", 4);
 	memcpy(&sig.ecx, "aUmb", 4);
 	memcpy(&sig.edx, "ra\0\0", 4);

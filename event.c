@@ -13,6 +13,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "entry_check.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -286,7 +287,11 @@ static bool events_valid(const struct kvm_vcpu_events *events)
 	if (events->flags & ~VALID_FLAGS)
 		return false;
 	if (events->exception.injected &&
-	    (events->exception.nr > 31 || events->exception.nr == X86_TRAP_NMI))
+	    !entry_exception_ok(events->exception.nr, events->exception.has_error_code,
+				events->exception.error_code))
+		return false;
+	if (events->nmi.injected && events->flags & KVM_VCPUEVENT_VALID_SHADOW &&
+	    shadow_from_user(events->interrupt.shadow))
 		return false;
 	if (events->interrupt.injected && events->interrupt.soft)
 		return false;

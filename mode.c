@@ -10,6 +10,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "entry_check.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -107,6 +108,13 @@ static bool cr0_valid(u64 cr0)
 	return !(cr0 & X86_CR0_PG) || (cr0 & X86_CR0_PE);
 }
 
+u64 mode_settled_cr0(u64 cr0)
+{
+	return (cr0 & (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_NE |
+		       X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)) |
+	       X86_CR0_ET;
+}
+
 /* Setting PG activates long mode if LME asks for it. */
 static int paging_on(struct vcpu *vcpu, struct vcpu_mode *new)
 {
@@ -136,9 +144,7 @@ int mode_set_cr0(struct vcpu *vcpu, u64 value)
 
 	if (!cr0_valid(value))
 		return -EINVAL;
-	new.cr0 = (value & (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_NE |
-			    X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)) |
-		  X86_CR0_ET;
+	new.cr0 = mode_settled_cr0(value);
 	if (new.cr0 & ~vcpu->mode.cr0 & X86_CR0_PG)
 		err = paging_on(vcpu, &new);
 	else if (~new.cr0 & vcpu->mode.cr0 & X86_CR0_PG)
@@ -191,12 +197,22 @@ int mode_set_cr4(struct vcpu *vcpu, u64 value)
 	return change(vcpu, &new);
 }
 
+static bool cr8_valid(u64 cr8)
+{
+	return cr8 <= 15;
+}
+
 int mode_set_cr8(struct vcpu *vcpu, u64 value)
 {
-	if (value & ~0xfull)
+	if (!cr8_valid(value))
 		return -EINVAL;
 	vcpu->mode.cr8 = value;
 	return 0;
+}
+
+static bool efer_valid(const struct vcpu *vcpu, u64 efer)
+{
+	return !(efer & ~(u64)EFER_LMA & vcpu->cpuid.efer_reserved);
 }
 
 int mode_set_efer(struct vcpu *vcpu, u64 value)
@@ -204,7 +220,7 @@ int mode_set_efer(struct vcpu *vcpu, u64 value)
 	struct vcpu_mode new = vcpu->mode;
 
 	value = (value & ~(u64)EFER_LMA) | (vcpu->mode.efer & EFER_LMA);
-	if (value & ~(u64)EFER_LMA & vcpu->cpuid.efer_reserved)
+	if (!efer_valid(vcpu, value))
 		return -EINVAL;
 	if ((vcpu->mode.cr0 & X86_CR0_PG) && ((value ^ vcpu->mode.efer) & EFER_LME))
 		return -EINVAL;
@@ -230,6 +246,21 @@ int mode_set_xcr0(struct vcpu *vcpu, u64 value)
 	return 0;
 }
 
+static bool apic_base_valid(const struct vcpu *vcpu, u64 base)
+{
+	const u64 flags = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE;
+
+	return !(base & ~flags & 0xfff) && !(base >> vcpu->cpuid.maxphyaddr);
+}
+
+int mode_set_apic_base(struct vcpu *vcpu, u64 value)
+{
+	if (!apic_base_valid(vcpu, value))
+		return -EINVAL;
+	vcpu->mode.apic_base = value;
+	return 0;
+}
+
 static bool long_mode_consistent(const struct kvm_sregs *s)
 {
 	if ((s->efer & EFER_LME) && (s->cr0 & X86_CR0_PG))
@@ -239,14 +270,15 @@ static bool long_mode_consistent(const struct kvm_sregs *s)
 
 bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *s)
 {
-	if (!cr0_valid(s->cr0) || !cr3_valid(vcpu, s->cr3) || s->cr8 > 15)
+	if (!cr0_valid(s->cr0) || !cr3_valid(vcpu, s->cr3) || !cr8_valid(s->cr8))
 		return false;
-	if ((s->cr4 & vcpu->cpuid.cr4_reserved) ||
-	    (s->efer & ~(u64)EFER_LMA & vcpu->cpuid.efer_reserved))
+	if ((s->cr4 & vcpu->cpuid.cr4_reserved) || !efer_valid(vcpu, s->efer))
+		return false;
+	if (!apic_base_valid(vcpu, s->apic_base))
 		return false;
 	if ((s->cr4 & X86_CR4_PCIDE) && !(s->efer & EFER_LMA))
 		return false;
-	return long_mode_consistent(s);
+	return long_mode_consistent(s) && entry_segments_ok(s);
 }
 
 int mode_load(struct vcpu *vcpu)
@@ -257,13 +289,6 @@ int mode_load(struct vcpu *vcpu)
 	err = mmu_set_cr3(&vcpu->mmu, vcpu->mode.cr3, true);
 	vendor(update_mode)(vcpu);
 	return err ? -EINVAL : 0;
-}
-
-static bool canonical(const struct vcpu *vcpu, gva_t gva)
-{
-	int shift = vcpu->mode.cr4 & X86_CR4_LA57 ? 7 : 16;
-
-	return (u64)((s64)(gva << shift) >> shift) == gva;
 }
 
 void mode_invlpg(struct vcpu *vcpu, gva_t gva)
@@ -281,7 +306,7 @@ int mode_invpcid(struct vcpu *vcpu, u64 type, u64 pcid, gva_t gva)
 		return -EINVAL;
 	if (type <= 1 && pcid && !(vcpu->mode.cr4 & X86_CR4_PCIDE))
 		return -EINVAL;
-	if (type == 0 && !canonical(vcpu, gva))
+	if (type == 0 && !is_canonical(gva))
 		return -EINVAL;
 	if (type == 0 && pcid == current_pcid)
 		mode_invlpg(vcpu, gva);

@@ -12,6 +12,7 @@
 #include <asm/mtrr.h>
 #include <asm/processor.h>
 
+#include "entry_check.h"
 #include "hostmsr.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -149,13 +150,6 @@ static int set_mtrr(struct vcpu *vcpu, u32 index, u64 data)
 
 /* ---- the backend's ---- */
 
-static bool canonical(struct vcpu *vcpu, u64 addr)
-{
-	int shift = vcpu->cpuid.la57 ? 7 : 16;
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
-}
-
 static bool holds_address(u32 index)
 {
 	switch (index) {
@@ -172,11 +166,11 @@ static bool holds_address(u32 index)
 }
 
 /* Intel SDM 4, AMD APM 2 6.1.1: the upper half of SFMASK is reserved. */
-static bool backend_valid(struct vcpu *vcpu, u32 index, u64 data)
+static bool backend_valid(u32 index, u64 data)
 {
 	if (index == MSR_SYSCALL_MASK)
 		return !(data >> 32);
-	return !holds_address(index) || canonical(vcpu, data);
+	return !holds_address(index) || is_canonical(data);
 }
 
 /* The adjustment is by how much software has moved the counter. */
@@ -201,16 +195,6 @@ static int set_tsc_adjust(struct vcpu *vcpu, u64 data, bool host)
 }
 
 /* ---- ours ---- */
-
-static int set_apic_base(struct vcpu *vcpu, u64 data)
-{
-	const u64 flags = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE;
-
-	if (data & ~flags & 0xfff || data >> vcpu->cpuid.maxphyaddr)
-		return -EINVAL;
-	vcpu->mode.apic_base = data;
-	return 0;
-}
 
 static int set_spec_ctrl(struct vcpu *vcpu, u64 data, bool host)
 {
@@ -266,7 +250,7 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_IA32_TSC_ADJUST:
 		return set_tsc_adjust(vcpu, data, host);
 	case MSR_IA32_APICBASE:
-		return set_apic_base(vcpu, data);
+		return mode_set_apic_base(vcpu, data);
 	case MSR_IA32_CR_PAT:
 		return store(&m->pat, data, pat_valid(data));
 	case MSR_MTRRdefType:
@@ -291,7 +275,7 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	}
 	if (mtrr_slot(vcpu, index))
 		return set_mtrr(vcpu, index, data);
-	if (!backend_valid(vcpu, index, data))
+	if (!backend_valid(index, data))
 		return -EINVAL;
 	r = vendor(set_msr)(vcpu, index, data);
 	return r == -ENOENT ? set_constant(index, data) : r;

@@ -13,6 +13,7 @@
 #include <linux/smp.h>
 
 #include "compat.h"
+#include "entry_check.h"
 #include "guestmode.h"
 #include "trace.h"
 #include "vcpu.h"
@@ -230,8 +231,11 @@ static int begin(struct vcpu *vcpu)
 {
 	int r = mode_set_cr8(vcpu, vcpu->run->cr8);
 
+	if (!r && vcpu->recheck)
+		r = entry_check(vcpu);
 	if (r)
 		return r;
+	vcpu->recheck = false;
 	r = io_complete(vcpu);
 	if (r > 0 && run_immediate_exit(vcpu->run))
 		return interrupted(vcpu);

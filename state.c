@@ -5,10 +5,11 @@
 
 #include <asm/processor-flags.h>
 
+#include "entry_check.h"
 #include "vcpu.h"
 #include "vendor.h"
 
-#define RFLAGS_FIXED	X86_EFLAGS_FIXED
+#define RFLAGS_FIXED	((u64)X86_EFLAGS_FIXED)
 #define RFLAGS_VALID	0x3f7fd5ull
 
 int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs)
@@ -40,6 +41,8 @@ int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 {
 	u64 *gpr = vcpu->regs.gpr;
 
+	if (regs->rflags & ~(RFLAGS_VALID | RFLAGS_FIXED) || !entry_rip_ok(regs->rip))
+		return -EINVAL;
 	gpr[GPR_RAX] = regs->rax;
 	gpr[GPR_RBX] = regs->rbx;
 	gpr[GPR_RCX] = regs->rcx;
@@ -57,8 +60,9 @@ int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 	gpr[GPR_R14] = regs->r14;
 	gpr[GPR_R15] = regs->r15;
 	vcpu->regs.rip = regs->rip;
-	vcpu->regs.rflags = (regs->rflags & RFLAGS_VALID) | RFLAGS_FIXED;
+	vcpu->regs.rflags = regs->rflags | RFLAGS_FIXED;
 	vcpu->events.exception.type = EVENT_NONE;
+	vcpu->events.irq_injected = false;	/* the new RFLAGS.IF decides */
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
 }
@@ -94,7 +98,7 @@ static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 {
 	struct vcpu_mode *mode = &vcpu->mode;
 
-	mode->cr0 = sregs->cr0;
+	mode->cr0 = mode_settled_cr0(sregs->cr0);
 	mode->cr2 = sregs->cr2;
 	mode->cr3 = sregs->cr3;
 	mode->cr4 = sregs->cr4;

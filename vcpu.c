@@ -214,6 +214,7 @@ static long do_op(struct vcpu *vcpu, const struct vcpu_op *op, void __user *arg)
 		return -ENOMEM;
 	if (_IOC_DIR(op->cmd) & _IOC_WRITE && copy_from_user(data, arg, size))
 		goto out;
+	vcpu->recheck |= _IOC_DIR(op->cmd) == _IOC_WRITE;
 	r = vcpu_do(vcpu, op->fn(vcpu, data));
 	if (!r && _IOC_DIR(op->cmd) & _IOC_READ && copy_to_user(arg, data, size))
 		r = -EFAULT;

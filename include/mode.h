@@ -72,6 +72,22 @@ int mode_set_efer(struct vcpu *vcpu, u64 value);
 int mode_set_xcr0(struct vcpu *vcpu, u64 value);
 
 /**
+ * mode_set_apic_base() - WRMSR to IA32_APIC_BASE
+ * @vcpu: @value: as mode_set_cr0()
+ *
+ * Intel SDM 3A 11.4.4. x2APIC mode is not offered. Return: 0 or -EINVAL for #GP(0).
+ */
+int mode_set_apic_base(struct vcpu *vcpu, u64 value);
+
+/**
+ * mode_settled_cr0() - what CR0 holds after a write
+ * @cr0:	as written
+ *
+ * Bits that are not there are dropped, ET is always set. Intel SDM 3A 2.5. Return: CR0.
+ */
+u64 mode_settled_cr0(u64 cr0);
+
+/**
  * mode_valid_sregs() - could a processor be in this state?
  * @vcpu:	its CPUID decides
  * @sregs:	not trusted

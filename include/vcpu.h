@@ -188,6 +188,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @where:	VCPU_*
  * @requests:	REQ_* bits
  * @stale:	by mmu_vcpu.root_tag: forget translations by that root before it is entered
+ * @recheck:	user space set some of the state: entry_check() before the next entry
  * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED
  * @fpu:	guest XSAVE area (state.c)
  * @backend:	the vendor's part
@@ -223,6 +224,7 @@ struct vcpu {
 	void *backend;
 	struct emulate_ctxt *emul;
 
+	bool recheck;
 	bool sigset_active;
 	sigset_t sigset;
 	struct vcpu_stats stats;
