@@ -392,8 +392,10 @@ static u64 xcr0_allowed(struct vcpu *vcpu)
 	u64 mask = fpu_xcr0_supported();
 
 	if (!c->xsave)
-		return 0;
-	return c->entry ? mask & (e ? e->eax | (u64)e->edx << 32 : 0) : mask;
+		mask = 0;
+	else if (c->entry)
+		mask &= e ? e->eax | (u64)e->edx << 32 : 0;
+	return mask | XFEATURE_MASK_FP;		/* its reset value is good for any guest */
 }
 
 static bool is_intel(const struct kvm_cpuid_entry2 *e)

@@ -3,6 +3,7 @@
  * MSRs. Those in the control structure are the backend's; the others are here, most of them
  * nothing but a value that firmware and kernels expect to find. Unknown ones are #GP.
  */
+#include <linux/kvm_para.h>
 #include <linux/limits.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -46,12 +47,14 @@ static const u32 saved[] = {
 
 /*
  * Read as a constant. Writes of a value in @ignored are taken and forgotten: kernels set
- * these bits for errata and performance.
+ * these bits for errata and performance. Those that are @hidden only user space sees.
  */
 static const struct constant {
 	u32 first, last;
 	u64 value, ignored;
+	bool hidden;
 } constants[] = {
+	{ MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, 0, 0, true },
 	{ MSR_IA32_PLATFORM_ID, MSR_IA32_PLATFORM_ID, 0, 0 },
 	{ MSR_IA32_EBL_CR_POWERON, MSR_IA32_EBL_CR_POWERON, 0, 0 },
 	{ MSR_IA32_UCODE_WRITE, MSR_IA32_UCODE_WRITE, 0, U64_MAX },
@@ -72,13 +75,13 @@ static const struct constant {
 	{ MSR_AMD64_BU_CFG2, MSR_AMD64_BU_CFG2, 0, U64_MAX },
 };
 
-static const struct constant *constant_of(u32 index)
+static const struct constant *constant_of(u32 index, bool host)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(constants); i++)
 		if (index >= constants[i].first && index <= constants[i].last)
-			return &constants[i];
+			return host || !constants[i].hidden ? &constants[i] : NULL;
 	return NULL;
 }
 
@@ -228,9 +231,9 @@ static int store(u64 *where, u64 data, bool valid)
 	return 0;
 }
 
-static int set_constant(u32 index, u64 data)
+static int set_constant(u32 index, u64 data, bool host)
 {
-	const struct constant *c = constant_of(index);
+	const struct constant *c = constant_of(index, host);
 
 	if (!c || (data != c->value && data & ~c->ignored))
 		return -EINVAL;
@@ -278,12 +281,12 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	if (!backend_valid(index, data))
 		return -EINVAL;
 	r = vendor(set_msr)(vcpu, index, data);
-	return r == -ENOENT ? set_constant(index, data) : r;
+	return r == -ENOENT ? set_constant(index, data, host) : r;
 }
 
-static int get_constant(u32 index, u64 *data)
+static int get_constant(u32 index, u64 *data, bool host)
 {
-	const struct constant *c = constant_of(index);
+	const struct constant *c = constant_of(index, host);
 
 	if (!c)
 		return -EINVAL;
@@ -340,7 +343,7 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 		return 0;
 	}
 	r = vendor(get_msr)(vcpu, index, data);
-	return r == -ENOENT ? get_constant(index, data) : r;
+	return r == -ENOENT ? get_constant(index, data, host) : r;
 }
 
 void msr_reset(struct vcpu *vcpu)
