@@ -154,8 +154,9 @@ struct mmu_cache {
  * @tlb_dirty:	a spte lost rights with no flush since
  * @shape:	counts links made and dropped between shadow pages, and roots
  * @reach:	counts what may put pages out of sync below a root, or take them from there
- * @split_gen:	grows when a large guest page that was mapped in pieces loses them: an
- *		INVLPG anywhere in it must then make the hardware forget all pieces
+ * @split_gen:	grows when a large guest page that was mapped in pieces loses them, and when a
+ *		table is unlinked: an INVLPG, which covers all of the page and the links for
+ *		all addresses, must then make the hardware forget more than the address
  * @reload:	a root was zapped, and its vCPUs are not told yet
  * @audit_failures: found by mmu_audit()
  */

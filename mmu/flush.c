@@ -60,6 +60,7 @@ void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 	m->invlpgs++;
 	/* Global entries go in all address spaces. */
 	sync_roots(m, ANY_PCID, gva);
+	/* One address's flush by the hardware (INVVPID, INVLPGA) may leave links for others. */
 	if (m->split_seen == m->vm->split_gen) {
 		host_flush_gva(m, gva);
 		return;

@@ -184,8 +184,7 @@ void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int ind
 	struct shadow_page *child = page_of(spte_take(&parent->spt[index]));
 
 	link_del(vm, link_find(parent, index), &child->parents);
-	if (child->role.metaphysical)
-		vm->split_gen++;
+	vm->split_gen++;
 	parent->present--;
 	vm->shape++;
 	vm->tlb_dirty = true;

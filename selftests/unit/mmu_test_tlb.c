@@ -434,6 +434,39 @@ TEST(hc16_invlpg_covers_a_whole_large_page)
 	}
 }
 
+/*
+ * The same section: INVLPG forgets what is known of all tables of the PCID, whatever its address.
+ * Here a directory's entry gives way to another table, while the old table has a second parent, and
+ * another vCPU has filled what this one has not seen.
+ */
+TEST(hc16_invlpg_forgets_tables_of_all_addresses)
+{
+	const u64 here = 0x40805000, there = here + PAGE, elsewhere = 0x41005000;
+	enum mode mode;
+	unsigned int i;
+
+	for_each_mode(i, mode) {
+		struct vcpu *v = vcpu(0);
+
+		guest_start(mode, 2);
+		guest_map(v, VA, DATA, P | W | U, 1);
+		guest_map(v, here, DATA + PAGE, P | W | U, 1);
+		guest_map(v, there, DATA + 2 * PAGE, P | W | U, 1);
+		guest_map(v, elsewhere + PAGE, DATA + 3 * PAGE, P | W | U, 1);
+		guest_map(v, 0x41c05000, DATA, P | W | U, 1);
+		entry_set(v, 0x41c05000, 2, entry_get(v, here, 2));
+		expect_gpa(v, VA, READ_, DATA);
+		expect_gpa(v, here, READ_, DATA + PAGE);
+		expect_gpa(vcpu(1), there, READ_, DATA + 2 * PAGE);
+		expect_gpa(vcpu(1), 0x41c06000, READ_, DATA + 2 * PAGE);
+		entry_set(v, here, 2, entry_get(v, elsewhere, 2));
+		guest_invlpg(v, VA);
+		expect_gpa(v, there, READ_, DATA + 3 * PAGE);
+		expect_audit();
+		machine_done();
+	}
+}
+
 static void drop_root_0(void)
 {
 	mmu_unprotect(&vcpu(0)->m, vcpu(0)->regs.cr3);
