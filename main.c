@@ -267,8 +267,13 @@ static struct miscdevice dev = {
 
 static int probe_vendor(void)
 {
-	int r = svm_probe(&ops);
+	int r;
 
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		pr_err("kernels with PREEMPT_RT are not supported: spinlocks would sleep there\n");
+		return -EOPNOTSUPP;
+	}
+	r = svm_probe(&ops);
 	vendor_exit = svm_exit;
 	if (r == -ENODEV) {
 		r = vmx_probe(&ops);
