@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "entry_check.h"
 #include "guestmode.h"
+#include "main.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -255,7 +256,7 @@ static void show_state(struct vcpu *vcpu)
 
 int vcpu_run(struct vcpu *vcpu)
 {
-	int srcu, r;
+	int srcu, r, err;
 
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->io.code.valid = false;
@@ -269,5 +270,7 @@ int vcpu_run(struct vcpu *vcpu)
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
 	show_state(vcpu);
 	vcpu->stats.exits_user++;
-	return vcpu_put(vcpu) ?: r;
+	err = vcpu_put(vcpu);
+	/* When the host goes down, user space has been told so. */
+	return err && cpus_usable() ? err : r;
 }
