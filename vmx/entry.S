@@ -38,8 +38,8 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
  * unsigned long vmx_enter_guest(struct vcpu_regs *regs, unsigned long launched)
  *
  * Interrupts are off, and off again on return. The VMCS says that an exit goes on
- * at vmx_exited. Return: 0; or 1 when there was no entry, VM_INSTRUCTION_ERROR
- * tells why.
+ * at vmx_exited. Return: 0; or 1 when there was no entry: VM_INSTRUCTION_ERROR
+ * tells why, if this is VMX operation still.
  */
 SYM_FUNC_START(vmx_enter_guest)
 	push	%rbp
@@ -51,6 +51,7 @@ SYM_FUNC_START(vmx_enter_guest)
 	push	%rdi
 
 	mov	$VMCS_HOST_RSP, %eax
+.Lvmwrite:
 	vmwrite	%rsp, %rax
 	test	%rsi, %rsi
 
@@ -65,6 +66,7 @@ SYM_FUNC_START(vmx_enter_guest)
 #endif
 .Lresume:
 	UNWIND_HINT_SAVE
+.Lvmresume:
 	vmresume
 	jmp	.Lfailed
 .Llaunch:
@@ -73,6 +75,7 @@ SYM_FUNC_START(vmx_enter_guest)
 	verw	verw_selector(%rip)
 #endif
 .Llaunch_now:
+.Lvmlaunch:
 	vmlaunch
 	jmp	.Lfailed
 
@@ -110,4 +113,9 @@ SYM_INNER_LABEL_ALIGN(vmx_exited, SYM_L_GLOBAL)
 .Lfailed:
 	push	$1
 	jmp	.Lleave
+
+	/* #UD: a reboot or a crash has ended VMX operation in the meantime. */
+	_ASM_EXTABLE(.Lvmwrite, .Lfailed)
+	_ASM_EXTABLE(.Lvmresume, .Lfailed)
+	_ASM_EXTABLE(.Lvmlaunch, .Lfailed)
 SYM_FUNC_END(vmx_enter_guest)
