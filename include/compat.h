@@ -58,17 +58,33 @@
 #include <asm/cpufeatures.h>
 
 /*
- * CR4.VMXE, with interrupts off. 7.x keeps us out of its copy of CR4; the others write the
- * register from theirs, which must know.
+ * What VT-x wants of the host, for which 7.x has but exports to its own KVM alone:
+ *
+ * host_set_vmxe(), host_clear_vmxe(): CR4.VMXE, with interrupts off. The kernel writes CR4 from a
+ *	copy (IPIs of perf, global flushes), which must know: such a write without VMXE faults in VMX
+ *	operation, and has no fixup.
+ * host_trace_off(), host_trace_on(): Intel PT around VMX operation, where the processor can't trace
+ *	in it: VMXON turns it off, and to turn it on there is #GP.
+ * host_split_lock(): an #AC by the host's split-lock detection hit the guest at that RIP. True: go on;
+ *	false: the task gets SIGBUS.
  */
 #if UMBRA_KERNEL(7, 0)
-#include <asm/special_insns.h>
-#define host_set_vmxe() __write_cr4(__read_cr4() | X86_CR4_VMXE)
-#define host_clear_vmxe() __write_cr4(__read_cr4() & ~(unsigned long)X86_CR4_VMXE)
+#define HOST_HAS_VMX_HOOKS false
+#define host_set_vmxe() WARN_ON_ONCE(1)
+#define host_clear_vmxe() WARN_ON_ONCE(1)
+#define host_trace_off() WARN_ON_ONCE(1)
+#define host_trace_on() WARN_ON_ONCE(1)
+#define host_split_lock(rip) ((void)(rip), WARN_ON_ONCE(1), false)
 #else
+#include <asm/cpu.h>
+#include <asm/perf_event.h>
 #include <asm/tlbflush.h>
+#define HOST_HAS_VMX_HOOKS true
 #define host_set_vmxe() cr4_set_bits_irqsoff(X86_CR4_VMXE)
 #define host_clear_vmxe() cr4_clear_bits_irqsoff(X86_CR4_VMXE)
+#define host_trace_off() intel_pt_handle_vmx(1)
+#define host_trace_on() intel_pt_handle_vmx(0)
+#define host_split_lock(rip) handle_guest_split_lock(rip)
 #endif
 
 /*

@@ -3,10 +3,9 @@
  * VMX operation on this CPU, the current VMCS, and the host's state that exits lose.
  *
  * A CPU is in VMX operation only while a vCPU is loaded, from the scheduling in of
- * its thread to the scheduling out: newer kernels don't let us into their copy of
- * CR4, and a write of CR4 without VMXE faults in VMX operation. It also makes hotplug
- * and suspend easy, for they run when no vCPU is loaded, and no VMCS is ever active
- * on two CPUs.
+ * its thread to the scheduling out. That makes hotplug and suspend easy, for they run
+ * when no vCPU is loaded, no VMCS is ever active on two CPUs, and where the processor can't
+ * trace (Intel PT) in VMX operation, other threads are traced.
  */
 #include <linux/cpu.h>
 #include <linux/moduleparam.h>
@@ -72,12 +71,15 @@ static int enter_operation(struct vmx_cpu *cpu)
 
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
+	host_trace_off();
 	host_set_vmxe();
 	err = vmxon(cpu->vmxon_pa);
-	if (err)
-		host_clear_vmxe();
-	else
+	if (!err) {
 		cpu->on = true;
+		return 0;
+	}
+	host_clear_vmxe();
+	host_trace_on();
 	return err;
 }
 
@@ -88,6 +90,7 @@ static void leave_operation(struct vmx_cpu *cpu)
 	cpu->on = false;
 	vmxoff();
 	host_clear_vmxe();
+	host_trace_on();
 }
 
 /* The firmware should have locked it; if not, nobody else does it after boot. */
@@ -110,7 +113,7 @@ int vmx_cpu_enable(void)
 	if (cpu->enabled)
 		return 0;
 	unlock_feature();
-	err = enter_operation(cpu);
+	err = vmx_compare_caps() ?: enter_operation(cpu);
 	if (err)
 		return err;
 	leave_operation(cpu);

@@ -16,6 +16,7 @@
 #include <asm/processor-flags.h>
 #include <asm/special_insns.h>
 
+#include "compat.h"
 #include "vmx.h"
 
 #define CPUID_VMX		BIT(5)		/* 1 ECX */
@@ -33,13 +34,18 @@ struct vmx_caps vmx_caps;
 static char *without;
 module_param_named(vtx_without, without, charp, 0444);
 MODULE_PARM_DESC(vtx_without,
-		 "do without features of VT-x, as old processors must: vnmi,vpid,efer,bitmap,ple,secondary");
+		 "do without features of VT-x, as old processors must: vnmi,vpid,efer,bitmap,ple,secondary; or without the host kernel's help, as with 7.x: hooks");
 
-/* What can be done without: bits of the control that has this MSR. */
+static int odd = -1;
+module_param_named(vtx_odd, odd, int, 0444);
+MODULE_PARM_DESC(vtx_odd, "for tests: a CPU whose VT-x shall seem to differ (-1: none)");
+
+/* What can be done without: bits of the control that has this MSR. But for the first. */
 static const struct feature {
 	const char *name;
 	u32 msr, bits;
 } features[] = {
+	{ "hooks" },
 	{ "vnmi",	MSR_IA32_VMX_PINBASED_CTLS,	PIN_BASED_VIRTUAL_NMIS },
 	{ "vpid",	MSR_IA32_VMX_PROCBASED_CTLS2,	SECONDARY_EXEC_ENABLE_VPID },
 	{ "efer",	MSR_IA32_VMX_EXIT_CTLS,		VM_EXIT_LOAD_IA32_EFER },
@@ -49,6 +55,8 @@ static const struct feature {
 };
 
 static unsigned int unwanted;	/* a bit for each of @features */
+
+#define NO_HOOKS	BIT(0)
 
 static int find_feature(const char *word, size_t len)
 {
@@ -110,6 +118,10 @@ static int check_cpus(void)
 {
 	struct survey survey = {};
 
+	if (!HOST_HAS_VMX_HOOKS || unwanted & NO_HOOKS) {
+		pr_err("VT-x can't be used: from 7.0 on the kernel has CR4.VMXE for its KVM alone\n");
+		return -EOPNOTSUPP;
+	}
 	on_each_cpu(survey_cpu, &survey, 1);
 	if (atomic_read(&survey.disabled)) {
 		pr_err("VT-x is disabled in firmware; enable it in the firmware's set-up\n");
@@ -131,7 +143,7 @@ struct control {
 	u32 msr, true_msr;	/* what it may be; the other where there are true controls */
 	const char *name;
 	u32 must, want;
-	u32 *out;
+	size_t field;		/* of struct vmx_caps */
 };
 
 static const struct control controls[] = { {
@@ -139,7 +151,7 @@ static const struct control controls[] = { {
 	.name = "pin-based",
 	.must = PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING,
 	.want = PIN_BASED_VIRTUAL_NMIS,
-	.out = &vmx_caps.pin,
+	.field = offsetof(struct vmx_caps, pin),
 }, {
 	.msr = MSR_IA32_VMX_PROCBASED_CTLS, .true_msr = MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
 	.name = "processor-based",
@@ -150,28 +162,28 @@ static const struct control controls[] = { {
 		CPU_BASED_UNCOND_IO_EXITING | CPU_BASED_MONITOR_EXITING |
 		CPU_BASED_USE_TSC_OFFSETTING,
 	.want = CPU_BASED_USE_MSR_BITMAPS | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS,
-	.out = &vmx_caps.cpu,
+	.field = offsetof(struct vmx_caps, cpu),
 }, {
 	.msr = MSR_IA32_VMX_EXIT_CTLS, .true_msr = MSR_IA32_VMX_TRUE_EXIT_CTLS,
 	.name = "exit",
 	.must = VM_EXIT_HOST_ADDR_SPACE_SIZE,
 	.want = VM_EXIT_LOAD_IA32_EFER,
-	.out = &vmx_caps.exit,
+	.field = offsetof(struct vmx_caps, exit),
 }, {
 	.msr = MSR_IA32_VMX_ENTRY_CTLS, .true_msr = MSR_IA32_VMX_TRUE_ENTRY_CTLS,
 	.name = "entry",
 	.must = VM_ENTRY_LOAD_DEBUG_CONTROLS,
 	.want = VM_ENTRY_LOAD_IA32_EFER,
-	.out = &vmx_caps.entry,
+	.field = offsetof(struct vmx_caps, entry),
 } };
 
 /* The low half has the bits that must be set, the high half those that may be. */
-static int read_control(const struct control *c, bool true_controls)
+static int read_control(const struct control *c, bool true_controls, struct vmx_caps *caps)
 {
 	u64 msr = raw_rdmsr(true_controls ? c->true_msr : c->msr);
 	u32 set = msr, may = msr >> 32;
 
-	*c->out = ((c->must | (c->want & ~unwanted_bits(c->msr))) & may) | set;
+	*(u32 *)((void *)caps + c->field) = ((c->must | (c->want & ~unwanted_bits(c->msr))) & may) | set;
 	if (!(c->must & ~may))
 		return 0;
 	pr_err("VT-x can't be used: the processor lacks %s controls %x\n", c->name,
@@ -179,50 +191,84 @@ static int read_control(const struct control *c, bool true_controls)
 	return -EOPNOTSUPP;
 }
 
-static void read_secondary(void)
+static void read_secondary(struct vmx_caps *caps)
 {
 	u64 msr, cap = 0;
 
-	if (!(vmx_caps.cpu & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
+	if (!(caps->cpu & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
 		return;
 	msr = raw_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
-	vmx_caps.cpu2_may = msr >> 32 & ~unwanted_bits(MSR_IA32_VMX_PROCBASED_CTLS2);
-	if (vmx_caps.cpu2_may & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
+	caps->cpu2_may = msr >> 32 & ~unwanted_bits(MSR_IA32_VMX_PROCBASED_CTLS2);
+	if (caps->cpu2_may & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
 		cap = raw_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
-	vmx_caps.vpid = vmx_caps.cpu2_may & SECONDARY_EXEC_ENABLE_VPID && cap & CAP_INVVPID &&
-			cap & CAP_INVVPID_ONE;
-	vmx_caps.invvpid_gva = vmx_caps.vpid && cap & CAP_INVVPID_GVA;
-	vmx_caps.cpu2 = ((SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_PAUSE_LOOP_EXITING |
-			  (vmx_caps.vpid ? SECONDARY_EXEC_ENABLE_VPID : 0)) &
-			 vmx_caps.cpu2_may) | (u32)msr;
+	caps->vpid = caps->cpu2_may & SECONDARY_EXEC_ENABLE_VPID && cap & CAP_INVVPID &&
+		     cap & CAP_INVVPID_ONE;
+	caps->invvpid_gva = caps->vpid && cap & CAP_INVVPID_GVA;
+	caps->cpu2 = ((SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_PAUSE_LOOP_EXITING |
+		       (caps->vpid ? SECONDARY_EXEC_ENABLE_VPID : 0)) & caps->cpu2_may) | (u32)msr;
 }
 
-static int read_caps(void)
+/* Of this CPU; all bytes of @caps, which are compared. */
+static int read_caps(struct vmx_caps *caps)
 {
 	u64 basic = raw_rdmsr(MSR_IA32_VMX_BASIC);
 	unsigned int i;
 	int err;
 
-	vmx_caps = (struct vmx_caps){ .revision = vmx_basic_vmcs_revision_id(basic) };
+	memset(caps, 0, sizeof(*caps));
+	caps->revision = vmx_basic_vmcs_revision_id(basic);
 	for (i = 0; i < ARRAY_SIZE(controls); i++) {
-		err = read_control(&controls[i], basic & BASIC_TRUE_CONTROLS);
+		err = read_control(&controls[i], basic & BASIC_TRUE_CONTROLS, caps);
 		if (err)
 			return err;
 	}
-	read_secondary();
-	vmx_caps.vnmi = vmx_caps.pin & PIN_BASED_VIRTUAL_NMIS;
-	vmx_caps.efer = vmx_caps.exit & VM_EXIT_LOAD_IA32_EFER &&
-			vmx_caps.entry & VM_ENTRY_LOAD_IA32_EFER;
-	if (!vmx_caps.efer) {
-		vmx_caps.exit &= ~VM_EXIT_LOAD_IA32_EFER;
-		vmx_caps.entry &= ~VM_ENTRY_LOAD_IA32_EFER;
+	read_secondary(caps);
+	caps->vnmi = caps->pin & PIN_BASED_VIRTUAL_NMIS;
+	caps->efer = caps->exit & VM_EXIT_LOAD_IA32_EFER && caps->entry & VM_ENTRY_LOAD_IA32_EFER;
+	if (!caps->efer) {
+		caps->exit &= ~VM_EXIT_LOAD_IA32_EFER;
+		caps->entry &= ~VM_ENTRY_LOAD_IA32_EFER;
 	}
-	vmx_caps.rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP;
-	vmx_caps.cr0_set = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
-	vmx_caps.cr0_may = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
-	vmx_caps.cr4_set = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
-	vmx_caps.cr4_may = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
+	caps->rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP;
+	caps->cr0_set = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
+	caps->cr0_may = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
+	caps->cr4_set = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
+	caps->cr4_may = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
 	return 0;
+}
+
+static bool has_vmx(void)
+{
+	return cpuid_ecx(1) & CPUID_VMX;
+}
+
+/* Every VMCS is made by vmx_caps, and vCPUs move about. */
+int vmx_compare_caps(void)
+{
+	int cpu = smp_processor_id();
+	struct vmx_caps caps;
+
+	if (has_vmx() && !read_caps(&caps) && !memcmp(&caps, &vmx_caps, sizeof(caps)) && cpu != odd)
+		return 0;
+	pr_err("CPU %d: VT-x differs from that of the others\n", cpu);
+	return -EOPNOTSUPP;
+}
+
+static void compare_cpu(void *differ)
+{
+	if (vmx_compare_caps())
+		atomic_inc(differ);
+}
+
+static int find_caps(void)
+{
+	atomic_t differ = ATOMIC_INIT(0);
+	int err = read_caps(&vmx_caps);
+
+	if (err)
+		return err;
+	on_each_cpu(compare_cpu, &differ, 1);
+	return atomic_read(&differ) ? -EOPNOTSUPP : 0;
 }
 
 static void free_cpus(void)
@@ -289,15 +335,9 @@ int vmx_probe(const struct vendor_ops **ops)
 {
 	int err;
 
-	if (!(cpuid_ecx(1) & CPUID_VMX))
+	if (!has_vmx())
 		return -ENODEV;
-	err = check_cpus() ?: parse_without();
-	if (err)
-		return err;
-	err = read_caps();
-	if (err)
-		return err;
-	err = alloc_cpus();
+	err = parse_without() ?: check_cpus() ?: find_caps() ?: alloc_cpus();
 	if (err)
 		return err;
 	err = vmx_msr_init();

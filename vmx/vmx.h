@@ -146,6 +146,9 @@ static inline struct vmx *to_vmx(struct vcpu *vcpu)
 	return vcpu->backend;
 }
 
+/* probe.c */
+int vmx_compare_caps(void);
+
 /* dump.c */
 void vmx_write_failed(unsigned long field);
 

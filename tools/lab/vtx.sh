@@ -27,6 +27,32 @@ test_poweroff()
 	check "$on${kernels[0]}: to the end" grep -q 'reboot: Power down' "$logs/poweroff.console"
 }
 
+# Where VT-x can't be had: no help from the host's kernel, or a CPU that is unlike the others. One
+# that comes later and differs stays offline while there are guests.
+test_refusals()
+{
+	cat >"$logs/job" <<-'JOB'
+		said() { dmesg | grep -q "umbra: .*$1"; }
+		rmmod umbra || exit 1
+		insmod /umbra.ko vtx_without=hooks 2>/dev/null && exit 2
+		said 'for its KVM alone' || exit 3
+		insmod /umbra.ko vtx_odd=1 2>/dev/null && exit 4
+		said 'CPU 1: VT-x differs' || exit 5
+		echo 0 >/sys/devices/system/cpu/cpu1/online || exit 6
+		insmod /umbra.ko vtx_odd=1 || exit 7
+		/selftests/guest/load >/dev/null 2>&1 &
+		until grep -q '^ *exits  *[1-9]' /sys/kernel/debug/umbra/stats; do :; done
+		echo 1 >/sys/devices/system/cpu/cpu1/online 2>/dev/null && exit 8
+		[ "$(cat /sys/devices/system/cpu/cpu1/online)" = 0 ] || exit 9
+		kill $! && wait $!
+		rmmod umbra && insmod /umbra.ko || exit 10
+		echo 1 >/sys/devices/system/cpu/cpu1/online || exit 11
+	JOB
+	check "$on${kernels[0]}: VT-x is refused where it can't be had" step refusals.log \
+		tools/lab/lab "${machine[@]}" --kernel "${kernels[0]}" --modules "$modules" \
+		--timeout 600 "$logs/job"
+}
+
 # The first kernel in full, another just boots a guest.
 run_vtx()
 {
@@ -46,6 +72,7 @@ run_vtx()
 	bochs corei7_haswell_4770 2
 	test_programs smp api/host api/lifecycle guest/load guest/smp
 	[ "$modules" != umbra ] || test_poweroff
+	[ "$modules" != umbra ] || test_refusals
 	test_boot
 	bochs corei7_skylake_x
 	test_boot
