@@ -5,10 +5,12 @@
 #include <linux/stdarg.h>
 #include <linux/thread_info.h>
 
+#include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "compat.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -207,6 +209,26 @@ static int insn_trap(struct vcpu *vcpu, const struct exit *exit)
 	return 1;
 }
 
+/* An #AC that the guest did not ask for is the host's, which watches for split locks. */
+static bool is_split_lock(struct vcpu *vcpu)
+{
+	bool asked = vcpu->mode.cr0 & X86_CR0_AM && vcpu->regs.rflags & X86_EFLAGS_AC &&
+		     vendor(get_cpl)(vcpu) == 3;
+
+	return boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) && !asked;
+}
+
+/* The host warns and slows the task down, or kills it; the VMM is told then. */
+static int handle_split_lock(struct vcpu *vcpu, struct exit *exit)
+{
+	if (host_split_lock(vcpu->regs.rip))
+		return 1;
+	vcpu->run->exit_reason = KVM_EXIT_EXCEPTION;
+	vcpu->run->ex.exception = X86_TRAP_AC;
+	vcpu->run->ex.error_code = exit->exception.error;
+	return 0;
+}
+
 static int handle_exception(struct vcpu *vcpu, struct exit *exit)
 {
 	u8 vector = exit->exception.vector;
@@ -214,6 +236,8 @@ static int handle_exception(struct vcpu *vcpu, struct exit *exit)
 	vcpu->stats.exits_exception++;
 	if (vector == X86_TRAP_UD && only_in_software(vcpu))
 		return emulate_one(vcpu, NULL);
+	if (vector == X86_TRAP_AC && is_split_lock(vcpu))
+		return handle_split_lock(vcpu, exit);
 	if (vector == X86_TRAP_MC)
 		return 1;	/* the host's, and the host has seen to it */
 	if (exit->exception.insn)

@@ -4,6 +4,7 @@
  */
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
+#include <asm/msr.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
@@ -112,6 +113,54 @@ static bool run_guest(struct vcpu *vcpu)
 	return !failed;
 }
 
+/*
+ * PEBS writes its records to linear addresses of the host's, whoever runs: its counters stop, then
+ * it is off. Intel SDM 3B, 'Processor Event Based Sampling'.
+ */
+struct pebs {
+	u64 enabled, counting;
+};
+
+static void pebs_stop(struct pebs *pebs)
+{
+	u32 low, high;
+
+	*pebs = (struct pebs){};
+	if (!boot_cpu_has(X86_FEATURE_PEBS))
+		return;
+	pebs->enabled = raw_rdmsr(MSR_IA32_PEBS_ENABLE);
+	if (likely(!pebs->enabled))
+		return;
+	/* The first processors with PEBS have no such register, nor records in memory by Linux. */
+	if (!rdmsr_safe(MSR_CORE_PERF_GLOBAL_CTRL, &low, &high)) {
+		pebs->counting = (low | (u64)high << 32) & pebs->enabled;
+		raw_wrmsr(MSR_CORE_PERF_GLOBAL_CTRL, (low | (u64)high << 32) & ~pebs->enabled);
+	}
+	raw_wrmsr(MSR_IA32_PEBS_ENABLE, 0);
+}
+
+/* An NMI of perf's may have come in between: what it has stopped has no event selected any more. */
+static void pebs_resume(const struct pebs *pebs)
+{
+	if (likely(!pebs->enabled))
+		return;
+	raw_wrmsr(MSR_IA32_PEBS_ENABLE, pebs->enabled);
+	if (pebs->counting)
+		raw_wrmsr(MSR_CORE_PERF_GLOBAL_CTRL,
+			  raw_rdmsr(MSR_CORE_PERF_GLOBAL_CTRL) | pebs->counting);
+}
+
+static bool run_unwatched(struct vcpu *vcpu)
+{
+	struct pebs pebs;
+	bool ran;
+
+	pebs_stop(&pebs);
+	ran = run_guest(vcpu);
+	pebs_resume(&pebs);
+	return ran;
+}
+
 /* The processor can't run it: hand it to the emulator, together with the event that is due. */
 static void emulate_instead(struct vmx *vmx, struct exit *exit)
 {
@@ -160,7 +209,7 @@ void vmx_enter(struct vcpu *vcpu, struct exit *exit)
 		emulate_instead(vmx, exit);
 	} else {
 		load_guest(vcpu);
-		if (run_guest(vcpu)) {
+		if (run_unwatched(vcpu)) {
 			save_guest(vcpu);
 			vmx_decode_exit(vcpu, exit);
 		} else {
