@@ -211,7 +211,9 @@ static int set_pred_cmd(struct vcpu *vcpu, u64 data)
 {
 	if (!vcpu->cpuid.ibpb || data & ~(u64)PRED_CMD_IBPB)
 		return -EINVAL;
-	return !data || chosen_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB) ? 0 : -EINVAL;
+	if (data && boot_cpu_has(X86_FEATURE_IBPB))
+		host_ibpb();
+	return 0;
 }
 
 static int set_hwcr(struct vcpu *vcpu, u64 data)

@@ -124,11 +124,6 @@
 #define host_machine_check() do { } while (0)
 #endif
 
-/* Does the host issue IBPBs? */
-#ifndef X86_FEATURE_USE_IBPB
-#define X86_FEATURE_USE_IBPB X86_FEATURE_IBPB
-#endif
-
 /*
  * KVM's own place in CPU hotplug: after tasks have left a dying CPU. As a state
  * has one owner, kvm_amd or kvm_intel and we can't both be loaded.

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For the backends' entry.S: the guest's general registers.
+ * For the backends' entry.S: the guest's general registers, and the host's mitigations.
  */
 #ifndef UMBRA_ENTRY_H
 #define UMBRA_ENTRY_H
+
+#include <asm/alternative.h>
+#include <asm/nospec-branch.h>
+
+#include "mitigate.h"
 
 /* struct vcpu_regs: in the encoding's order, 8 bytes each; RSP is the control structure's */
 #define REGS_RAX	(0 * 8)
@@ -74,6 +79,70 @@
 	xor	%r13d, %r13d
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
+.endm
+
+/* Before an entry, all registers loaded. Takes ZF. @selector is a word in memory. */
+.macro CLEAR_BUFFERS selector:req
+	ALTERNATIVE_2 "jmp .Lbuffers_clear_\@", "", X86_FEATURE_CLEAR_CPU_BUF, \
+		      "", X86_FEATURE_CLEAR_CPU_BUF_VM
+	verw	\selector(%rip)
+.Lbuffers_clear_\@:
+.endm
+
+/* Takes RAX, RCX, RDX. Where it leaves return predictions alone, they are overwritten. */
+.macro IBPB
+	mov	$MSR_IA32_PRED_CMD, %ecx
+	mov	$PRED_CMD_IBPB, %eax
+	xor	%edx, %edx
+	wrmsr
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_BUG_IBPB_NO_RET
+.endm
+
+/* After an exit. Takes RAX, RCX, RDX. */
+.macro EXIT_IBPB
+	ALTERNATIVE_2 "jmp .Lno_ibpb_\@", "", X86_FEATURE_ENTRY_IBPB, \
+		      "", X86_FEATURE_IBPB_ON_VMEXIT
+	IBPB
+.Lno_ibpb_\@:
+.endm
+
+/*
+ * After an exit, before the first RET: the host's SPEC_CTRL, and always where the kernel relies
+ * on IBRS, which is a barrier only for what ran before it was written, whatever it was. No
+ * speculation with the guest's value, on the other way. Takes RAX, RCX, RDX.
+ */
+.macro RESTORE_SPEC_CTRL host:req guest:req
+	ALTERNATIVE "jmp .Lspec_ctrl_done_\@", "", X86_FEATURE_MSR_SPEC_CTRL
+	mov	\host, %rax
+	mov	\guest, %rdx
+	cmp	%rax, %rdx
+	ALTERNATIVE "je .Lspec_ctrl_same_\@", "", X86_FEATURE_KERNEL_IBRS
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	mov	%rax, %rdx
+	shr	$32, %rdx
+	wrmsr
+.Lspec_ctrl_same_\@:
+	lfence
+.Lspec_ctrl_done_\@:
+.endm
+
+/*
+ * After an exit: more taken branches than the longest history there is (194, Alder Lake) push the
+ * guest's out. LFENCE: none of it is left by speculation. Takes RCX.
+ */
+#define HISTORY_ROUNDS	100	/* of two branches */
+
+.macro CLEAR_BRANCHES
+	ALTERNATIVE "jmp .Lbranches_done_\@", "", MITIGATE_BHI
+	mov	$HISTORY_ROUNDS, %ecx
+.Lbranches_\@:
+	jmp	.Lbranch_\@
+	int3
+.Lbranch_\@:
+	dec	%ecx
+	jnz	.Lbranches_\@
+	lfence
+.Lbranches_done_\@:
 .endm
 
 #endif

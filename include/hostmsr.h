@@ -11,6 +11,7 @@
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 
+#include "mitigate.h"
 #include "vcpu.h"
 
 /* No tracepoints, no fixups: for noinstr code, or where the host is not whole. */
@@ -45,6 +46,36 @@ refused:
 	return false;
 }
 
+/**
+ * host_ibpb() - forget what branches and returns are predicted by
+ *
+ * Any context. The processor has the barrier.
+ */
+asmlinkage void host_ibpb(void);
+
+/**
+ * host_switch_guests() - another vCPU than the last one is about to run here
+ *
+ * Preemption is off.
+ */
+static inline void host_switch_guests(void)
+{
+	if (boot_cpu_has(MITIGATE_VCPU_SWITCH))
+		host_ibpb();
+}
+
+/**
+ * host_leave_guest() - the host's user space must not run with a guest's branch targets
+ *
+ * Preemption is off, on the processor where the guest has run. The kernel does it, on its way to
+ * user space.
+ */
+static inline void host_leave_guest(void)
+{
+	if (boot_cpu_has(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+}
+
 /* SSBD may also stand for MSRs of other names. */
 static inline u64 spec_ctrl_valid(void)
 {
@@ -55,32 +86,33 @@ static inline u64 spec_ctrl_valid(void)
 }
 
 /**
+ * struct spec_ctrl - SPEC_CTRL around an entry, for entry.S
+ * @host:	what the host has, and has again before anything returns
+ * @guest:	what the MSR holds meanwhile
+ */
+struct spec_ctrl {
+	u64 host, guest;
+};
+
+/**
  * spec_ctrl_enter() - SPEC_CTRL before an entry
  * @vcpu:	may ask for more than the host's setting, never for less
  *
- * Interrupts are off. Return: for spec_ctrl_leave().
+ * Interrupts are off. Return: for entry.S.
  */
-static inline u64 spec_ctrl_enter(const struct vcpu *vcpu)
+static inline struct spec_ctrl spec_ctrl_enter(const struct vcpu *vcpu)
 {
-	u64 host, more;
+	struct spec_ctrl spec = {};
 
-	if (likely(!vcpu->msrs.spec_ctrl) || !boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-		return 0;
-	host = this_cpu_read(x86_spec_ctrl_current);
-	more = vcpu->msrs.spec_ctrl & spec_ctrl_valid() & ~host;
-	if (more)
-		raw_wrmsr(MSR_IA32_SPEC_CTRL, host | more);
-	return more;
-}
-
-/**
- * spec_ctrl_leave() - ... and after the exit
- * @more:	what spec_ctrl_enter() returned
- */
-static inline void spec_ctrl_leave(u64 more)
-{
-	if (more)
-		raw_wrmsr(MSR_IA32_SPEC_CTRL, this_cpu_read(x86_spec_ctrl_current));
+	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return spec;
+	spec.host = this_cpu_read(x86_spec_ctrl_current);
+	spec.guest = spec.host;
+	if (unlikely(vcpu->msrs.spec_ctrl))
+		spec.guest |= vcpu->msrs.spec_ctrl & spec_ctrl_valid();
+	if (spec.guest != spec.host)
+		raw_wrmsr(MSR_IA32_SPEC_CTRL, spec.guest);
+	return spec;
 }
 
 #endif

@@ -26,8 +26,7 @@ int svm_vcpu_load(struct vcpu *vcpu, int cpu)
 	if (c->last == serial)
 		return 0;
 	c->last = serial;
-	if (boot_cpu_has(X86_FEATURE_USE_IBPB))
-		raw_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	host_switch_guests();
 	return 0;
 }
 
@@ -133,10 +132,11 @@ static void refuse(struct svm *svm, struct exit *exit)
 	svm->vmcb->control.clean = 0;
 }
 
-static noinstr void switch_worlds(struct vcpu_regs *regs, hpa_t vmcb_pa, hpa_t host_pa)
+static noinstr void switch_worlds(struct vcpu_regs *regs, hpa_t vmcb_pa, hpa_t host_pa,
+				  struct spec_ctrl spec)
 {
 	guest_state_enter();
-	svm_enter_guest(regs, vmcb_pa, host_pa);
+	svm_enter_guest(regs, vmcb_pa, host_pa, spec);
 	guest_state_exit();
 }
 
@@ -144,7 +144,6 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
 	struct svm *svm = to_svm(vcpu);
-	u64 spec_ctrl;
 
 	/* What is found there if VMRUN does not write another. */
 	svm->vmcb->control.exit_code = VMEXIT_INVALID;
@@ -155,9 +154,7 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 	load_guest(vcpu);
 	svm_prepare_asid(vcpu, cpu);
 
-	spec_ctrl = spec_ctrl_enter(vcpu);
-	switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa);
-	spec_ctrl_leave(spec_ctrl);
+	switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa, spec_ctrl_enter(vcpu));
 
 	if (entry_failed(svm)) {
 		svm_forget_asids(svm, cpu);

@@ -17,7 +17,9 @@
 #define STACK_VMCB	0
 #define STACK_HOST	8
 #define STACK_REGS	16
-#define STACK_SIZE	24
+#define STACK_HOST_SPEC	24
+#define STACK_GUEST_SPEC 32
+#define STACK_SIZE	40
 
 	.section .rodata
 	.balign 2
@@ -35,7 +37,8 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
 .endm
 
 /*
- * void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa)
+ * void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa,
+ *			struct spec_ctrl spec)
  *
  * Interrupts are off, and off again on return. Between CLGI and STGI nothing
  * reaches the host, not even an NMI, so that it never sees the guest's GS, TR
@@ -53,6 +56,8 @@ SYM_FUNC_START(svm_enter_guest)
 	push	%r13
 	push	%r12
 	push	%rbx
+	push	%r8
+	push	%rcx
 	push	%rdi
 	push	%rdx
 	push	%rsi
@@ -67,13 +72,16 @@ SYM_FUNC_START(svm_enter_guest)
 	mov	%rsi, %rax
 	SVM_INSN vmload	%rax
 
+	ALTERNATIVE "jmp .Ldivider_clear", "", X86_BUG_DIV0
+	mov	$1, %ecx
+	mov	%rax, %r9
+	xor	%eax, %eax
+	xor	%edx, %edx
+	div	%ecx
+	mov	%r9, %rax
+.Ldivider_clear:
 	LOAD_GPRS
-
-#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
-	ALTERNATIVE "jmp .Lbuffers_clear", "", X86_FEATURE_CLEAR_CPU_BUF_VM
-	verw	verw_selector(%rip)
-.Lbuffers_clear:
-#endif
+	CLEAR_BUFFERS verw_selector
 	SVM_INSN vmrun	%rax
 	cli
 
@@ -93,12 +101,8 @@ SYM_FUNC_START(svm_enter_guest)
 	 */
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
 
-	ALTERNATIVE_2 "jmp .Lno_ibpb", "", X86_FEATURE_ENTRY_IBPB, "", X86_FEATURE_IBPB_ON_VMEXIT
-	mov	$MSR_IA32_PRED_CMD, %ecx
-	mov	$PRED_CMD_IBPB, %eax
-	xor	%edx, %edx
-	wrmsr
-.Lno_ibpb:
+	RESTORE_SPEC_CTRL STACK_HOST_SPEC(%rsp), STACK_GUEST_SPEC(%rsp)
+	EXIT_IBPB
 	CALL_UNTRAIN_RET
 
 	/* The host is whole again: an NMI that waited arrives here. */

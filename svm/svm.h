@@ -116,7 +116,7 @@ static inline void svm_intercept(struct svm *svm, unsigned int bit, bool on)
 
 /* entry.S */
 asmlinkage void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa,
-				unsigned long host_pa);
+				unsigned long host_pa, struct spec_ctrl spec);
 
 /* page.c: zeroed, to be freed by free_page() */
 void *svm_alloc_page(gfp_t gfp);

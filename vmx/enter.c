@@ -82,14 +82,15 @@ static __always_inline u64 current_cr2(void)
 	return value;
 }
 
-static noinstr unsigned long switch_worlds(struct vcpu_regs *regs, u64 *cr2, bool launched)
+static noinstr unsigned long switch_worlds(struct vcpu_regs *regs, u64 *cr2, bool launched,
+					   struct spec_ctrl spec)
 {
 	unsigned long failed;
 
 	guest_state_enter();
 	if (current_cr2() != *cr2)
 		asm volatile("mov %0, %%cr2" : : "r" (*cr2) : "memory");
-	failed = vmx_enter_guest(regs, launched);
+	failed = vmx_enter_guest(regs, launched, spec);
 	*cr2 = current_cr2();
 	guest_state_exit();
 	return failed;
@@ -100,14 +101,13 @@ static bool run_guest(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
 	unsigned long failed;
-	u64 spec_ctrl, debugctl;
+	u64 debugctl;
 
 	vmx->entered = true;
 	/* An exit clears it. Interrupts are off: until now perf may have changed it from afar. */
 	debugctl = raw_rdmsr(MSR_IA32_DEBUGCTLMSR);
-	spec_ctrl = spec_ctrl_enter(vcpu);
-	failed = switch_worlds(&vcpu->regs, &vcpu->mode.cr2, vmx->launched);
-	spec_ctrl_leave(spec_ctrl);
+	failed = switch_worlds(&vcpu->regs, &vcpu->mode.cr2, vmx->launched,
+			       spec_ctrl_enter(vcpu));
 	if (debugctl)
 		raw_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
 	return !failed;

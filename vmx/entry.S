@@ -14,19 +14,11 @@
 
 #define VMCS_HOST_RSP	0x6c14
 
-/* VERW empties the processor's buffers, where it is told to: before guest code can probe them. */
-#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
-#define CLEAR_BUFFERS_FEATURE	X86_FEATURE_CLEAR_CPU_BUF_VM
-#elif defined(X86_FEATURE_CLEAR_CPU_BUF)
-#define CLEAR_BUFFERS_FEATURE	X86_FEATURE_CLEAR_CPU_BUF
-#endif
-
-/* The guest's branches must not live on in the history that indirect branches are predicted by. */
-#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
-#define FORGET_BRANCHES CLEAR_BRANCH_HISTORY_VMEXIT
-#else
-#define FORGET_BRANCHES
-#endif
+/* what is on the stack while the guest runs */
+#define STACK_REGS	0
+#define STACK_HOST_SPEC	8
+#define STACK_GUEST_SPEC 16
+#define STACK_SIZE	24
 
 	.section .rodata
 	.balign 2
@@ -35,7 +27,8 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
 	.section .noinstr.text, "ax"
 
 /*
- * unsigned long vmx_enter_guest(struct vcpu_regs *regs, unsigned long launched)
+ * unsigned long vmx_enter_guest(struct vcpu_regs *regs, unsigned long launched,
+ *				 struct spec_ctrl spec)
  *
  * Interrupts are off, and off again on return. The VMCS says that an exit goes on
  * at vmx_exited. Return: 0; or 1 when there was no entry: VM_INSTRUCTION_ERROR
@@ -48,33 +41,26 @@ SYM_FUNC_START(vmx_enter_guest)
 	push	%r13
 	push	%r12
 	push	%rbx
+	push	%rcx
+	push	%rdx
 	push	%rdi
 
 	mov	$VMCS_HOST_RSP, %eax
 .Lvmwrite:
 	vmwrite	%rsp, %rax
-	test	%rsi, %rsi
+	/* Into CF, which VERW leaves alone. */
+	bt	$0, %esi
 
 	mov	REGS_RAX(%rdi), %rax
 	LOAD_GPRS
+	CLEAR_BUFFERS verw_selector
 
-	/* VERW changes ZF, which says whether to launch. */
-	jz	.Llaunch
-#ifdef CLEAR_BUFFERS_FEATURE
-	ALTERNATIVE "jmp .Lresume", "", CLEAR_BUFFERS_FEATURE
-	verw	verw_selector(%rip)
-#endif
-.Lresume:
+	jnc	.Llaunch
 	UNWIND_HINT_SAVE
 .Lvmresume:
 	vmresume
 	jmp	.Lfailed
 .Llaunch:
-#ifdef CLEAR_BUFFERS_FEATURE
-	ALTERNATIVE "jmp .Llaunch_now", "", CLEAR_BUFFERS_FEATURE
-	verw	verw_selector(%rip)
-#endif
-.Llaunch_now:
 .Lvmlaunch:
 	vmlaunch
 	jmp	.Lfailed
@@ -84,24 +70,27 @@ SYM_INNER_LABEL_ALIGN(vmx_exited, SYM_L_GLOBAL)
 	ENDBR
 
 	push	%rax
-	mov	8(%rsp), %rax
+	mov	8 + STACK_REGS(%rsp), %rax
 	SAVE_GPRS
 	mov	%rax, %rcx
 	pop	%rax
 	mov	%rax, REGS_RAX(%rcx)
-	push	$0
+	xor	%eax, %eax
 
 .Lleave:
-	xor	%eax, %eax
+	/* RBX is 1 if there was no entry. */
 	CLEAR_GPRS
+	mov	%eax, %ebx
 
-	/* Before the first return: the guest owns the return stack's contents. */
+	/* All before the first return: the guest owns what it would be predicted by. */
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
 			   X86_FEATURE_RSB_VMEXIT_LITE
-	FORGET_BRANCHES
+	EXIT_IBPB
+	RESTORE_SPEC_CTRL STACK_HOST_SPEC(%rsp), STACK_GUEST_SPEC(%rsp)
+	CLEAR_BRANCHES
 
-	pop	%rax
-	pop	%rdi
+	mov	%ebx, %eax
+	add	$STACK_SIZE, %rsp
 	pop	%rbx
 	pop	%r12
 	pop	%r13
@@ -111,7 +100,7 @@ SYM_INNER_LABEL_ALIGN(vmx_exited, SYM_L_GLOBAL)
 	RET
 
 .Lfailed:
-	push	$1
+	mov	$1, %eax
 	jmp	.Lleave
 
 	/* #UD: a reboot or a crash has ended VMX operation in the meantime. */

@@ -279,8 +279,8 @@ static void load_host(struct vmx_cpu *c, struct vcpu *vcpu, int cpu)
 	/* KVM may have used the same VPIDs here while we were out of VMX operation. */
 	vcpu_flush_tlb(vcpu);
 	save_host(vmx);
-	if (c->last != vmx->serial && boot_cpu_has(X86_FEATURE_USE_IBPB))
-		raw_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	if (c->last != vmx->serial)
+		host_switch_guests();
 	c->last = vmx->serial;
 }
 

@@ -177,7 +177,8 @@ failed:
 }
 
 /* entry.S */
-asmlinkage unsigned long vmx_enter_guest(struct vcpu_regs *regs, unsigned long launched);
+asmlinkage unsigned long vmx_enter_guest(struct vcpu_regs *regs, unsigned long launched,
+					 struct spec_ctrl spec);
 extern const char vmx_exited[];
 
 /* vmcs.c */
