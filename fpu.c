@@ -6,6 +6,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/lockdep.h>
 #include <linux/log2.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
@@ -177,6 +178,7 @@ void fpu_destroy(struct vcpu *vcpu)
 
 void fpu_enter(struct vcpu *vcpu)
 {
+	lockdep_assert_irqs_enabled();
 	kernel_fpu_begin_mask(0);
 	restore(vcpu->fpu);
 	if (supported && vcpu->mode.xcr0 != host_xcr0)
@@ -192,6 +194,7 @@ void fpu_leave(struct vcpu *vcpu)
 	if (supported && vcpu->mode.xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	save(vcpu->fpu);
+	lockdep_assert_irqs_enabled();
 	kernel_fpu_end();
 }
 

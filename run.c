@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "entry_check.h"
 #include "guestmode.h"
+#include "hostmsr.h"
 #include "main.h"
 #include "trace.h"
 #include "vcpu.h"
@@ -107,9 +108,11 @@ static int prepare(struct vcpu *vcpu)
 	return 1;
 }
 
+/* Softirqs that came since fpu_enter() turned them off run when fpu_leave() turns them on again. */
 static bool must_stay(struct vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->requests) || guest_work_pending();
+	return READ_ONCE(vcpu->requests) || guest_work_pending() ||
+	       (softirq_count() && local_softirq_pending());
 }
 
 /* What is queued must be offered again at each entry. */
@@ -166,15 +169,17 @@ static bool enter_once(struct vcpu *vcpu, struct exit *exit)
 
 /*
  * Enter, again and again as long as an exit needs neither sleep nor user space. Preemption is
- * off and the guest's FPU state is loaded all the time. Returns whether there is an exit to handle.
+ * off and the guest's FPU state is loaded all the time: from before interrupts go off until after
+ * they are on again, as kernels from 6.15 turn softirqs off for it only while interrupts are on.
+ * Returns whether there is an exit to handle.
  */
 static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 {
 	struct srcu_struct *slots = &vcpu->vm->srcu;
 	bool entered, handled, again;
 
-	local_irq_disable();
 	fpu_enter(vcpu);
+	local_irq_disable();
 	do {
 		srcu_read_unlock(slots, *srcu);
 		entered = enter_once(vcpu, exit);
@@ -184,8 +189,9 @@ static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 		again = entered && handled && prepare_fast(vcpu);
 		local_irq_disable();
 	} while (again);
-	fpu_leave(vcpu);
 	local_irq_enable();
+	host_leave_guest();
+	fpu_leave(vcpu);
 	return !handled;
 }
 

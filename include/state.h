@@ -67,13 +67,15 @@ void fpu_destroy(struct vcpu *vcpu);
 
 /**
  * fpu_enter() - the processor's FPU becomes the guest's (XCR0 too, see also fpu_hide_xss())
- * @vcpu:	about to be entered; interrupts off
+ * @vcpu:	about to be entered; interrupts on
+ *
+ * Turns preemption off, and softirqs or their use of the FPU, until fpu_leave().
  */
 void fpu_enter(struct vcpu *vcpu);
 
 /**
  * fpu_leave() - ... and the host's again
- * @vcpu:	was entered; interrupts off
+ * @vcpu:	was entered; interrupts on
  */
 void fpu_leave(struct vcpu *vcpu);
 

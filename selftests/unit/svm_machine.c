@@ -256,7 +256,8 @@ static void run(struct vmcb *vmcb)
 	guest_acts(vmcb);
 }
 
-void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa)
+void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned long host_pa,
+		     struct spec_ctrl spec)
 {
 	struct vmcb *vmcb = (struct vmcb *)vmcb_pa;
 	enum mach_entry how = mach.next;

@@ -232,8 +232,14 @@ static inline bool chosen_wrmsr(u32 msr, u64 value)
 	return true;
 }
 
-static inline u64 spec_ctrl_enter(const struct vcpu *vcpu) { return 0; }
-static inline void spec_ctrl_leave(u64 more) { }
+struct spec_ctrl { u64 host, guest; };
+
+static inline struct spec_ctrl spec_ctrl_enter(const struct vcpu *vcpu)
+{
+	return (struct spec_ctrl){};
+}
+
+static inline void host_switch_guests(void) { }
 static inline void host_machine_check(void) { }
 static inline void guest_state_enter(void) { }
 static inline void guest_state_exit(void) { }
