@@ -58,6 +58,32 @@ void debug_leave(struct vcpu *vcpu)
 	set_debugreg(__this_cpu_read(cpu_dr7), 7);
 }
 
+/* Bytes that a breakpoint watches, by DR7's LEN field. */
+static const u8 watched_bytes[] = { 1, 2, 8, 4 };
+
+static bool meets(const struct vcpu_debug *debug, unsigned int i, u64 addr, unsigned int bytes)
+{
+	u64 length = watched_bytes[debug->dr7 >> (18 + 4 * i) & 3];
+	u64 start = debug->db[i] & ~(length - 1);
+
+	return addr - start < length || start - addr < bytes;
+}
+
+void debug_access(struct vcpu *vcpu, u64 addr, unsigned int bytes, enum debug_kind kind)
+{
+	struct vcpu_debug *debug = &vcpu->debug;
+	unsigned int i, kinds = kind;
+
+	if (likely(!(debug->dr7 & DR7_ENABLED)))
+		return;
+	if (!(vcpu->mode.cr4 & X86_CR4_DE))
+		kinds &= ~DEBUG_PORT;
+	for (i = 0; i < ARRAY_SIZE(debug->db); i++)
+		if (debug->dr7 >> (2 * i) & 3 && BIT(debug->dr7 >> (16 + 4 * i) & 3) & kinds &&
+		    meets(debug, i, addr, bytes))
+			debug->hits |= BIT(i);
+}
+
 int state_get_debugregs(struct vcpu *vcpu, struct kvm_debugregs *dbg)
 {
 	memset(dbg, 0, sizeof(*dbg));

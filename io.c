@@ -98,6 +98,7 @@ static int complete_port(struct vcpu *vcpu)
 {
 	if (vcpu->io.pio.in)
 		load_rax(vcpu, port_data(vcpu), vcpu->io.pio.size);
+	debug_access(vcpu, vcpu->io.pio.port, vcpu->io.pio.size, DEBUG_PORT);
 	insn_finish(vcpu, vcpu->io.next_rip);
 	return 1;
 }

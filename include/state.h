@@ -123,6 +123,25 @@ void debug_enter(struct vcpu *vcpu);
  */
 void debug_leave(struct vcpu *vcpu);
 
+/* What breakpoints are for: a bit of each value of DR7's R/W fields. */
+enum debug_kind {
+	DEBUG_WRITE	= BIT(1) | BIT(3),
+	DEBUG_READ	= BIT(3),
+	DEBUG_PORT	= BIT(2),	/* with CR4.DE */
+};
+
+/**
+ * debug_access() - an instruction that software executes reaches memory or a port
+ * @vcpu:	loaded
+ * @addr:	linear address, or port
+ * @bytes:	1 or more
+ * @kind:	what it does there
+ *
+ * Enabled breakpoints that it meets are added to vcpu->debug.hits, for insn_end().
+ * Intel SDM 3B 18.2.4 and 18.2.5.
+ */
+void debug_access(struct vcpu *vcpu, u64 addr, unsigned int bytes, enum debug_kind kind);
+
 /* ---- cpuid.c ---- */
 
 /**

@@ -503,6 +503,30 @@ TEST_F(debug64, breakpoints_over_many_exits)
 	EXPECT_EQ(DR6_B0, dr6_news(v));
 }
 
+/* Ports, which exit before the processor looks; the words 0x70 and 0x71. */
+TEST_F(debug, breakpoint_on_a_port)
+{
+	static const u8 in70[] = { 0xe4, 0x70, 0x90 }, out72[] = { 0xe6, 0x72, 0x90 },
+			outs[] = { 0x6e, 0x90 };
+	struct vcpu *v = self->v;
+	struct kvm_sregs s;
+
+	set_debug(v, 0x71, 0x600401ul);
+	v->regs.rdx = 0x71;
+	v->regs.rsi = 0x7800;
+	EXPECT_EXIT(guest_insn(v, (struct blob){ in70, 3 }), KVM_EXIT_IO);
+	EXPECT_DONE(vcpu_run(v));	/* without CR4.DE */
+	vcpu_get_sregs(v, &s);
+	s.cr4 |= CR4_DE;
+	vcpu_set_sregs(v, &s);
+	EXPECT_EXIT(guest_insn(v, (struct blob){ in70, 3 }), KVM_EXIT_IO);
+	EXPECT_HELD(vcpu_run(v), 2, DR6_B0);
+	EXPECT_EXIT(guest_insn(v, (struct blob){ out72, 3 }), KVM_EXIT_IO);
+	EXPECT_DONE(vcpu_run(v));
+	EXPECT_EXIT(guest_insn(v, (struct blob){ outs, 2 }), KVM_EXIT_IO);
+	EXPECT_HELD(vcpu_run(v), 1, DR6_B0);
+}
+
 /* ---- STI's shadow ---- */
 
 /* INT n right behind STI begins again when its push faults: nothing comes in between. */
