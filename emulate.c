@@ -44,6 +44,7 @@ static const exec_fn executors[OP_COUNT] = {
 	[OP_LGDT] = exec_load_dt, [OP_LIDT] = exec_load_dt,
 	[OP_SLDT] = exec_sldt, [OP_STR] = exec_sldt,
 	[OP_LLDT] = exec_lldt, [OP_LTR] = exec_lldt,
+	[OP_VERR ... OP_LSL] = exec_query_segment,
 	[OP_INVLPG] = exec_invlpg, [OP_INVD] = exec_wbinvd, [OP_WBINVD] = exec_wbinvd,
 };
 

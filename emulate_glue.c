@@ -30,6 +30,7 @@ static void load_ctxt(struct vcpu *vcpu)
 	ctxt->cpl = vendor(get_cpl)(vcpu);
 	ctxt->la57 = vcpu->mode.cr4 & X86_CR4_LA57;
 	ctxt->intel = vcpu->cpuid.intel;
+	ctxt->base57 = vcpu->cpuid.la57;
 	ctxt->code_len = 0;
 }
 

@@ -77,6 +77,14 @@ static inline bool emu_is_canonical(const struct emulate_ctxt *ctxt, u64 addr)
 	return (u64)((s64)(addr << shift) >> shift) == addr;
 }
 
+/* Bases of segments and tables have the width that the processor has, whatever CR4 says. */
+static inline bool emu_is_canonical_base(const struct emulate_ctxt *ctxt, u64 addr)
+{
+	unsigned int shift = ctxt->la57 || ctxt->base57 ? 7 : 16;
+
+	return (u64)((s64)(addr << shift) >> shift) == addr;
+}
+
 static inline unsigned int emu_iopl(const struct emulate_ctxt *ctxt)
 {
 	return (ctxt->rflags & FL_IOPL) >> 12;
@@ -111,6 +119,7 @@ enum emu_status emu_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old, co
 			    unsigned int bytes, bool *swapped);
 
 /* emulate_stack.c */
+unsigned int emu_stack_bytes(struct emulate_ctxt *ctxt);
 enum emu_status emu_push(struct emulate_ctxt *ctxt, u64 val, unsigned int bytes);
 enum emu_status emu_pop(struct emulate_ctxt *ctxt, u64 *val, unsigned int bytes);
 enum emu_status emu_branch(struct emulate_ctxt *ctxt, u64 target);
@@ -118,8 +127,53 @@ enum emu_status emu_check_vm86(struct emulate_ctxt *ctxt);
 u64 emu_flags_writable(const struct emulate_ctxt *ctxt, unsigned int bytes);
 
 
-/* emulate_far.c */
+/* emulate_segment.c */
+#define SEL_RPL		3
+#define SEL_TI		4
+#define SEL_ERROR	0xfffc		/* what of a selector is in an error code */
+
+#define TYPE_ACCESSED	1
+#define TYPE_WRITABLE	2		/* of data; of code: readable */
+#define TYPE_CONFORMING	4
+#define TYPE_CODE	8
+
+/* System descriptors. */
+#define TYPE_LDT	2
+#define TYPE_TASK_GATE	5
+#define TYPE_TSS16	1
+#define TYPE_TSS	9
+#define TYPE_TSS_BUSY	2
+#define TYPE_GATE16	4
+#define TYPE_GATE	12
+
+struct descriptor {
+	u64 low, high;			/* high: of a system descriptor in long mode */
+	gva_t addr;
+	u16 selector;
+	struct emulate_segment seg;
+};
+
+static inline bool is_null(u16 selector)
+{
+	return !(selector & ~SEL_RPL);
+}
+
+bool emu_long_mode(struct emulate_ctxt *ctxt);
+gva_t emu_table_address(struct emulate_ctxt *ctxt, gva_t addr);
+enum emu_status emu_selector_fault(struct emulate_ctxt *ctxt, u8 vector, u16 selector);
+enum emu_status emu_read_descriptor(struct emulate_ctxt *ctxt, struct descriptor *d, u8 vector);
+bool emu_is_code(struct emulate_ctxt *ctxt, const struct descriptor *d);
+bool emu_data_allowed(const struct descriptor *d, unsigned int cpl);
+bool emu_stack_allowed(const struct descriptor *d, unsigned int cpl);
+enum emu_status emu_mark_used(struct emulate_ctxt *ctxt, struct descriptor *d);
 enum emu_status emu_load_segment(struct emulate_ctxt *ctxt, enum seg_reg reg, u16 selector);
+
+/* emulate_gate.c */
+enum emu_status emu_branch_protected(struct emulate_ctxt *ctxt, u16 selector, u64 offset);
+enum emu_status emu_return_protected(struct emulate_ctxt *ctxt);
+enum emu_status emu_iret_protected(struct emulate_ctxt *ctxt);
+
+/* emulate_far.c */
 enum emu_status emu_load_far(struct emulate_ctxt *ctxt, u64 *offset, u16 *selector);
 
 /* emulate_system.c */
@@ -206,6 +260,7 @@ enum emu_status exec_store_dt(struct emulate_ctxt *ctxt);
 enum emu_status exec_load_dt(struct emulate_ctxt *ctxt);
 enum emu_status exec_sldt(struct emulate_ctxt *ctxt);
 enum emu_status exec_lldt(struct emulate_ctxt *ctxt);
+enum emu_status exec_query_segment(struct emulate_ctxt *ctxt);
 enum emu_status exec_invlpg(struct emulate_ctxt *ctxt);
 enum emu_status exec_wbinvd(struct emulate_ctxt *ctxt);
 

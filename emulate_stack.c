@@ -2,7 +2,7 @@
 /* The stack, and near control flow. */
 #include "emulate_impl.h"
 
-static unsigned int stack_bytes(struct emulate_ctxt *ctxt)
+unsigned int emu_stack_bytes(struct emulate_ctxt *ctxt)
 {
 	struct emulate_segment ss;
 
@@ -14,12 +14,12 @@ static unsigned int stack_bytes(struct emulate_ctxt *ctxt)
 
 static void set_stack_reg(struct emulate_ctxt *ctxt, unsigned int reg, u64 val)
 {
-	emu_set_gpr(ctxt, reg, stack_bytes(ctxt), val);
+	emu_set_gpr(ctxt, reg, emu_stack_bytes(ctxt), val);
 }
 
 static u64 stack_reg(struct emulate_ctxt *ctxt, unsigned int reg)
 {
-	return low_bytes(ctxt->regs[reg], stack_bytes(ctxt));
+	return low_bytes(ctxt->regs[reg], emu_stack_bytes(ctxt));
 }
 
 enum emu_status emu_push(struct emulate_ctxt *ctxt, u64 val, unsigned int bytes)
@@ -174,7 +174,7 @@ static enum emu_status copy_display(struct emulate_ctxt *ctxt, unsigned int leve
 	for (i = 1; i < level; i++) {
 		from -= bytes;
 		val = 0;
-		status = emu_read(ctxt, SREG_SS, low_bytes(from, stack_bytes(ctxt)), &val, bytes);
+		status = emu_read(ctxt, SREG_SS, low_bytes(from, emu_stack_bytes(ctxt)), &val, bytes);
 		if (!status)
 			status = emu_push(ctxt, val, bytes);
 		if (status)
@@ -245,7 +245,7 @@ static enum emu_status push_and_branch(struct emulate_ctxt *ctxt, u64 target)
 		status = emu_push(ctxt, next, bytes);
 		return status ? status : emu_branch(ctxt, target);
 	}
-	status = emu_probe_write(ctxt, SREG_SS, low_bytes(rsp, stack_bytes(ctxt)), bytes);
+	status = emu_probe_write(ctxt, SREG_SS, low_bytes(rsp, emu_stack_bytes(ctxt)), bytes);
 	if (!status)
 		status = emu_branch(ctxt, target);
 	return status ? status : emu_push(ctxt, next, bytes);

@@ -364,7 +364,8 @@ enum emu_shadow {
  * @rflags:	flags
  * @mode:	mode of the code segment
  * @cpl:	current privilege level (0 in real mode, 3 in vm86 mode)
- * @la57:	linear addresses have 57 bits
+ * @la57:	linear addresses have 57 bits (CR4.LA57)
+ * @base57:	those that are loaded as a base may have (the processor has LA57): SDM 3A 4.5.2
  * @intel:	the guest's processor calls itself Intel's: where processors differ do as theirs
  *		do, else as AMD's
  * @code:	bytes of the instruction, if @code_len says so; else read with ops->fetch
@@ -386,7 +387,7 @@ struct emulate_ctxt {
 	u64 rflags;
 	enum insn_mode mode;
 	u8 cpl;
-	bool la57;
+	bool la57, base57;
 	bool intel;
 	u8 code[INSN_MAX_BYTES];
 	u8 code_len;
