@@ -420,6 +420,7 @@ static void derive(struct vcpu *vcpu)
 	c->smep = has(vcpu, 7, EBX, F(SMEP));
 	c->smap = has(vcpu, 7, EBX, F(SMAP));
 	c->la57 = has(vcpu, 7, ECX, F(LA57));
+	c->alt_cr8 = has(vcpu, 0x80000001, ECX, F(CR8_LEGACY));
 	c->umip = has(vcpu, 7, ECX, F(UMIP));
 	c->spec_ctrl = has(vcpu, 0x80000008, EBX, F(AMD_IBRS) | F(AMD_STIBP) | F(AMD_SSBD));
 	c->ibpb = has(vcpu, 0x80000008, EBX, F(AMD_IBPB));

@@ -471,19 +471,25 @@ static bool bad_register(const struct insn *insn)
 	}
 }
 
+/* Beside read-modify-write of memory: CR0 then means CR8, where the processor knows that. */
+static bool lock_allowed(const struct insn *insn, u16 flags)
+{
+	if (insn->op == OP_MOV_FROM_CR || insn->op == OP_MOV_TO_CR)
+		return insn->reg == 0;
+	return (flags & T_LOCK) && insn->dst.kind == OPND_MEM;
+}
+
 static bool is_invalid(const struct insn *insn, u16 flags)
 {
-	bool mem = insn->dst.kind == OPND_MEM;
-
 	if ((flags & T_NO64) && insn->mode == INSN_LONG64)
 		return true;
 	if ((flags & T_ONLY64) && insn->mode != INSN_LONG64)
 		return true;
 	if ((flags & T_PROT) && insn->mode < INSN_PROT16)
 		return true;
-	if ((flags & T_MEM) && !mem && insn->src.kind != OPND_MEM)
+	if ((flags & T_MEM) && insn->dst.kind != OPND_MEM && insn->src.kind != OPND_MEM)
 		return true;
-	if ((insn->flags & INSN_LOCK) && !((flags & T_LOCK) && mem))
+	if ((insn->flags & INSN_LOCK) && !lock_allowed(insn, flags))
 		return true;
 	return bad_register(insn);
 }

@@ -45,7 +45,8 @@ static const exec_fn executors[OP_COUNT] = {
 	[OP_SLDT] = exec_sldt, [OP_STR] = exec_sldt,
 	[OP_LLDT] = exec_lldt, [OP_LTR] = exec_lldt,
 	[OP_VERR ... OP_LSL] = exec_query_segment,
-	[OP_INVLPG] = exec_invlpg, [OP_INVD] = exec_wbinvd, [OP_WBINVD] = exec_wbinvd,
+	[OP_INVLPG] = exec_invlpg, [OP_INVPCID] = exec_invpcid,
+	[OP_INVD] = exec_wbinvd, [OP_WBINVD] = exec_wbinvd,
 };
 
 enum emu_status emulate_raise(struct emulate_ctxt *ctxt, u8 vector, u32 error)

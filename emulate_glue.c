@@ -7,6 +7,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "entry_check.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -30,7 +31,9 @@ static void load_ctxt(struct vcpu *vcpu)
 	ctxt->cpl = vendor(get_cpl)(vcpu);
 	ctxt->la57 = vcpu->mode.cr4 & X86_CR4_LA57;
 	ctxt->intel = vcpu->cpuid.intel;
-	ctxt->base57 = vcpu->cpuid.la57;
+	ctxt->base57 = cpuid_linear_bits > 48;
+	ctxt->has_invpcid = vcpu->cpuid.invpcid;
+	ctxt->has_alt_cr8 = vcpu->cpuid.alt_cr8;
 	ctxt->code_len = 0;
 }
 
@@ -146,40 +149,6 @@ static int needs_user(struct vcpu *vcpu)
 	return 0;
 }
 
-/* INVPCID reg, m128: Intel SDM 2. Its operand is read like any other, its effect is ours. */
-static enum emu_status invpcid(struct vcpu *vcpu)
-{
-	struct emulate_ctxt *ctxt = vcpu->emul;
-	const struct insn *insn = &ctxt->insn;
-	struct emulate_segment seg;
-	enum emu_status status;
-	u64 desc[2], addr, type = ctxt->regs[insn->reg];
-
-	if (!vcpu->cpuid.invpcid)
-		return emulate_raise(ctxt, EMU_UD, 0);
-	if (ctxt->cpl)
-		return emulate_raise(ctxt, EMU_GP, 0);
-	addr = insn_address(insn, ctxt->regs, ctxt->rip);
-	ctxt->ops->get_segment(ctxt, insn->seg, &seg);
-	if (ctxt->mode != INSN_LONG64) {
-		addr = (u32)(addr + seg.base);
-		type = (u32)type;
-	} else if (insn->seg == SREG_FS || insn->seg == SREG_GS) {
-		addr += seg.base;
-	}
-	status = emulate_mem_read(ctxt, addr, desc, sizeof(desc), 0);
-	if (status)
-		return status;
-	if (mode_invpcid(vcpu, type, desc[0], desc[1]))
-		return emulate_raise(ctxt, EMU_GP, 0);
-	ctxt->rip += insn->length;
-	if (ctxt->mode != INSN_LONG64)
-		ctxt->rip = (u32)ctxt->rip;
-	ctxt->tf_trap = ctxt->rflags & X86_EFLAGS_TF;
-	ctxt->rflags &= ~(u64)X86_EFLAGS_RF;
-	return EMU_DONE;
-}
-
 /* INT1 is delivered as exit.c does it: an exception behind the instruction, TF or not. */
 static enum emu_status int1(struct vcpu *vcpu)
 {
@@ -193,11 +162,9 @@ static enum emu_status int1(struct vcpu *vcpu)
 	return EMU_DONE;
 }
 
-/* What the emulator has no operation for: these are all about the vCPU. */
+/* What the emulator has no operation for, as it is about the vCPU. */
 static enum emu_status beyond_emulator(struct vcpu *vcpu)
 {
-	if (vcpu->emul->decoded && vcpu->emul->insn.op == OP_INVPCID)
-		return invpcid(vcpu);
 	if (vcpu->emul->decoded && vcpu->emul->insn.op == OP_INT1)
 		return int1(vcpu);
 	return EMU_UNHANDLED;

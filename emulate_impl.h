@@ -262,6 +262,7 @@ enum emu_status exec_sldt(struct emulate_ctxt *ctxt);
 enum emu_status exec_lldt(struct emulate_ctxt *ctxt);
 enum emu_status exec_query_segment(struct emulate_ctxt *ctxt);
 enum emu_status exec_invlpg(struct emulate_ctxt *ctxt);
+enum emu_status exec_invpcid(struct emulate_ctxt *ctxt);
 enum emu_status exec_wbinvd(struct emulate_ctxt *ctxt);
 
 #endif

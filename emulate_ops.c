@@ -219,6 +219,13 @@ static enum emu_status op_invlpg(struct emulate_ctxt *ctxt, gva_t addr)
 	return EMU_DONE;
 }
 
+static enum emu_status op_invpcid(struct emulate_ctxt *ctxt, u64 type, u64 pcid, gva_t addr)
+{
+	if (mode_invpcid(ctxt->priv, type, pcid, addr))
+		return emulate_raise(ctxt, EMU_GP, 0);
+	return EMU_DONE;
+}
+
 /* The host's caches are coherent, and the guest reaches no device's memory by itself. */
 static enum emu_status op_wbinvd(struct emulate_ctxt *ctxt)
 {
@@ -250,5 +257,6 @@ const struct emulate_ops vcpu_emulate_ops = {
 	.write_xmm = op_write_xmm,
 	.hlt = op_hlt,
 	.invlpg = op_invlpg,
+	.invpcid = op_invpcid,
 	.wbinvd = op_wbinvd,
 };

@@ -250,13 +250,25 @@ enum emu_status exec_rdtsc(struct emulate_ctxt *ctxt)
 	return EMU_DONE;
 }
 
+/* The other name of CR8, AMD APM vol. 3 MOV CRn. */
+static enum emu_status check_cr(struct emulate_ctxt *ctxt, u8 *nr)
+{
+	if (ctxt->insn.flags & INSN_LOCK) {
+		if (!ctxt->has_alt_cr8)
+			return emulate_raise(ctxt, EMU_UD, 0);
+		*nr = 8;
+	}
+	return need_cpl0(ctxt);
+}
+
 enum emu_status exec_mov_from_cr(struct emulate_ctxt *ctxt)
 {
-	enum emu_status status = need_cpl0(ctxt);
+	u8 nr = ctxt->insn.src.reg;
+	enum emu_status status = check_cr(ctxt, &nr);
 	u64 val;
 
 	if (!status)
-		status = emu_read_cr(ctxt, ctxt->insn.src.reg, &val);
+		status = emu_read_cr(ctxt, nr, &val);
 	if (!status)
 		emu_set_reg(ctxt, &ctxt->insn.dst, val);
 	return status;
@@ -264,11 +276,12 @@ enum emu_status exec_mov_from_cr(struct emulate_ctxt *ctxt)
 
 enum emu_status exec_mov_to_cr(struct emulate_ctxt *ctxt)
 {
-	enum emu_status status = need_cpl0(ctxt);
+	u8 nr = ctxt->insn.dst.reg;
+	enum emu_status status = check_cr(ctxt, &nr);
 
 	if (status)
 		return status;
-	return write_cr(ctxt, ctxt->insn.dst.reg, emu_get_reg(ctxt, &ctxt->insn.src));
+	return write_cr(ctxt, nr, emu_get_reg(ctxt, &ctxt->insn.src));
 }
 
 enum emu_status exec_mov_from_dr(struct emulate_ctxt *ctxt)
@@ -425,7 +438,7 @@ enum emu_status exec_load_dt(struct emulate_ctxt *ctxt)
 	__builtin_memcpy(&dt.base, buf + 2, bytes);
 	if (insn->op_bytes == 2)
 		dt.base &= 0xffffff;
-	if (!emu_is_canonical(ctxt, dt.base))
+	if (!emu_is_canonical_base(ctxt, dt.base))
 		return emulate_raise(ctxt, EMU_GP, 0);
 	return ctxt->ops->set_dt(ctxt, insn->op == OP_LIDT, &dt);
 }
@@ -450,6 +463,24 @@ enum emu_status exec_invlpg(struct emulate_ctxt *ctxt)
 	if (!emu_is_canonical(ctxt, addr))
 		return EMU_DONE;
 	return ctxt->ops->invlpg(ctxt, addr);
+}
+
+enum emu_status exec_invpcid(struct emulate_ctxt *ctxt)
+{
+	enum emu_status status = need_cpl0(ctxt);
+	struct insn *insn = &ctxt->insn;
+	u64 desc[2];
+
+	if (!ctxt->has_invpcid)
+		return emulate_raise(ctxt, EMU_UD, 0);
+	if (!ctxt->ops->invpcid)
+		return EMU_UNHANDLED;
+	if (!status)
+		status = emu_read(ctxt, insn->seg, emu_address(ctxt), desc, sizeof(desc));
+	if (status)
+		return status;
+	return ctxt->ops->invpcid(ctxt, low_bytes(ctxt->regs[insn->reg], insn->dst.bytes),
+				  desc[0], desc[1]);
 }
 
 enum emu_status exec_wbinvd(struct emulate_ctxt *ctxt)

@@ -298,6 +298,7 @@ struct emulate_ctxt;
  * @write_xmm:	write the low 16 bytes of a vector register
  * @hlt:	the guest halts; rip is advanced when this returns EMU_DONE
  * @invlpg:	invalidate one linear address
+ * @invpcid:	INVPCID of @type with its descriptor's two words, and all checks on them
  * @wbinvd:	write back and invalidate caches
  */
 struct emulate_ops {
@@ -343,6 +344,7 @@ struct emulate_ops {
 
 	enum emu_status (*hlt)(struct emulate_ctxt *ctxt);
 	enum emu_status (*invlpg)(struct emulate_ctxt *ctxt, gva_t addr);
+	enum emu_status (*invpcid)(struct emulate_ctxt *ctxt, u64 type, u64 pcid, gva_t addr);
 	enum emu_status (*wbinvd)(struct emulate_ctxt *ctxt);
 };
 
@@ -368,6 +370,8 @@ enum emu_shadow {
  * @base57:	those that are loaded as a base may have (the processor has LA57): SDM 3A 4.5.2
  * @intel:	the guest's processor calls itself Intel's: where processors differ do as theirs
  *		do, else as AMD's
+ * @has_invpcid: it has INVPCID
+ * @has_alt_cr8: LOCK makes CR0 of MOV CR8 (CPUID 0x80000001 ECX bit 4)
  * @code:	bytes of the instruction, if @code_len says so; else read with ops->fetch
  * @code_len:	how many of them are valid; in: 0 or what the hardware gave; out: the bytes
  *		looked at, for a report on EMU_UNHANDLED
@@ -388,7 +392,7 @@ struct emulate_ctxt {
 	enum insn_mode mode;
 	u8 cpl;
 	bool la57, base57;
-	bool intel;
+	bool intel, has_invpcid, has_alt_cr8;
 	u8 code[INSN_MAX_BYTES];
 	u8 code_len;
 

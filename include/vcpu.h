@@ -134,7 +134,7 @@ struct vcpu_cpuid {
 	unsigned int nr, last;	/* @last: that was asked for */
 	u8 maxphyaddr;
 	bool gbpages, nx, lm, pcid, invpcid, la57, smep, smap, xsave, fsgsbase, umip;
-	bool rdtscp;
+	bool rdtscp, alt_cr8;
 	bool spec_ctrl, ibpb;	/* AMD: the MSRs of that name are there */
 	bool intel;		/* vendor string, for SYSENTER and the like */
 	u64 cr4_reserved;	/* bits that MOV to CR4 faults on */

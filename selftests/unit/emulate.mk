@@ -21,7 +21,7 @@ $(O)/decode_test: $(O)/decode_test.o $(EMULATE_OBJS)
 
 $(O)/emulate_test: $(O)/emulate_test.o $(O)/emulate_test_system.o $(O)/emulate_test_mode.o \
 		$(O)/emulate_test_vendor.o $(O)/emulate_test_far.o \
-		$(O)/emulate_model.o $(EMULATE_OBJS)
+		$(O)/emulate_test_operands.o $(O)/emulate_model.o $(EMULATE_OBJS)
 	$(link)
 
 $(O)/emulate_native: $(O)/emulate_native.o $(O)/native_compare.o $(O)/native_step.o \

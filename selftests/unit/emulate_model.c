@@ -241,6 +241,15 @@ static enum emu_status op_invlpg(struct emulate_ctxt *ctxt, gva_t addr)
 	return EMU_DONE;
 }
 
+static enum emu_status op_invpcid(struct emulate_ctxt *ctxt, u64 type, u64 pcid, gva_t addr)
+{
+	(void)ctxt;
+	m.invpcid_type = type;
+	m.invpcid[0] = pcid;
+	m.invpcid[1] = addr;
+	return EMU_DONE;
+}
+
 static enum emu_status op_wbinvd(struct emulate_ctxt *ctxt)
 {
 	(void)ctxt;
@@ -256,7 +265,7 @@ const struct emulate_ops model_ops = {
 	.read_dr = op_read_dr, .write_dr = op_write_dr, .read_msr = op_read_msr,
 	.write_msr = op_write_msr, .cpuid = op_cpuid, .rdtsc = op_rdtsc, .get_dt = op_get_dt,
 	.set_dt = op_set_dt, .read_xmm = op_read_xmm, .write_xmm = op_write_xmm, .hlt = op_hlt,
-	.invlpg = op_invlpg, .wbinvd = op_wbinvd,
+	.invlpg = op_invlpg, .invpcid = op_invpcid, .wbinvd = op_wbinvd,
 };
 
 static void flat_segments(bool db)

@@ -38,6 +38,7 @@ struct emulated_machine {
 	u16 loaded_selector;
 	enum seg_reg loaded_seg;
 	u32 port_val;
+	u64 invpcid_type, invpcid[2];
 };
 
 extern struct emulated_machine m;
