@@ -160,8 +160,9 @@ void exit_run_ahead(struct vcpu *vcpu)
 	const struct insn *insn;
 	u8 code[WINDOW] __uninitialized;
 
-	/* Single steps and breakpoints are between instructions. */
-	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & DR7_ENABLED))
+	/* Single steps and breakpoints are between instructions. The shadow tables know no sign. */
+	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & DR7_ENABLED) ||
+	    (gva_t)((long)(start << 16) >> 16) != start)
 		return;
 	room = mmu_fetch(&vcpu->mmu, start, code, sizeof(code));
 	for (n = 0; n < MAX_INSNS; n++) {

@@ -83,6 +83,8 @@ static enum emu_status fetch_more(struct emulate_ctxt *ctxt)
 		if (bytes - 1 > cs.limit - offset)
 			bytes = cs.limit - offset + 1;
 		offset = (u32)(offset + cs.base);
+	} else if (!emu_is_canonical(ctxt, offset)) {
+		return emulate_raise(ctxt, EMU_GP, 0);
 	}
 	room = 0x1000 - (offset & 0xfff);
 	if (bytes > room)

@@ -4,6 +4,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
@@ -226,10 +227,18 @@ int emulate_fault(struct vcpu *vcpu, const struct event *fault)
 }
 
 /* What INT n does, which seems to end where the guest stands: it pushes that rip. */
-static enum emu_status run_event(struct vcpu *vcpu, u8 vector)
+static enum emu_status deliver_real(struct emulate_ctxt *ctxt, u8 vector)
+{
+	ctxt->code[0] = 0xcd;
+	ctxt->code[1] = vector;
+	ctxt->code_len = 2;
+	ctxt->rip -= 2;
+	return emulate(ctxt);
+}
+
+static enum emu_status run_event(struct vcpu *vcpu, const struct event *event)
 {
 	struct emulate_ctxt *ctxt = vcpu->emul;
-	u64 rip = vcpu->regs.rip;
 	enum emu_status status;
 
 	io_begin(vcpu);
@@ -239,11 +248,10 @@ static enum emu_status run_event(struct vcpu *vcpu, u8 vector)
 	vcpu->io.fault = NULL;
 	vcpu->debug.hits = 0;
 	load_ctxt(vcpu);
-	ctxt->code[0] = 0xcd;
-	ctxt->code[1] = vector;
-	ctxt->code_len = 2;
-	ctxt->rip = rip - 2;
-	status = emulate(ctxt);
+	if (vcpu->mode.efer & EFER_LMA)
+		status = emulate_deliver(ctxt, event->vector, event->has_error, event->error);
+	else
+		status = deliver_real(ctxt, event->vector);
 	if (!status)
 		store_ctxt(vcpu);
 	return status;
@@ -253,7 +261,7 @@ int emulate_event(struct vcpu *vcpu, const struct event *event)
 {
 	static const struct event none = { .type = EVENT_NONE };
 
-	switch (run_event(vcpu, event->vector)) {
+	switch (run_event(vcpu, event)) {
 	case EMU_DONE:
 		event_requeue(vcpu, &none);
 		vcpu->debug.held = 0;

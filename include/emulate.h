@@ -423,6 +423,17 @@ struct emulate_ctxt {
 enum emu_status emulate(struct emulate_ctxt *ctxt);
 
 /**
+ * emulate_deliver() - deliver an exception or interrupt in IA-32e mode
+ * @ctxt:	filled as for emulate(), rip is the one that is pushed; afterwards at the handler
+ * @vector:	IDT vector
+ * @has_error: @error: error code
+ *
+ * Needs the get_dt and set_segment ops. Intel SDM 3A 6.14. Return: an enum emu_status; if not
+ * EMU_DONE the registers are unchanged, and EMU_FAULT is what the delivery raises.
+ */
+enum emu_status emulate_deliver(struct emulate_ctxt *ctxt, u8 vector, bool has_error, u32 error);
+
+/**
  * emulate_raise() - let an op report an exception
  * @ctxt:	the emulation
  * @vector:	exception vector; not EMU_PF

@@ -164,6 +164,9 @@ static bool run_unwatched(struct vcpu *vcpu)
 /* The processor can't run it: hand it to the emulator, together with the event that is due. */
 static void emulate_instead(struct vmx *vmx, struct exit *exit)
 {
+	/* A #DB takes with it what would cause another. */
+	if (vmx->injected.type == EVENT_EXCEPTION && vmx->injected.vector == X86_TRAP_DB)
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	*exit = (struct exit){
 		.kind = vmx->injected.type == EVENT_NONE ? EXIT_EMULATE : EXIT_DELIVER,
 		.delivering = vmx->injected,
@@ -181,6 +184,20 @@ static void refuse(struct vmx *vmx, struct exit *exit)
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
 }
 
+/* Behind the last instruction below the end of the canonical addresses, for one. */
+static bool rip_is_refused(struct vcpu *vcpu)
+{
+	u64 rip = vcpu->regs.rip;
+	unsigned int shift = vcpu->mode.cr4 & X86_CR4_LA57 ? 7 : 16;
+
+	return mode_insn(vcpu) == INSN_LONG64 && (u64)((s64)(rip << shift) >> shift) != rip;
+}
+
+static bool rip_is_odd(u64 rip)
+{
+	return (u64)((s64)(rip << 16) >> 16) != rip;
+}
+
 /* Segments are looked at again when software changed them, or the flag that gives them meaning. */
 static bool must_emulate(struct vcpu *vcpu)
 {
@@ -191,6 +208,8 @@ static bool must_emulate(struct vcpu *vcpu)
 	if (vmx->recheck || (vmx->how == VMX_NATIVE &&
 			     (vmx->rflags ^ vcpu->regs.rflags) & X86_EFLAGS_VM))
 		vmx_find_how(vcpu);
+	if (unlikely(rip_is_odd(vcpu->regs.rip)) && rip_is_refused(vcpu))
+		return true;
 	return vmx->how == VMX_EMULATED ||
 	       (vmx->how == VMX_VM86 && vmx->injected.type != EVENT_NONE);
 }
