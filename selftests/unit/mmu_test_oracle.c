@@ -112,3 +112,28 @@ TEST(oracle_pcid_keeps_its_own)
 	CHECK(!guest_set_cr3(v, root));
 	CHECK(!allows(v, BEFORE));
 }
+
+/* What was known of the old table before the INVLPG may be used, but the table is read no more. */
+TEST(oracle_invlpg_ends_links_of_all_addresses)
+{
+	const u64 window = 0x80001000, twin = VA + 0x200000;
+	struct vcpu *v = vcpu(0);
+	gpa_t pte;
+
+	guest_start(MODE_LONG, 1);
+	guest_map(v, VA, BEFORE, P | W | U, 1);
+	guest_map(v, twin, AFTER, P | W | U, 1);
+	pte = entry_at(v, VA, 1);
+	guest_map(v, window, pte & ~(PAGE - 1), P | W | U, 1);
+	guest_flush(v);
+	entry_set(v, VA, 2, entry_get(v, twin, 2));
+	guest_store(v, window + pte % PAGE, (DATA + 0x3000) | P | W | U, 8);
+	CHECK(allows(v, AFTER));
+	CHECK(allows(v, DATA + 0x3000));
+	guest_invlpg(v, window);
+	guest_store(v, window + pte % PAGE, (DATA + 0x4000) | P | W | U, 8);
+	CHECK(allows(v, AFTER));
+	CHECK(allows(v, DATA + 0x3000));
+	CHECK(!allows(v, DATA + 0x4000));
+	machine_done();
+}

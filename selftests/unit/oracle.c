@@ -8,8 +8,8 @@
  * entry is not present or malformed, so such a fault must come from an entry
  * as it is during the access. (Intel SDM 3A 4.10.2 to 4.10.4, AMD APM 2 5.5.)
  *
- * Invalidating one address here forgets paging-structure-cache entries for
- * that address alone, the weaker of the two vendors' promises. With CR4.PGE
+ * INVLPG forgets the paging-structure-cache entries of the PCID for all
+ * addresses, INVPCID of one address those for it alone. With CR4.PGE
  * set, a leaf with its G bit outlives CR3 loads and serves all PCIDs, until
  * its address or everything is invalidated (4.10.2.4).
  */
@@ -248,6 +248,35 @@ static bool explains(const struct search *s, unsigned int level, const struct pa
 	return entry_explains(s, level, &path, part_of(value, gpa, size) | ad, 0, until);
 }
 
+/*
+ * No walk is made of links from before an INVLPG, of whatever address, and a leaf from after it: all
+ * of it lies between two of them.
+ */
+static bool walk_explains(struct search *s, unsigned int n, unsigned int levels,
+			  const struct path *p)
+{
+	const struct arch *arch = &s->v->arch;
+	bool current_root = s->current_root;
+	struct path part = *p;
+	u32 end = s->hi, i;
+
+	s->current_root = false;
+	for (i = 0; i < arch->nr_invlpg; i++) {
+		u32 time = arch->invlpg[i].time;
+
+		if (!arch->invlpg[i].global || time <= part.lo || time > end ||
+		    arch->invlpg[i].pcid != pcid_of(s->v, arch->root[n].cr3))
+			continue;
+		s->hi = time - 1;
+		if (explains(s, levels, &part))
+			return true;
+		part.lo = time;
+	}
+	s->current_root = current_root;
+	s->hi = end;
+	return explains(s, levels, &part);
+}
+
 /* Search all walks from one value of CR3, for leaves of one size. */
 static bool root_explains(struct search *s, unsigned int n)
 {
@@ -271,7 +300,7 @@ static bool root_explains(struct search *s, unsigned int n)
 			return entry_explains(s, 3, &p, 0, 0, NEVER);
 		p.table = pdpte & 0x000ffffffffff000ull;
 	}
-	return explains(s, levels, &p);
+	return walk_explains(s, n, levels, &p);
 }
 
 static bool allowed(struct search *s)
