@@ -31,6 +31,7 @@ static unsigned int cpus_users;
 static DEFINE_MUTEX(cpus_lock);
 static DEFINE_PER_CPU(bool, cpu_is_on);
 static bool rebooting;
+static int check_state;		/* hotplug's number of cpu_check_cb() */
 
 static const char *why_not(int err)
 {
@@ -166,6 +167,15 @@ static int cpu_offline_cb(unsigned int cpu)
 	return 0;
 }
 
+/*
+ * Up to 6.5 the state above may not fail: the CPU comes all the same. This one may, and tasks come
+ * later, so that no vCPU gets to a CPU that can't run it.
+ */
+static int cpu_check_cb(unsigned int cpu)
+{
+	return cpus_users && cpus_usable() && !per_cpu(cpu_is_on, cpu) ? -EIO : 0;
+}
+
 /* Suspend leaves one CPU to us, with interrupts off; hotplug has done the others. */
 static int cpus_suspend(void)
 {
@@ -299,6 +309,12 @@ static int watch_cpus(void)
 		pr_err("KVM holds %s: unload kvm_amd (or kvm_intel) first\n", ops->name);
 	if (r)
 		return r;
+	check_state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "umbra:check", cpu_check_cb,
+						NULL);
+	if (check_state < 0) {
+		cpuhp_remove_state_nocalls(UMBRA_CPUHP_STATE);
+		return check_state;
+	}
 	syscore_register();
 	register_reboot_notifier(&reboot_nb);
 	return 0;
@@ -308,6 +324,7 @@ static void unwatch_cpus(void)
 {
 	unregister_reboot_notifier(&reboot_nb);
 	syscore_unregister();
+	cpuhp_remove_state_nocalls(check_state);
 	cpuhp_remove_state_nocalls(UMBRA_CPUHP_STATE);
 }
 
