@@ -422,7 +422,9 @@ static void derive(struct vcpu *vcpu)
 	c->la57 = has(vcpu, 7, ECX, F(LA57));
 	c->alt_cr8 = has(vcpu, 0x80000001, ECX, F(CR8_LEGACY));
 	c->umip = has(vcpu, 7, ECX, F(UMIP));
-	c->spec_ctrl = has(vcpu, 0x80000008, EBX, F(AMD_IBRS) | F(AMD_STIBP) | F(AMD_SSBD));
+	c->spec_ctrl = (has(vcpu, 0x80000008, EBX, F(AMD_IBRS)) ? SPEC_CTRL_IBRS : 0) |
+		       (has(vcpu, 0x80000008, EBX, F(AMD_STIBP)) ? SPEC_CTRL_STIBP : 0) |
+		       (has(vcpu, 0x80000008, EBX, F(AMD_SSBD)) ? SPEC_CTRL_SSBD : 0);
 	c->ibpb = has(vcpu, 0x80000008, EBX, F(AMD_IBPB));
 	c->intel = is_intel(c->entry ? find(c->entry, c->nr, 0, 0) : offered);
 	c->cr4_reserved = cr4_reserved(c);

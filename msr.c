@@ -201,7 +201,8 @@ static int set_tsc_adjust(struct vcpu *vcpu, u64 data, bool host)
 
 static int set_spec_ctrl(struct vcpu *vcpu, u64 data, bool host)
 {
-	if ((!host && !vcpu->cpuid.spec_ctrl) || data & ~SPEC_CTRL_VALID)
+	if ((!host && !vcpu->cpuid.spec_ctrl) ||
+	    data & ~(u64)(host ? SPEC_CTRL_VALID : vcpu->cpuid.spec_ctrl))
 		return -EINVAL;
 	vcpu->msrs.spec_ctrl = data;
 	return 0;

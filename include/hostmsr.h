@@ -110,8 +110,8 @@ static inline struct spec_ctrl spec_ctrl_enter(const struct vcpu *vcpu)
 	spec.guest = spec.host;
 	if (unlikely(vcpu->msrs.spec_ctrl))
 		spec.guest |= vcpu->msrs.spec_ctrl & spec_ctrl_valid();
-	if (spec.guest != spec.host)
-		raw_wrmsr(MSR_IA32_SPEC_CTRL, spec.guest);
+	if (spec.guest != spec.host && !chosen_wrmsr(MSR_IA32_SPEC_CTRL, spec.guest))
+		spec.guest = spec.host;
 	return spec;
 }
 

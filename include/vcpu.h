@@ -135,7 +135,8 @@ struct vcpu_cpuid {
 	u8 maxphyaddr;
 	bool gbpages, nx, lm, pcid, invpcid, la57, smep, smap, xsave, fsgsbase, umip;
 	bool rdtscp, alt_cr8;
-	bool spec_ctrl, ibpb;	/* AMD: the MSRs of that name are there */
+	u8 spec_ctrl;		/* AMD: bits of SPEC_CTRL that are there */
+	bool ibpb;		/* PRED_CMD is */
 	bool intel;		/* vendor string, for SYSENTER and the like */
 	u64 cr4_reserved;	/* bits that MOV to CR4 faults on */
 	u64 efer_reserved;

@@ -58,6 +58,26 @@ TEST_F(msr, reserved_values)
 	}
 }
 
+/* Bits of SPEC_CTRL that CPUID does not offer (AMD: 8000_0008 EBX 14, 15, 24) are reserved. */
+TEST_F(msr, spec_ctrl_as_cpuid_says)
+{
+	static const int cpuid_bit[] = { 14, 15, 24 };
+	bool has[3], any = false;
+
+	for (int i = 0; i < 3; i++) {
+		has[i] = guest_has(self->vm, 0x80000008, 1, cpuid_bit[i]);
+		any |= has[i];
+	}
+	for (int i = 0; i < 3; i++) {
+		if (has[i])
+			EXPECT_DONE(guest_wrmsr(self->v, MSR_SPEC_CTRL_, 1u << i));
+		else
+			EXPECT_EXC_ERR(guest_wrmsr(self->v, MSR_SPEC_CTRL_, 1u << i), VEC_GP, 0);
+	}
+	if (any)
+		EXPECT_DONE(guest_wrmsr(self->v, MSR_SPEC_CTRL_, 0));
+}
+
 /* What the guest writes is what it reads, and what the VMM sees. */
 TEST_F(msr, good_values)
 {
