@@ -407,6 +407,27 @@ TEST_F(long4, rip_and_flags)
 	EXPECT_DONE(guest_insn(self->v, INSN("nop")));
 }
 
+/* Where code ends that runs up to the end of the lower half: a processor's fetch faults there. */
+TEST_F(long4, rip_behind_the_lower_half)
+{
+	static const u64 rips[] = { 1ul << 47, 1ul << 56 };
+
+	for (int i = 0; i < 2; i++) {
+		struct kvm_regs regs = { .rip = rips[i], .rsp = STACK_TOP - 64, .rflags = 2 };
+		struct result r;
+
+		if (try(self->v, KVM_SET_REGS, &regs)) {
+			EXPECT_TRUE(i == 1 && !GUEST_HAS_LA57(self->vm));
+			continue;
+		}
+		r = vcpu_run(self->v);
+		EXPECT_EXC_ERR(r, VEC_GP, 0);
+		EXPECT_EQ(rips[i], r.rip);
+		self->v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	}
+	EXPECT_DONE(guest_insn(self->v, INSN("nop")));
+}
+
 TEST_F(m32, rip_and_flags)
 {
 	REFUSED_AT_RUN(regs.rip |= 1ul << 32);
