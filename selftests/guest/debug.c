@@ -417,6 +417,25 @@ static struct result watched(struct vcpu *v, struct blob code)
 		EXPECT_EQ(news, dr6_news(self->v));			\
 	} while (0)
 
+/* The same bytes in every mode: mov (%di), or (%bx) in 16-bit code, to SS; CPUID. */
+TEST_F(debug, mov_ss_then_cpuid)
+{
+	static const u8 code[] = { 0x8e, 0x17, 0x0f, 0xa2, 0x90 };
+	struct vcpu *v = self->v;
+
+	NEEDS_BREAKPOINTS();
+	*(u16 *)vm_ptr(self->vm, 0xa000) = variant->mode == MODE_REAL ? 0 : KERNEL_DS;
+	for (int tf = 0; tf < 2; tf++) {
+		v->flags = tf ? RFLAGS_TF : 0;
+		v->regs.rax = 0;
+		v->regs.rbx = 0xa000;
+		v->regs.rdi = 0xa000;
+		set_debug(v, 0xa000, DR7_WATCH);
+		EXPECT_HELD(guest_insn(v, (struct blob){ code, 5 }), 4,
+			    DR6_B0 | (tf ? DR6_BS : 0));
+	}
+}
+
 TEST_F(debug64, mov_ss_then_an_exit)
 {
 	struct vcpu *v = self->v;
@@ -511,7 +530,7 @@ TEST_F(debug, breakpoint_on_a_port)
 	struct vcpu *v = self->v;
 	struct kvm_sregs s;
 
-	set_debug(v, 0x71, 0x600401ul);
+	set_debug(v, 0x71, 0x60401ul);
 	v->regs.rdx = 0x71;
 	v->regs.rsi = 0x7800;
 	EXPECT_EXIT(guest_insn(v, (struct blob){ in70, 3 }), KVM_EXIT_IO);
