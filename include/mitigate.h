@@ -69,6 +69,17 @@
 #error "by which feature does this kernel ask for IBPBs?"
 #endif
 
+/*
+ * SRSO of Zen 5. Kernels that know nothing of it have made no choice: wherever the processor has
+ * the way out. CPUID 0x80000021, EAX.
+ */
+#ifdef X86_FEATURE_SRSO_BP_SPEC_REDUCE
+#define MITIGATE_SRSO_GUESTS	boot_cpu_has(X86_FEATURE_SRSO_BP_SPEC_REDUCE)
+#else
+#define MITIGATE_SRSO_GUESTS	(cpuid_eax(0x80000000) >= 0x80000021 &&		\
+				 cpuid_eax(0x80000021) >> 31)
+#endif
+
 #ifndef X86_BUG_DIV0
 #error "how does this kernel say that a divider keeps its last result?"
 #endif

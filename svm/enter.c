@@ -169,6 +169,6 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 /* Interrupts and NMIs wait for STI and STGI by themselves; a machine check that exited is lost. */
 void svm_exit_irq(struct vcpu *vcpu, const struct exit *exit)
 {
-	if (exit->hw_reason == SVM_EXIT_EXCP_BASE + X86_TRAP_MC)
+	if (exit->hw_reason == SVM_EXIT_EXCP_BASE + X86_TRAP_MC && !svm_erratum_383(vcpu))
 		host_machine_check();
 }

@@ -185,6 +185,7 @@ static int svm_cpu_enable(void)
 	/* No ASID from before is known, and the first entry flushes what is left of them. */
 	c->asid_gen++;
 	c->asid_next = svm_caps.nr_asids;
+	svm_errata_on();
 	c->enabled = true;
 	return 0;
 }
@@ -196,6 +197,7 @@ static void svm_cpu_disable(void)
 	if (!c->enabled)
 		return;
 	c->enabled = false;
+	svm_errata_off();
 	/* INIT and NMI, which a crash needs, are blocked without the global interrupt flag. */
 	asm volatile("1: stgi\n"
 		     "2:\n\t"

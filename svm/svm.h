@@ -121,6 +121,14 @@ asmlinkage void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa,
 /* page.c: zeroed, to be freed by free_page() */
 void *svm_alloc_page(gfp_t gfp);
 
+/*
+ * errata.c: while AMD-V is on, on this CPU, interrupts off. The last one is asked after a machine
+ * check that made an exit: was it one that says no more than that the guest is lost? It is handled.
+ */
+void svm_errata_on(void);
+void svm_errata_off(void);
+bool svm_erratum_383(struct vcpu *vcpu);
+
 /* vmcb.c */
 int svm_vcpu_create(struct vcpu *vcpu);
 void svm_vcpu_destroy(struct vcpu *vcpu);
