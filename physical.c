@@ -8,6 +8,7 @@
 #include <linux/printk.h>
 #include <asm/processor.h>
 
+#include "compat.h"
 #include "physical.h"
 #include "types.h"
 
