@@ -5,6 +5,7 @@
  * So after the read the instructions up to the write are executed here, in 64-bit mode, as long
  * as they are of the few kinds that such code consists of.
  */
+#include <linux/nospec.h>
 #include <asm/processor-flags.h>
 
 #include "emulate_impl.h"
@@ -169,7 +170,7 @@ void exit_run_ahead(struct vcpu *vcpu)
 		rip = vcpu->regs.rip;
 		if (!in_window(start, rip, room))
 			return;
-		insn = exit_insn(vcpu, rip, code + (rip - start));
+		insn = exit_insn(vcpu, rip, code + array_index_nospec(rip - start, WINDOW - MAX_BYTES + 1));
 		if (!insn || (insn->flags & (INSN_LOCK | INSN_REP | INSN_REPNE)))
 			return;
 		if (insn->op == OP_MOV_TO_CR ? !end_with_cr3(vcpu, insn) : !step(vcpu, insn))

@@ -589,6 +589,8 @@ static u64 cut(u64 val, unsigned int bytes)
 	return bytes == 8 ? val : val & ((1ULL << (8 * bytes)) - 1);
 }
 
+#define GPR_MASK	15	/* GPR_NONE is no register, not even for speculation */
+
 u64 insn_address(const struct insn *insn, const u64 *regs, u64 rip)
 {
 	u64 addr = insn->disp;
@@ -596,8 +598,8 @@ u64 insn_address(const struct insn *insn, const u64 *regs, u64 rip)
 	if (insn->flags & INSN_RIP_REL)
 		addr += rip + insn->length;
 	if (insn->base != GPR_NONE)
-		addr += regs[insn->base];
+		addr += regs[insn->base & GPR_MASK];
 	if (insn->index != GPR_NONE)
-		addr += regs[insn->index] << insn->scale;
+		addr += regs[insn->index & GPR_MASK] << insn->scale;
 	return cut(addr, insn->addr_bytes);
 }

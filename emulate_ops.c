@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The emulator's machine: segments, control and debug registers, MSRs, ports. */
+#include <linux/nospec.h>
 #include <linux/string.h>
 
 #include <asm/msr-index.h>
@@ -128,7 +129,7 @@ static enum emu_status op_read_dr(struct emulate_ctxt *ctxt, unsigned int nr, u6
 	enum emu_status status = check_dr(ctxt, &nr);
 
 	if (!status)
-		*val = nr < 4 ? d->db[nr] : nr == 6 ? d->dr6 : d->dr7;
+		*val = nr < 4 ? d->db[array_index_nospec(nr, 4)] : nr == 6 ? d->dr6 : d->dr7;
 	return status;
 }
 
@@ -142,7 +143,7 @@ static enum emu_status op_write_dr(struct emulate_ctxt *ctxt, unsigned int nr, u
 	if (nr >= 6 && val >> 32)
 		return emulate_raise(ctxt, EMU_GP, 0);
 	if (nr < 4)
-		vcpu->debug.db[nr] = val;
+		vcpu->debug.db[array_index_nospec(nr, 4)] = val;
 	else if (nr == 6)
 		vcpu->debug.dr6 = (val & DR6_WRITABLE) | DR6_ONES;
 	else

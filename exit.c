@@ -2,6 +2,7 @@
 /* What to do about an exit: one small handler for each kind. */
 #include <linux/kvm_para.h>
 #include <linux/moduleparam.h>
+#include <linux/nospec.h>
 #include <linux/stdarg.h>
 #include <linux/thread_info.h>
 
@@ -531,5 +532,5 @@ int exit_handle(struct vcpu *vcpu, struct exit *exit)
 {
 	if (WARN_ON_ONCE(exit->kind >= NR_EXIT_KINDS))
 		return handle_unknown(vcpu, exit);
-	return handlers[exit->kind](vcpu, exit);
+	return handlers[array_index_nospec(exit->kind, NR_EXIT_KINDS)](vcpu, exit);
 }

@@ -8,6 +8,7 @@
 
 #include <linux/lockdep.h>
 #include <linux/log2.h>
+#include <linux/nospec.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -32,6 +33,7 @@
 #define MXCSR_INIT	0x1f80
 #define MXCSR_MASK_DEFAULT 0xffbf
 #define NR_COMPONENTS	8
+#define NR_XMM		16
 
 /**
  * struct fpu_area - the XSAVE area
@@ -226,14 +228,14 @@ void fpu_read_sse(struct vcpu *vcpu, unsigned int reg, void *data)
 {
 	struct fpu_area *area = materialize(vcpu);
 
-	memcpy(data, &area->fx.xmm_space[reg * 4], 16);
+	memcpy(data, &area->fx.xmm_space[array_index_nospec(reg, NR_XMM) * 4], 16);
 }
 
 void fpu_write_sse(struct vcpu *vcpu, unsigned int reg, const void *data)
 {
 	struct fpu_area *area = materialize(vcpu);
 
-	memcpy(&area->fx.xmm_space[reg * 4], data, 16);
+	memcpy(&area->fx.xmm_space[array_index_nospec(reg, NR_XMM) * 4], data, 16);
 }
 
 int state_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)

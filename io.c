@@ -3,6 +3,7 @@
  * Device accesses, which user space makes. An instruction may need several: each is logged, and
  * the emulation that starts anew when user space is back gets those it had from the log.
  */
+#include <linux/nospec.h>
 #include <linux/string.h>
 
 #include "vcpu.h"
@@ -59,7 +60,8 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 
 	if (io->pos == IO_LOG_MAX)
 		return EMU_UNHANDLED;
-	a = &io->log[io->pos++];
+	a = &io->log[array_index_nospec(io->pos, IO_LOG_MAX)];
+	io->pos++;
 	if (io->pos <= io->nr && a->done && same_access(a, want)) {
 		if (!a->write)
 			memcpy(data, a->data, a->len);

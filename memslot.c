@@ -35,7 +35,7 @@ struct memslot *memslot_find(struct vm *vm, gfn_t gfn)
 	unsigned int lo = 0, hi = set->nr, mid = READ_ONCE(set->hint);
 
 	while (lo < hi) {
-		struct memslot *slot = set->slot[mid];
+		struct memslot *slot = set->slot[array_index_nospec(mid, set->nr)];
 
 		if (memslot_has(slot, gfn)) {
 			if (READ_ONCE(set->hint) != mid)

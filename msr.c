@@ -5,6 +5,7 @@
  */
 #include <linux/kvm_para.h>
 #include <linux/limits.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -124,19 +125,27 @@ static bool mtrr_var_valid(struct vcpu *vcpu, u32 index, u64 data)
 	return !(data & 0xf00) && mtrr_type_valid(data & 0xff);
 }
 
+/* In bounds under speculation too: the guest chose the MSR. */
+static u64 *mtrr_at(u64 *mtrr, unsigned int nr, unsigned int index)
+{
+	return &mtrr[array_index_nospec(index, nr)];
+}
+
 /* Where a fixed-range or variable-range MTRR is kept, or NULL. */
 static u64 *mtrr_slot(struct vcpu *vcpu, u32 index)
 {
 	struct vcpu_msrs *m = &vcpu->msrs;
 
 	if (index >= 0x200 && index < 0x200 + 2 * NR_VAR_MTRR)
-		return &m->mtrr_var[index - 0x200];
+		return mtrr_at(m->mtrr_var, ARRAY_SIZE(m->mtrr_var), index - 0x200);
 	if (index == MSR_MTRRfix64K_00000)
 		return &m->mtrr_fixed[0];
 	if (index >= MSR_MTRRfix16K_80000 && index <= MSR_MTRRfix16K_A0000)
-		return &m->mtrr_fixed[1 + index - MSR_MTRRfix16K_80000];
+		return mtrr_at(m->mtrr_fixed, ARRAY_SIZE(m->mtrr_fixed),
+			       1 + index - MSR_MTRRfix16K_80000);
 	if (index >= MSR_MTRRfix4K_C0000 && index <= MSR_MTRRfix4K_F8000)
-		return &m->mtrr_fixed[3 + index - MSR_MTRRfix4K_C0000];
+		return mtrr_at(m->mtrr_fixed, ARRAY_SIZE(m->mtrr_fixed),
+			       3 + index - MSR_MTRRfix4K_C0000);
 	return NULL;
 }
 

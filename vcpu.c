@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -315,10 +316,12 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
 	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
+	unsigned long page;
 
 	if (vmf->pgoff >= VCPU_MMAP_SIZE >> PAGE_SHIFT)
 		return VM_FAULT_SIGBUS;
-	vmf->page = virt_to_page((void *)vcpu->run + (vmf->pgoff << PAGE_SHIFT));
+	page = array_index_nospec(vmf->pgoff, VCPU_MMAP_SIZE >> PAGE_SHIFT);
+	vmf->page = virt_to_page((void *)vcpu->run + (page << PAGE_SHIFT));
 	get_page(vmf->page);
 	return 0;
 }

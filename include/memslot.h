@@ -5,6 +5,8 @@
 #ifndef UMBRA_MEMSLOT_H
 #define UMBRA_MEMSLOT_H
 
+#include <linux/nospec.h>
+
 #include "types.h"
 
 #define MEMSLOT_READONLY	0x1u	/* guest writes are MMIO */
@@ -41,9 +43,17 @@ static inline bool memslot_has(const struct memslot *slot, gfn_t gfn)
 	return gfn - slot->base_gfn < slot->npages;
 }
 
+/* A frame's number in its slot, in bounds under speculation too: the guest chose the gfn. */
+static inline u64 memslot_index(const struct memslot *slot, gfn_t gfn)
+{
+	u64 index = gfn - slot->base_gfn;
+
+	return array_index_nospec(index, slot->npages);
+}
+
 static inline unsigned long memslot_hva(const struct memslot *slot, gfn_t gfn)
 {
-	return slot->hva + ((gfn - slot->base_gfn) << 12);
+	return slot->hva + (memslot_index(slot, gfn) << 12);
 }
 
 #endif

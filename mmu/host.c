@@ -491,7 +491,7 @@ int host_cmpxchg_atomic(struct mmu_vm *vm, gpa_t gpa, const void *old, const voi
 void host_mark_dirty(const struct memslot *slot, gfn_t gfn)
 {
 	if (slot->dirty_bitmap)
-		set_bit(gfn - slot->base_gfn, slot->dirty_bitmap);
+		set_bit(memslot_index(slot, gfn), slot->dirty_bitmap);
 }
 
 /* ---- flushes ---- */

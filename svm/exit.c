@@ -2,6 +2,7 @@
 /*
  * From AMD-V's exit codes to struct exit. AMD APM volume 2, appendix C.
  */
+#include <linux/nospec.h>
 #include <linux/thread_info.h>
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
@@ -149,7 +150,7 @@ static void decode_simple(const struct vmcb_control *control, struct exit *exit)
 	u8 what = 0;
 
 	if (code >= VMEXIT_SIMPLE_FIRST && code <= VMEXIT_SIMPLE_LAST)
-		what = simple[code - VMEXIT_SIMPLE_FIRST];
+		what = simple[array_index_nospec(code - VMEXIT_SIMPLE_FIRST, ARRAY_SIZE(simple))];
 	if (!what)
 		exit->kind = EXIT_UNKNOWN;
 	else if (what & INSN)

@@ -2,6 +2,7 @@
 /*
  * From VT-x's exit reasons to struct exit. Intel SDM volume 3C, 28.2, and 3D appendix C.
  */
+#include <linux/nospec.h>
 #include <linux/thread_info.h>
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
@@ -152,8 +153,10 @@ static void decode_io(struct vcpu *vcpu, struct exit *exit)
 
 static void decode_simple(struct vcpu *vcpu, struct exit *exit)
 {
-	u8 what = exit->hw_reason < NR_REASONS ? simple[exit->hw_reason] : 0;
+	u8 what = 0;
 
+	if (exit->hw_reason < NR_REASONS)
+		what = simple[array_index_nospec(exit->hw_reason, NR_REASONS)];
 	if (!what)
 		exit->kind = EXIT_UNKNOWN;
 	else if (what & INSN)
