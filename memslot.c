@@ -186,6 +186,8 @@ static void slot_withdraw(struct vm *vm, struct memslot *slot, struct memslots *
 	set_publish(vm, set);
 	mmu_slot_gone(&vm->mmu, slot);
 	set_dying(vm, NULL);
+	/* A notifier in a long range lets go of the lock. */
+	synchronize_srcu_expedited(&vm->srcu);
 	mmu_slot_free(&vm->mmu, slot);
 }
 
@@ -411,7 +413,7 @@ static struct vm *notifier_to_vm(struct mmu_notifier *mn)
 
 struct hva_op {
 	unsigned long start, end;
-	bool clear;
+	bool clear, relax;
 	bool (*fn)(struct mmu_vm *mmu, const struct memslot *slot, gfn_t first, gfn_t end,
 		   const struct hva_op *op);
 };
@@ -419,7 +421,7 @@ struct hva_op {
 static bool op_zap(struct mmu_vm *mmu, const struct memslot *slot, gfn_t first, gfn_t end,
 		   const struct hva_op *op)
 {
-	return mmu_zap_range(mmu, slot, first, end);
+	return mmu_zap_range(mmu, slot, first, end, op->relax);
 }
 
 static bool op_age(struct mmu_vm *mmu, const struct memslot *slot, gfn_t first, gfn_t end,
@@ -441,7 +443,7 @@ static bool slot_hva(struct vm *vm, const struct memslot *slot, const struct hva
 		      slot->base_gfn + ((end - slot->hva + ~PAGE_MASK) >> PAGE_SHIFT), op);
 }
 
-/* All slots, and the one on its way out; mmu.lock is held. */
+/* All slots, and the one on its way out; mmu.lock is held, and let go between them if op->relax. */
 static bool for_each_hva(struct vm *vm, const struct hva_op *op)
 {
 	struct memslots *set = slots_of(vm);
@@ -467,7 +469,10 @@ static void inval_begin(struct vm *vm, unsigned long start, unsigned long end)
 
 static int inval_range_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
-	struct hva_op op = { .start = range->start, .end = range->end, .fn = op_zap };
+	struct hva_op op = {
+		.start = range->start, .end = range->end, .fn = op_zap,
+		.relax = mmu_notifier_range_blockable(range),
+	};
 	struct vm *vm = notifier_to_vm(mn);
 	int idx = srcu_read_lock(&vm->srcu);
 

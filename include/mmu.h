@@ -159,9 +159,13 @@ struct mmu_cache {
  *		all addresses, must then make the hardware forget more than the address
  * @reload:	a root was zapped, and its vCPUs are not told yet
  * @audit_failures: found by mmu_audit()
+ * @work:	steps of a long operation since others had a chance, see work_relax()
+ * @era:	grows when all shadow pages are dropped
  */
 struct mmu_vm {
 	spinlock_t lock;
+	unsigned int work;
+	unsigned int era;
 	struct hlist_head *hash;
 	unsigned int hash_bits;
 	struct list_head active;
@@ -174,8 +178,8 @@ struct mmu_vm {
 	struct list_head vcpus;
 	unsigned long nr_pages, max_pages;
 	struct {
-		struct link_page **dir;
-		u32 nr_dir;
+		struct link_page **dir, **grown;
+		u32 nr_dir, held, held_end;
 		u32 head_pages, chunk_pages;
 		u32 lowest_free;
 		u32 free_chunk;
@@ -334,7 +338,7 @@ void mmu_vm_destroy(struct mmu_vm *vm);
  * mmu_vm_zap_all() - drop every shadow page; running vCPUs reload their roots
  * @vm:	the VM
  *
- * Takes mmu_vm.lock; on return no processor uses an old translation. The caller holds the slots.
+ * May sleep; takes mmu_vm.lock; on return no processor uses an old translation. The caller holds the slots.
  */
 void mmu_vm_zap_all(struct mmu_vm *vm);
 
@@ -353,7 +357,7 @@ int mmu_vm_set_quota(struct mmu_vm *vm, unsigned long pages);
  * @vm:	the VM
  * @nr:	how many shadow pages to drop, the least recently used first
  *
- * Takes mmu_vm.lock; the caller holds the slots. Return: how many were dropped (roots in use stay).
+ * May sleep; takes mmu_vm.lock; the caller holds the slots. Return: how many were dropped (roots in use stay).
  */
 unsigned long mmu_vm_shrink(struct mmu_vm *vm, unsigned long nr);
 
@@ -426,10 +430,13 @@ void mmu_flush(struct mmu_vm *vm);
  * @slot:	a visible slot
  * @first:	first gfn
  * @end:	first gfn after the range; both inside the slot
+ * @relax:	in a long range the lock may be let go for a moment, and the thread may sleep; the
+ *		slot must stay, and nothing in the range be mapped meanwhile
  *
  * mmu_vm.lock is held. Return: whether host_flush_remote() is due.
  */
-bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end);
+bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end,
+		   bool relax);
 
 /**
  * mmu_age_range() - were these frames used?

@@ -9,6 +9,7 @@
 #include <linux/pgtable.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -524,6 +525,12 @@ void host_flush_gva(struct mmu_vcpu *m, gva_t gva)
 void host_relax(struct mmu_vm *vm)
 {
 	cond_resched_lock(&vm->lock);
+}
+
+bool host_pause(void)
+{
+	cond_resched();
+	return !fatal_signal_pending(current);
 }
 
 void host_complain(const char *fmt, ...)

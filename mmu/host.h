@@ -104,6 +104,9 @@ void host_flush_gva(struct mmu_vcpu *m, gva_t gva);
 /* Give waiters and the scheduler a chance in a long operation under the lock. */
 void host_relax(struct mmu_vm *vm);
 
+/* The scheduler's chance in one without the lock. Returns false if the thread is being killed. */
+bool host_pause(void);
+
 /* One line into the log, for broken invariants. */
 __attribute__((format(printf, 1, 2))) void host_complain(const char *fmt, ...);
 

@@ -82,30 +82,48 @@ void mmu_vm_destroy(struct mmu_vm *vm)
 	vm->hash = NULL;
 }
 
-void mmu_vm_zap_all(struct mmu_vm *vm)
+/* One that was there when this began; new ones are at the end. */
+static struct shadow_page *page_of_old(const struct mmu_vm *vm, unsigned int era)
 {
-	struct shadow_page *sp, *n;
+	struct shadow_page *sp;
+
+	list_for_each_entry(sp, &vm->active, list)
+		if ((int)(sp->era - era) < 0)
+			return sp;
+	return NULL;
+}
+
+void zap_all(struct mmu_vm *vm, bool relax)
+{
+	struct shadow_page *sp;
+	unsigned int era;
 
 	spin_lock(&vm->lock);
-	list_for_each_entry_safe(sp, n, &vm->active, list)
+	era = ++vm->era;
+	vm->work = 0;
+	while ((sp = page_of_old(vm, era))) {
 		page_zap(vm, sp);
+		if (relax)
+			work_relax(vm);
+	}
 	page_commit(vm);
 	spin_unlock(&vm->lock);
+}
+
+void mmu_vm_zap_all(struct mmu_vm *vm)
+{
+	zap_all(vm, true);
 }
 
 int mmu_vm_set_quota(struct mmu_vm *vm, unsigned long pages)
 {
 	pages = clamp(pages, (unsigned long)QUOTA_MIN, 1ul << 22);
-	if (page_hash_resize(vm, pages))
+	if (page_hash_resize(vm, pages) || links_reserve(vm, pages))
 		return -ENOMEM;
 	spin_lock(&vm->lock);
 	vm->max_pages = pages;
-	spin_unlock(&vm->lock);
-	if (links_reserve(vm))
-		return -ENOMEM;
-	spin_lock(&vm->lock);
 	if (vm->nr_pages > vm->max_pages)
-		page_drop_oldest(vm, vm->nr_pages - vm->max_pages);
+		page_shrink(vm, vm->nr_pages - vm->max_pages);
 	spin_unlock(&vm->lock);
 	return 0;
 }
@@ -115,7 +133,7 @@ unsigned long mmu_vm_shrink(struct mmu_vm *vm, unsigned long nr)
 	unsigned long dropped;
 
 	spin_lock(&vm->lock);
-	dropped = page_drop_oldest(vm, nr);
+	dropped = page_shrink(vm, nr);
 	spin_unlock(&vm->lock);
 	return dropped;
 }

@@ -68,7 +68,8 @@
  * @present:	present sptes
  * @writes:	guest writes since the page was last seen in use (floods)
  * @last_write:	spte that the last of them touched
- * @used:	the guest walked through it since page_drop_oldest() last came by
+ * @era:	mmu_vm.era when it was made
+ * @used:	the guest walked through it since it was last a candidate for page_make_room()
  * @obsolete:	zapped; lives until the last vCPU lets go of it
  * @unsync:	the guest may write the table freely, see sync.c
  * @touched:	mmu_vm.clock when a spte last changed, while @unsync
@@ -89,6 +90,7 @@ struct shadow_page {
 	u16 present;
 	u16 last_write;
 	u16 writes;
+	unsigned int era;
 	bool used;
 	bool obsolete;
 	bool unsync;
@@ -114,7 +116,13 @@ struct link {
 	u32 next, prev;
 };
 
-int links_reserve(struct mmu_vm *vm);
+/*
+ * Shadow pages that there may be beyond the quota, since they can't be dropped: the roots that all
+ * vCPUs have loaded, four each, and what a fault makes.
+ */
+#define QUOTA_EXCESS 512
+
+int links_reserve(struct mmu_vm *vm, unsigned long quota);
 u32 links_alloc_heads(struct mmu_vm *vm, unsigned long heads);
 void links_free_heads(struct mmu_vm *vm, u32 base, unsigned long heads);
 void links_destroy(struct mmu_vm *vm);
@@ -196,11 +204,19 @@ struct link *rmap_head(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 void rmap_add(struct mmu_vm *vm, struct mmu_cache *cache, const struct memslot *slot, gfn_t gfn,
 	      struct shadow_page *sp, unsigned int index);
 void rmap_remove(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
-bool rmap_zap(struct mmu_vm *vm, struct link *head);
+bool rmap_zap(struct mmu_vm *vm, struct link *head, bool relax);
 bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
 bool rmap_zap_large(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
 
 /* ---- page.c: shadow pages ---- */
+
+/*
+ * Steps between two chances for others: a spte dropped, an entry of a long list looked at. Each is
+ * some 30 instructions, and what goes on in one piece (page_zap()) is a thousand steps.
+ */
+#define WORK_MAX 1000
+
+bool work_relax(struct mmu_vm *vm);
 
 struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
 			     union mmu_role role);
@@ -213,7 +229,7 @@ void page_orphaned(struct mmu_vm *vm, struct shadow_page *sp);
 void page_zap_orphans(struct mmu_vm *vm);
 void page_commit(struct mmu_vm *vm);
 void page_make_room(struct mmu_vm *vm, unsigned long nr);
-unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr);
+unsigned long page_shrink(struct mmu_vm *vm, unsigned long nr);
 bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn);
 void page_used(struct shadow_page *sp);
 void page_root_get(struct shadow_page *sp);
@@ -354,6 +370,10 @@ void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page 
 
 void expect_entry(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index);
 void expect_return(struct mmu_vcpu *m);
+
+/* ---- init.c ---- */
+
+void zap_all(struct mmu_vm *vm, bool relax);
 
 /* ---- root.c ---- */
 

@@ -22,6 +22,7 @@ void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
 		vm->split_gen++;
 	sp->present--;
 	vm->tlb_dirty = true;
+	vm->work++;
 }
 
 /* Make any entry not present. */

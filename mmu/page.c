@@ -16,6 +16,9 @@
 
 #define HASH_BITS_MIN 6
 
+/* So many shadow pages can change over to another hash table in one go. */
+#define REHASH_MAX 1024
+
 struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn)
 {
 	return &vm->hash[hash_64(gfn, vm->hash_bits)];
@@ -34,6 +37,9 @@ int page_hash_resize(struct mmu_vm *vm, unsigned long pages)
 	if (!hash)
 		return -ENOMEM;
 	spin_lock(&vm->lock);
+	/* Few enough to be done at once. */
+	while (vm->nr_pages > REHASH_MAX && page_shrink(vm, vm->nr_pages - REHASH_MAX))
+		;
 	old = vm->hash;
 	vm->hash = hash;
 	vm->hash_bits = bits;
@@ -122,6 +128,7 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	sp->spt = cache_table(cache);
 	sp->gfn = gfn;
 	sp->role = role;
+	sp->era = vm->era;
 	INIT_LIST_HEAD(&sp->unsync_node);
 	host_table_set_owner(sp->spt, sp);
 	hlist_add_head(&sp->hash, page_bucket(vm, gfn));
@@ -188,6 +195,7 @@ void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int ind
 	parent->present--;
 	vm->shape++;
 	vm->tlb_dirty = true;
+	vm->work++;
 }
 
 static void page_drop_parents(struct mmu_vm *vm, struct shadow_page *sp)
@@ -226,6 +234,7 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	else if (!sp->role.metaphysical)
 		page_track_frame(vm, sp, -1);
 	hlist_del_init(&sp->hash);
+	vm->work += SP_CHUNKS;
 	vm->nr_pages--;
 	vm->stats.pages = vm->nr_pages;
 	vm->stats.page_zaps++;
@@ -270,6 +279,7 @@ void page_commit(struct mmu_vm *vm)
 		list_del(&sp->list);
 		host_free_table(sp->spt);
 		host_free(sp);
+		vm->work += 10;
 	}
 	if (mmu_audit_on)
 		audit_locked(vm);
@@ -288,41 +298,92 @@ void page_root_put(struct mmu_vm *vm, struct shadow_page *sp)
 }
 
 /*
- * Zap up to @nr pages, the oldest first; those used since they were last looked at get a
- * second chance, and roots that are loaded stay.
+ * work_relax - in a long operation, give others a chance when it is time
+ *
+ * All that was zapped is committed. Nothing found under the lock may be used after it was let go.
+ * Return: whether it was.
  */
-unsigned long page_drop_oldest(struct mmu_vm *vm, unsigned long nr)
+bool work_relax(struct mmu_vm *vm)
 {
-	struct shadow_page *sp, *n;
+	if (likely(vm->work < WORK_MAX))
+		return false;
+	page_commit(vm);
+	vm->work = 0;
+	host_relax(vm);
+	return true;
+}
+
+/* The next one to go, if it is not in use (if @force: not loaded); else it has been put off. */
+static bool page_drop_first(struct mmu_vm *vm, bool force)
+{
+	struct shadow_page *sp = list_first_entry(&vm->active, struct shadow_page, list);
+
+	vm->work++;
+	if ((force || !sp->used) && !(sp->roots && root_current(vm, sp))) {
+		page_zap(vm, sp);
+		return true;
+	}
+	sp->used = false;
+	list_move_tail(&sp->list, &vm->active);
+	return false;
+}
+
+/*
+ * Zap up to @nr pages, the oldest first; those used since they were last looked at get a
+ * second chance, and roots that are loaded stay. No more than @least if it takes long.
+ */
+static unsigned long page_drop_some(struct mmu_vm *vm, unsigned long nr, unsigned long least,
+				    unsigned long *looks)
+{
 	unsigned long dropped = 0;
 
-	list_for_each_entry_safe(sp, n, &vm->active, list) {
-		if (dropped >= nr)
+	while (dropped < nr && *looks && !list_empty(&vm->active)) {
+		if (dropped >= least && vm->work >= WORK_MAX)
 			break;
-		if (sp->roots && root_current(vm, sp))
-			continue;
-		if (sp->used) {
-			sp->used = false;
-			list_move_tail(&sp->list, &vm->active);
-			continue;
-		}
-		page_zap(vm, sp);
-		dropped++;
+		--*looks;
+		dropped += page_drop_first(vm, false);
 	}
 	page_commit(vm);
 	return dropped;
 }
 
 /*
- * Make room for @nr new pages in the quota. A sixteenth goes at a time, so
- * that the flush is shared. Where only roots in use are left, the quota gives.
+ * Drop up to @nr pages. All are looked at twice, at most: once to see that they are not used any
+ * more. The lock is let go in between.
+ */
+unsigned long page_shrink(struct mmu_vm *vm, unsigned long nr)
+{
+	unsigned long dropped = 0, looks = 2 * vm->nr_pages;
+
+	vm->work = 0;
+	while (dropped < nr && looks && !list_empty(&vm->active)) {
+		dropped += page_drop_some(vm, nr - dropped, 0, &looks);
+		work_relax(vm);
+	}
+	return dropped;
+}
+
+/* So many in use are passed over for a page that has to go. */
+#define PASS_OVER 128
+
+/*
+ * Make room for @nr new pages in the quota. A sixteenth goes at a time, or what can be done in a
+ * moment, so that the flush is shared. Where few but pages in use are found, the quota gives a
+ * little; the next one goes on from there.
  */
 void page_make_room(struct mmu_vm *vm, unsigned long nr)
 {
+	unsigned long many = max(nr, vm->max_pages / 16), looks = many + PASS_OVER;
+
 	if (likely(vm->nr_pages + nr <= vm->max_pages))
 		return;
-	nr = max(nr, vm->max_pages / 16);
-	vm->stats.page_recycled += page_drop_oldest(vm, nr);
+	vm->work = 0;
+	vm->stats.page_recycled += page_drop_some(vm, many, nr, &looks);
+	if (likely(vm->nr_pages + nr <= vm->max_pages + QUOTA_EXCESS))
+		return;
+	while (vm->nr_pages + nr > vm->max_pages + QUOTA_EXCESS)
+		vm->stats.page_recycled += page_drop_first(vm, true);
+	page_commit(vm);
 }
 
 /* Drop every shadow of a guest table; returns whether there was one. */

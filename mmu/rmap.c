@@ -31,8 +31,8 @@ void rmap_remove(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
 		vm->stats.sptes_large--;
 }
 
-/* Drop every spte on a head. */
-bool rmap_zap(struct mmu_vm *vm, struct link *head)
+/* Drop every spte on a head. The lock may be let go if @relax; the head stays then. */
+bool rmap_zap(struct mmu_vm *vm, struct link *head, bool relax)
 {
 	struct shadow_page *sp;
 	unsigned int index;
@@ -41,6 +41,8 @@ bool rmap_zap(struct mmu_vm *vm, struct link *head)
 	while (head->next) {
 		sp = link_owner(vm, head->next, &index);
 		leaf_drop(vm, sp, index);
+		if (relax)
+			work_relax(vm);
 	}
 	return zapped;
 }
@@ -52,7 +54,7 @@ bool rmap_zap_large(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
 	int level;
 
 	for (level = 2; level <= MEMSLOT_LEVELS; level++)
-		zapped |= rmap_zap(vm, rmap_head(vm, slot, gfn, level));
+		zapped |= rmap_zap(vm, rmap_head(vm, slot, gfn, level), false);
 	return zapped;
 }
 
@@ -67,6 +69,7 @@ bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
 	for (id = rmap_head(vm, slot, gfn, 1)->next; id; id = link_at(vm, id)->next) {
 		sp = link_owner(vm, id, &index);
 		protected |= spte_protect(&sp->spt[index]);
+		vm->work++;
 	}
 	return protected;
 }

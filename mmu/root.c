@@ -380,7 +380,7 @@ int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 	root_leave(m);
 	m->regs.cr3 = cr3;
 	if (!mmu_cache_on)
-		mmu_vm_zap_all(m->vm);
+		zap_all(m->vm, !m->atomic);
 	if (flush)
 		roots_outdate(m, current_pcid(m));
 	root_select(m, flush);

@@ -33,27 +33,37 @@ void mmu_slot_free(struct mmu_vm *vm, struct memslot *slot)
 }
 
 /* The memory of tables goes: what comes in its place may hold other entries, and nobody writes them. */
-static bool zap_tables(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end)
+static bool zap_tables(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end,
+		       bool relax)
 {
 	bool zapped = false;
 	gfn_t gfn;
 
-	for (gfn = first; gfn < end; gfn++)
+	for (gfn = first; gfn < end; gfn++) {
+		vm->work++;
 		if (vm->nr_unsync || page_tracked(vm, slot, gfn))
 			zapped |= page_zap_gfn(vm, gfn);
+		if (relax)
+			work_relax(vm);
+	}
 	return zapped;
 }
 
-bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end)
+bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end,
+		   bool relax)
 {
-	bool zapped = zap_tables(vm, slot, first, end);
+	bool zapped = zap_tables(vm, slot, first, end, relax);
 	gfn_t gfn;
 	int level;
 
 	for (level = 1; level <= MEMSLOT_LEVELS; level++)
 		for (gfn = first & ~(level_frames(level) - 1); gfn < end;
-		     gfn += level_frames(level))
-			zapped |= rmap_zap(vm, rmap_head(vm, slot, gfn, level));
+		     gfn += level_frames(level)) {
+			vm->work++;
+			zapped |= rmap_zap(vm, rmap_head(vm, slot, gfn, level), relax);
+			if (relax)
+				work_relax(vm);
+		}
 	vm->stats.notifier_zaps += zapped;
 	return zapped || vm->tlb_dirty;
 }
@@ -92,27 +102,24 @@ bool mmu_slot_wrprotect(struct mmu_vm *vm, const struct memslot *slot, u64 offse
 	bool changed = false;
 
 	spin_lock(&vm->lock);
-	for (; mask && offset < slot->npages; mask >>= 1, offset++)
+	vm->work = 0;
+	for (; mask && offset < slot->npages; mask >>= 1, offset++) {
 		if (mask & 1)
 			changed |= rmap_protect(vm, slot, slot->base_gfn + offset);
+		changed |= vm->tlb_dirty;
+		work_relax(vm);
+	}
 	changed |= vm->tlb_dirty;
 	spin_unlock(&vm->lock);
 	return changed;
 }
 
+/* It can't be found any more, so the lock may be given up: nothing new comes. */
 void mmu_slot_gone(struct mmu_vm *vm, struct memslot *slot)
 {
-	gfn_t gfn, end = slot->base_gfn + slot->npages;
-
 	spin_lock(&vm->lock);
-	for (gfn = slot->base_gfn; gfn < end; gfn += TABLE_ENTRIES) {
-		mmu_zap_range(vm, slot, gfn, min(gfn + TABLE_ENTRIES, end));
-		/* The slot can't be found any more, so the lock may be given up. */
-		if (gfn % (64 * TABLE_ENTRIES) == 0) {
-			page_commit(vm);
-			host_relax(vm);
-		}
-	}
+	vm->work = 0;
+	mmu_zap_range(vm, slot, slot->base_gfn, slot->base_gfn + slot->npages, true);
 	page_commit(vm);
 	flush_remote(vm);
 	spin_unlock(&vm->lock);

@@ -4,7 +4,7 @@
 
 const char *const mode_names[NR_MODES] = { "paging off", "32-bit", "32-bit PSE", "PAE", "4-level",
 					   "5-level" };
-u64 next_table;
+u64 next_table, tables_end;
 
 void guest_regs(enum mode mode, u64 *cr0, u64 *cr4, u64 *efer)
 {
@@ -33,7 +33,7 @@ gpa_t table_new(void)
 	gpa_t gpa = next_table;
 
 	next_table += PAGE;
-	EXPECT(next_table <= DATA, "no room for page tables");
+	EXPECT(next_table <= tables_end, "no room for page tables");
 	return gpa;
 }
 
@@ -60,6 +60,7 @@ void guest_start(enum mode mode, unsigned int nr_vcpus)
 
 	machine_reset(nr_vcpus);
 	next_table = TABLES;
+	tables_end = DATA;
 	EXPECT(slot_add(RAM_SLOT, 0, MEMORY / PAGE, vmm_mmap(MEMORY / PAGE, 1), 0), "no slot");
 	guest_regs(mode, &vcpu(0)->regs.cr0, &vcpu(0)->regs.cr4, &vcpu(0)->regs.efer);
 	root = root_new(vcpu(0));

@@ -17,7 +17,8 @@
 
 enum mode { MODE_OFF, MODE_32, MODE_PSE, MODE_PAE, MODE_LONG, MODE_LA57, NR_MODES };
 extern const char *const mode_names[NR_MODES];
-extern u64 next_table;
+/* Where the next page table goes, and where there is no more room for one. */
+extern u64 next_table, tables_end;
 
 /* A machine with 32 MiB at gpa 0 and empty page tables; every vCPU runs @mode on them. */
 void guest_start(enum mode mode, unsigned int nr_vcpus);

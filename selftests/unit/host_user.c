@@ -65,16 +65,24 @@ void hook(const char *where)
 		mach.hook(where);
 }
 
+/* Called in each basic block of mmu/ (-fsanitize-coverage=trace-pc). */
+void __sanitizer_cov_trace_pc(void)
+{
+	mach.held_blocks++;
+}
+
 void shim_lock(spinlock_t *lock)
 {
 	EXPECT(!lock->held, "the lock is taken twice");
 	lock->held = 1;
+	mach.held_blocks = 0;
 }
 
 void shim_unlock(spinlock_t *lock)
 {
 	EXPECT(lock->held, "the lock is let go twice");
 	lock->held = 0;
+	mach.held_longest = max(mach.held_longest, mach.held_blocks);
 	hook("unlock");
 }
 
@@ -476,6 +484,13 @@ void host_relax(struct mmu_vm *vm)
 	EXPECT(vm->lock.held, "host_relax() without the lock");
 	spin_unlock(&vm->lock);
 	spin_lock(&vm->lock);
+}
+
+bool host_pause(void)
+{
+	may_sleep("host_pause()");
+	mach.pauses++;
+	return !mach.killed;
 }
 
 /* An audit with all of guest memory at hand, also what is swapped out. */

@@ -197,6 +197,10 @@ struct machine {
 	bool reading_log;		/* its bits are clear, the flush is still to come */
 	hfn_t fetched;			/* the last frame of host_read_frame() */
 	bool interrupted;		/* it said -EINTR */
+	bool killed;			/* the thread has a fatal signal */
+	unsigned long held_blocks;	/* basic blocks of mmu/ run since the lock was taken */
+	unsigned long held_longest;	/* ... at most, in one hold */
+	unsigned long pauses;		/* chances for the scheduler without the lock */
 
 	unsigned long remote_flushes, reloads, complaints, hw_walks;
 	unsigned long interleaved;	/* operations that hooks ran inside others */

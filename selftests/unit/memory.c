@@ -247,7 +247,8 @@ void host_invalidate_begin(unsigned long hva, u64 npages)
 	mach.invalidating++;
 	for (i = 0; i < NR_SLOTS; i++)
 		if (slot_range(&mach.slot[i], hva, npages, &first, &end))
-			flush |= mmu_zap_range(&mach.vm, &mach.slot[i].mem, first, end);
+			flush |= mmu_zap_range(&mach.vm, &mach.slot[i].mem, first, end,
+					       !mach.hook);
 	if (flush)
 		host_flush_remote(&mach.vm);
 	for (i = 0; i < npages; i++)

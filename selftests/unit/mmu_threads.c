@@ -297,6 +297,11 @@ void host_relax(struct mmu_vm *m)
 	spin_lock(&m->lock);
 }
 
+bool host_pause(void)
+{
+	return true;
+}
+
 void host_complain(const char *fmt, ...)
 {
 	va_list args;
@@ -441,7 +446,7 @@ static void move_frame(u64 gfn)
 
 	spin_lock(&vm.lock);
 	invalidating++;
-	if (mmu_zap_range(&vm, &slot, gfn, gfn + 1))
+	if (mmu_zap_range(&vm, &slot, gfn, gfn + 1, true))
 		host_flush_remote(&vm);
 	spin_unlock(&vm.lock);
 	__atomic_store_n(&gone[old - 0x100000], true, __ATOMIC_SEQ_CST);
