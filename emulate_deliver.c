@@ -16,23 +16,11 @@
 #define TSS_IST1	36u
 #define FRAME		5		/* quadwords, then the error code */
 
-#define SEL_RPL		3u
-#define SEL_TI		4u
-
-#define TYPE_ACCESSED	1u
-#define TYPE_CONFORMING	4u
-#define TYPE_CODE	8u
-
 struct gate {
 	u64 target;
 	u16 selector;
 	u8 ist, type;
 	bool present;
-};
-
-struct code {
-	u64 addr;
-	struct emulate_segment seg;
 };
 
 static enum emu_status read_system(struct emulate_ctxt *ctxt, u64 addr, void *buf,
@@ -66,53 +54,22 @@ static enum emu_status read_gate(struct emulate_ctxt *ctxt, u8 vector, struct ga
 	return gate->present ? EMU_DONE : emulate_raise(ctxt, EMU_NP, error);
 }
 
-static enum emu_status find_code(struct emulate_ctxt *ctxt, u16 selector, u64 *addr)
-{
-	u32 offset = selector & ~(SEL_RPL | SEL_TI), error = (selector & ~SEL_RPL) | EXT;
-	struct emulate_segment ldt;
-	enum emu_status status;
-	struct emulate_dt gdt;
-
-	if (!(selector & ~SEL_RPL))
-		return emulate_raise(ctxt, EMU_GP, EXT);
-	if (selector & SEL_TI) {
-		ctxt->ops->get_segment(ctxt, SREG_LDTR, &ldt);
-		*addr = ldt.base + offset;
-		return ldt.present && offset + 7 <= ldt.limit ? EMU_DONE :
-		       emulate_raise(ctxt, EMU_GP, error);
-	}
-	status = ctxt->ops->get_dt(ctxt, false, &gdt);
-	*addr = gdt.base + offset;
-	if (!status && offset + 7 > gdt.limit)
-		return emulate_raise(ctxt, EMU_GP, error);
-	return status;
-}
-
 /* The handler's code segment: of 64 bits, and no less privileged. */
-static enum emu_status read_code(struct emulate_ctxt *ctxt, u16 selector, struct code *code)
+static enum emu_status read_code(struct emulate_ctxt *ctxt, u16 selector, struct descriptor *code)
 {
-	u32 error = (selector & ~SEL_RPL) | EXT;
-	struct emulate_segment *seg = &code->seg;
 	enum emu_status status;
-	u64 raw;
 
-	status = find_code(ctxt, selector, &code->addr);
-	if (!status)
-		status = read_system(ctxt, code->addr, &raw, sizeof(raw));
-	if (status)
-		return status;
-	*seg = (struct emulate_segment) {
-		.base = (raw >> 16 & 0xffffff) | (raw >> 56) << 24,
-		.limit = (raw & 0xffff) | (raw >> 48 & 0xf) << 16,
-		.type = raw >> 40 & 15, .s = raw >> 44 & 1, .dpl = raw >> 45 & 3,
-		.present = raw >> 47 & 1, .avl = raw >> 52 & 1, .l = raw >> 53 & 1,
-		.db = raw >> 54 & 1, .g = raw >> 55 & 1,
-	};
-	if (seg->g)
-		seg->limit = seg->limit << 12 | 0xfff;
-	if (!seg->s || !(seg->type & TYPE_CODE) || seg->dpl > ctxt->cpl || !seg->l || seg->db)
-		return emulate_raise(ctxt, EMU_GP, error);
-	return seg->present ? EMU_DONE : emulate_raise(ctxt, EMU_NP, error);
+	if (is_null(selector))
+		return emulate_raise(ctxt, EMU_GP, EXT);
+	*code = (struct descriptor) { .selector = selector };
+	status = emu_read_descriptor(ctxt, code, EMU_GP);
+	if (!status && (!emu_is_code(ctxt, code) || !code->seg.l || code->seg.dpl > ctxt->cpl))
+		status = emu_selector_fault(ctxt, EMU_GP, selector);
+	if (!status && !code->seg.present)
+		status = emu_selector_fault(ctxt, EMU_NP, selector);
+	if (status == EMU_FAULT && ctxt->fault.vector != EMU_PF)
+		ctxt->fault.error |= EXT;
+	return status;
 }
 
 static enum emu_status read_stack(struct emulate_ctxt *ctxt, unsigned int offset, u64 *rsp)
@@ -158,22 +115,11 @@ static enum emu_status push_frame(struct emulate_ctxt *ctxt, u8 cpl, u64 *rsp, c
 	return status;
 }
 
-static enum emu_status mark_accessed(struct emulate_ctxt *ctxt, struct code *code)
-{
-	u8 byte;
-
-	if (code->seg.type & TYPE_ACCESSED)
-		return EMU_DONE;
-	code->seg.type |= TYPE_ACCESSED;
-	byte = code->seg.type | code->seg.s << 4 | code->seg.dpl << 5 | code->seg.present << 7;
-	return ctxt->ops->write(ctxt, code->addr + 5, &byte, 1, EMU_ACC_SYSTEM);
-}
-
 static enum emu_status enter_handler(struct emulate_ctxt *ctxt, const struct gate *gate,
-				     struct code *code, u8 cpl, bool outer)
+				     struct descriptor *code, u8 cpl, bool outer)
 {
 	const struct emulate_segment no_stack = { .selector = cpl, .dpl = cpl };
-	enum emu_status status = mark_accessed(ctxt, code);
+	enum emu_status status = emu_mark_used(ctxt, code);
 
 	code->seg.selector = (gate->selector & ~SEL_RPL) | cpl;
 	if (!status)
@@ -196,7 +142,7 @@ enum emu_status emulate_deliver(struct emulate_ctxt *ctxt, u8 vector, bool has_e
 	enum emu_status status;
 	u8 old = ctxt->cpl, cpl;
 	struct gate gate;
-	struct code code;
+	struct descriptor code;
 
 	ctxt->mode = INSN_LONG64;	/* linear addresses are cut no more */
 	ctxt->ops->get_segment(ctxt, SREG_CS, &cs);
