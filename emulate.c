@@ -170,6 +170,8 @@ enum emu_status emulate(struct emulate_ctxt *ctxt)
 	ctxt->decoded = false;
 	ctxt->shadow = 0;
 	ctxt->tf_trap = false;
+	ctxt->task_switched = false;
+	ctxt->traps = 0;
 	ctxt->rep_partial = false;
 	save_state(ctxt);
 
@@ -180,6 +182,8 @@ enum emu_status emulate(struct emulate_ctxt *ctxt)
 		restore_state(ctxt);
 		return status;
 	}
+	if (ctxt->task_switched)
+		return EMU_DONE;
 	if (!ctxt->rep_partial && ctxt->insn.op != OP_IRET)
 		ctxt->rflags &= ~FL_RF;
 	ctxt->tf_trap = tf && step_due(ctxt);

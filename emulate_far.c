@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Far control flow of real and vm86 mode; what protected mode makes of it is in emulate_gate.c. */
+/* Far control flow of real and vm86 mode; emulate_gate.c has protected mode's. */
 #include "emulate_impl.h"
 
 /*

@@ -12,6 +12,8 @@
 #include "vcpu.h"
 #include "vendor.h"
 
+#define DR7_LOCAL	0x155ull	/* L0 to L3, LE */
+
 /*
  * A table that is unshadowed for an unknown instruction may be needed to execute just that
  * instruction, and come back at once. When the guest's registers have been the very same for
@@ -36,6 +38,16 @@ static void load_ctxt(struct vcpu *vcpu)
 	ctxt->has_invpcid = vcpu->cpuid.invpcid;
 	ctxt->has_alt_cr8 = vcpu->cpuid.alt_cr8;
 	ctxt->code_len = 0;
+}
+
+static void begin(struct vcpu *vcpu, const struct mmu_fault *fault)
+{
+	vcpu->io.pos = 0;
+	vcpu->io.err = 0;
+	vcpu->io.then = 0;
+	vcpu->io.fault = fault;
+	vcpu->debug.hits = 0;
+	load_ctxt(vcpu);
 }
 
 /* Also after a fault or an exit: the complete iterations of a repeated instruction are in it. */
@@ -70,11 +82,21 @@ static void end_iteration(struct vcpu *vcpu)
 		vcpu->regs.rflags |= X86_EFLAGS_RF;
 }
 
+/* Breakpoints of the old task are off. */
+static void leave_task(struct vcpu *vcpu)
+{
+	vcpu->debug.dr7 &= ~DR7_LOCAL;
+	vendor(update_mode)(vcpu);
+}
+
 static int done(struct vcpu *vcpu)
 {
 	const struct emulate_ctxt *ctxt = vcpu->emul;
 
 	vcpu->stats.emulated++;
+	if (ctxt->task_switched)
+		leave_task(vcpu);
+	vcpu->debug.hits |= ctxt->traps;
 	if (ctxt->insn.op == OP_IRET)
 		vcpu->events.nmi_masked = false;
 	if (ctxt->rep_partial)
@@ -176,12 +198,7 @@ static enum emu_status run_emulator(struct vcpu *vcpu, const struct mmu_fault *f
 	struct emulate_ctxt *ctxt = vcpu->emul;
 	enum emu_status status;
 
-	vcpu->io.pos = 0;
-	vcpu->io.err = 0;
-	vcpu->io.then = 0;
-	vcpu->io.fault = fault;
-	vcpu->debug.hits = 0;
-	load_ctxt(vcpu);
+	begin(vcpu, fault);
 	status = emulate(ctxt);
 	if (status == EMU_UNHANDLED)
 		status = beyond_emulator(vcpu);
@@ -190,13 +207,20 @@ static enum emu_status run_emulator(struct vcpu *vcpu, const struct mmu_fault *f
 	return status;
 }
 
+static int faulted(struct vcpu *vcpu)
+{
+	if (vcpu->emul->task_switched)
+		leave_task(vcpu);
+	return inject_fault(vcpu);
+}
+
 static int act(struct vcpu *vcpu, enum emu_status status, const struct mmu_fault *fault)
 {
 	switch (status) {
 	case EMU_DONE:
 		return done(vcpu);
 	case EMU_FAULT:
-		return inject_fault(vcpu);
+		return faulted(vcpu);
 	case EMU_EXIT:
 		return needs_user(vcpu);
 	case EMU_RETRY:
@@ -242,12 +266,7 @@ static enum emu_status run_event(struct vcpu *vcpu, const struct event *event)
 	enum emu_status status;
 
 	io_begin(vcpu);
-	vcpu->io.pos = 0;
-	vcpu->io.err = 0;
-	vcpu->io.then = 0;
-	vcpu->io.fault = NULL;
-	vcpu->debug.hits = 0;
-	load_ctxt(vcpu);
+	begin(vcpu, NULL);
 	if (vcpu->mode.efer & EFER_LMA)
 		status = emulate_deliver(ctxt, event->vector, event->has_error, event->error);
 	else
@@ -278,6 +297,85 @@ int emulate_event(struct vcpu *vcpu, const struct event *event)
 		return vcpu->io.err;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 2, (u64)event->vector,
 				   (u64)event->type);
+}
+
+#define TRAPS	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) | BIT(X86_TRAP_DF) | \
+		 BIT(X86_TRAP_MC))
+
+/* An instruction switched tasks: the old one goes on behind it. */
+static bool find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
+{
+	unsigned int len;
+
+	*next = vcpu->regs.rip;
+	if (exit->delivering.type != EVENT_NONE)
+		return true;
+	len = emulate_length(vcpu);
+	*next = exit->next_rip ?: (u32)(vcpu->regs.rip + len);
+	return exit->next_rip || len;
+}
+
+static enum emu_status run_task(struct vcpu *vcpu, const struct exit *exit, u64 next)
+{
+	const struct event *e = &exit->delivering;
+	const struct emu_task_switch how = {
+		.selector = exit->task.selector,
+		.source = exit->task.source,
+		.external = e->type != EVENT_NONE,
+		.restarts = e->type == EVENT_EXCEPTION && !(BIT(e->vector & 31) & TRAPS),
+		.has_error = exit->task.has_error,
+		.error = exit->task.error,
+	};
+	struct emulate_ctxt *ctxt = vcpu->emul;
+	enum emu_status status;
+
+	io_begin(vcpu);
+	begin(vcpu, NULL);
+	ctxt->insn = (struct insn){ .op = OP_OTHER };
+	ctxt->shadow = 0;
+	ctxt->tf_trap = false;
+	ctxt->rep_partial = false;
+	ctxt->rip = next;
+	status = emulate_task_switch(ctxt, &how);
+	if (!status || (status == EMU_FAULT && ctxt->task_switched))
+		store_ctxt(vcpu);
+	return status;
+}
+
+/* The event has arrived: it switched the tasks. A switch back ends the blocking of NMIs. */
+static void task_arrived(struct vcpu *vcpu, const struct exit *exit)
+{
+	static const struct event none = { .type = EVENT_NONE };
+
+	event_requeue(vcpu, &none);
+	if (exit->task.source == EMU_TASK_IRET)
+		vcpu->events.nmi_masked = false;
+}
+
+int emulate_task(struct vcpu *vcpu, const struct exit *exit)
+{
+	enum emu_status status = EMU_UNHANDLED;
+	u64 next;
+
+	if (find_next(vcpu, exit, &next))
+		status = run_task(vcpu, exit, next);
+	switch (status) {
+	case EMU_DONE:
+		task_arrived(vcpu, exit);
+		return done(vcpu);
+	case EMU_FAULT:
+		if (vcpu->emul->task_switched)
+			task_arrived(vcpu, exit);
+		return faulted(vcpu);
+	case EMU_RETRY:
+		return 1;
+	default:
+		break;
+	}
+	if (vcpu->io.err)
+		return vcpu->io.err;
+	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 4, 0ull, exit->hw_reason,
+				   exit->hw_info[0], exit->hw_info[1]);
 }
 
 int emulate_resume(struct vcpu *vcpu)

@@ -170,6 +170,15 @@ enum emu_status emu_load_segment(struct emulate_ctxt *ctxt, enum seg_reg reg, u1
 
 /* emulate_gate.c */
 enum emu_status emu_branch_protected(struct emulate_ctxt *ctxt, u16 selector, u64 offset);
+bool emu_is_64bit(struct emulate_ctxt *ctxt, const struct descriptor *code);
+enum emu_status emu_check_target(struct emulate_ctxt *ctxt, const struct descriptor *code,
+				 u64 offset);
+enum emu_status emu_check_present(struct emulate_ctxt *ctxt, const struct descriptor *d,
+				  u8 vector);
+enum emu_status emu_set_cs(struct emulate_ctxt *ctxt, struct descriptor *code, unsigned int cpl,
+			   u64 offset);
+
+/* emulate_return.c */
 enum emu_status emu_return_protected(struct emulate_ctxt *ctxt);
 enum emu_status emu_iret_protected(struct emulate_ctxt *ctxt);
 

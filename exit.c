@@ -465,8 +465,7 @@ static int handle_stepped(struct vcpu *vcpu, struct exit *exit)
 static int handle_task_switch(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
-	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 4, 0ull, exit->hw_reason,
-				   exit->hw_info[0], exit->hw_info[1]);
+	return emulate_task(vcpu, exit);
 }
 
 static int handle_shutdown(struct vcpu *vcpu, struct exit *exit)

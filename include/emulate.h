@@ -380,6 +380,8 @@ enum emu_shadow {
  * @fault:	exception, on EMU_FAULT
  * @shadow:	interrupt shadow after the instruction (enum emu_shadow), on EMU_DONE
  * @tf_trap:	a single-step #DB is due after the instruction, on EMU_DONE
+ * @task_switched: the state is another task's, also on EMU_FAULT; DR7's local enables are due
+ * @traps:	bits of DR6 for a #DB that is due after the instruction, on EMU_DONE
  * @rep_partial: EMU_DONE, but iterations remain: rip still names the same instruction
  * @rollback:	the emulator's own
  */
@@ -401,6 +403,8 @@ struct emulate_ctxt {
 	struct emulate_fault fault;
 	u8 shadow;
 	bool tf_trap;
+	bool task_switched;
+	u32 traps;
 	bool rep_partial;
 	struct {
 		u64 regs[GPR_COUNT];
@@ -421,6 +425,35 @@ struct emulate_ctxt {
  * were before the instruction or, repeated, before its unfinished iteration.
  */
 enum emu_status emulate(struct emulate_ctxt *ctxt);
+
+/* What makes a processor switch tasks; VT-x has these numbers. */
+enum emu_task_source { EMU_TASK_CALL, EMU_TASK_IRET, EMU_TASK_JMP, EMU_TASK_GATE };
+
+/**
+ * struct emu_task_switch - a task switch to be made
+ * @selector:	of the new TSS
+ * @source:	enum emu_task_source; EMU_TASK_GATE is a gate in the IDT
+ * @external:	by an event that no INT instruction made: EXT is set in error codes
+ * @restarts:	by a fault: RF is set in the EFLAGS that are saved
+ * @has_error:	@error is pushed on the new task's stack
+ * @error:	error code
+ */
+struct emu_task_switch {
+	u16 selector;
+	u8 source;
+	bool external, restarts, has_error;
+	u32 error;
+};
+
+/**
+ * emulate_task_switch() - switch to another task
+ * @ctxt:	the guest's state, in and out; rip is what the old task goes on with
+ * @how:	to which, and why; the rights to get there have been checked
+ *
+ * Intel SDM vol. 3A 8.3. Return: EMU_DONE; EMU_FAULT, in the new task if @ctxt->task_switched;
+ * EMU_RETRY or EMU_EXIT: nothing has been done; EMU_UNHANDLED: not possible, or half done.
+ */
+enum emu_status emulate_task_switch(struct emulate_ctxt *ctxt, const struct emu_task_switch *how);
 
 /**
  * emulate_deliver() - deliver an exception or interrupt in IA-32e mode

@@ -73,6 +73,15 @@ int emulate_fault(struct vcpu *vcpu, const struct event *fault);
 int emulate_event(struct vcpu *vcpu, const struct event *event);
 
 /**
+ * emulate_task() - make the task switch that the processor left to us
+ * @vcpu:	loaded, slots held
+ * @exit:	kind EXIT_TASK_SWITCH
+ *
+ * Return: as exit_handle().
+ */
+int emulate_task(struct vcpu *vcpu, const struct exit *exit);
+
+/**
  * emulate_unprotect() - let a write go that can't be emulated
  * @vcpu:	loaded, slots held
  * @fault:	the MMU's, with to_table

@@ -44,7 +44,7 @@ enum exit_kind {
 	EXIT_FAULT,		/* .exception, if the emulator does not know the instruction */
 	EXIT_STEPPED,		/* the instruction of the run_alone operation is done; .exception.dr6 */
 	EXIT_DELIVER,		/* .delivering could not be handed to the processor in this mode */
-	EXIT_TASK_SWITCH,
+	EXIT_TASK_SWITCH,	/* .task; .delivering, if by an event */
 	EXIT_SHUTDOWN,		/* triple fault; .state_lost */
 	EXIT_FAIL_ENTRY,	/* the processor refused the state; .hw_reason */
 	EXIT_UNKNOWN,		/* .hw_reason, .hw_info */
@@ -115,6 +115,12 @@ struct exit {
 			u8 cr;		/* 0, 2, 3, 4, 8 */
 			u8 gpr;		/* index into vcpu.regs.gpr */
 		} cr;
+		struct {
+			u16 selector;	/* the new TSS's */
+			u8 source;	/* enum emu_task_source */
+			bool has_error;
+			u32 error;	/* to be pushed, as an event has it */
+		} task;
 		gva_t gva;
 	};
 };

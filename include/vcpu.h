@@ -50,7 +50,7 @@ struct vcpu_mode {
 
 /**
  * struct vcpu_debug - debug registers as the guest sees them (debug.c)
- * @hits:	B0 to B3 of DR6: breakpoints that the instruction being executed in software met;
+ * @hits:	bits of DR6: breakpoints that the instruction being executed in software met;
  *		insn_end() makes a #DB of them, if the instruction comes to its end
  * @held:	... and those whose #DB MOV SS has put off to the end of the next instruction
  * @host:	DR0-3 of the host, from debug_enter() to debug_leave()
@@ -58,7 +58,7 @@ struct vcpu_mode {
 struct vcpu_debug {
 	u64 db[4];
 	u64 dr6, dr7;
-	u8 hits, held;
+	u16 hits, held;
 	unsigned long host[4];
 };
 

@@ -25,7 +25,6 @@ static const u8 simple[VMEXIT_SIMPLE_LAST - VMEXIT_SIMPLE_FIRST + 1] = {
 	CODE(SVM_EXIT_INVD)		= EXIT_WBINVD | INSN,
 	CODE(SVM_EXIT_HLT)		= EXIT_HLT | INSN,
 	CODE(SVM_EXIT_INVLPGA)		= EXIT_UD,
-	CODE(SVM_EXIT_TASK_SWITCH)	= EXIT_TASK_SWITCH,
 	CODE(SVM_EXIT_VMRUN)		= EXIT_UD,
 	CODE(SVM_EXIT_VMMCALL)		= EXIT_VMCALL | INSN,
 	CODE(SVM_EXIT_VMLOAD)		= EXIT_UD,
@@ -131,6 +130,29 @@ static void decode_icebp(const struct vmcb_control *control, struct exit *exit)
 	exit->exception.insn = true;
 }
 
+/* Of EXITINFO2, APM 15.14.1: why tasks are switched, and whether an error code is in the low half. */
+#define TASK_IRET	BIT_ULL(36)
+#define TASK_JMP	BIT_ULL(38)
+#define TASK_ERROR	BIT_ULL(44)
+
+static void decode_task(const struct vmcb_control *control, struct exit *exit)
+{
+	u64 info = control->exit_info_2;
+
+	exit->kind = EXIT_TASK_SWITCH;
+	exit->task.selector = control->exit_info_1;
+	exit->task.has_error = info & TASK_ERROR;
+	exit->task.error = info;
+	if (info & TASK_IRET)
+		exit->task.source = EMU_TASK_IRET;
+	else if (info & TASK_JMP)
+		exit->task.source = EMU_TASK_JMP;
+	else if (control->exit_int_info & INJ_VALID)
+		exit->task.source = EMU_TASK_GATE;
+	else
+		exit->task.source = EMU_TASK_CALL;
+}
+
 /* An IRET ends the handler of an NMI, but only once it is through. */
 static void decode_iret(struct vcpu *vcpu, struct exit *exit)
 {
@@ -204,6 +226,9 @@ void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
 		break;
 	case SVM_EXIT_SHUTDOWN:
 		decode_shutdown(exit);
+		break;
+	case SVM_EXIT_TASK_SWITCH:
+		decode_task(control, exit);
 		break;
 	case VMEXIT_IOIO:
 		decode_io(control, exit);

@@ -18,7 +18,6 @@ static const u8 simple[NR_REASONS] = {
 	[EXIT_REASON_TRIPLE_FAULT]		= EXIT_SHUTDOWN,
 	[EXIT_REASON_INIT_SIGNAL]		= EXIT_HOST_IRQ,
 	[EXIT_REASON_NMI_WINDOW]		= EXIT_NMI_WINDOW,
-	[EXIT_REASON_TASK_SWITCH]		= EXIT_TASK_SWITCH,
 	[EXIT_REASON_CPUID]			= EXIT_CPUID | INSN,
 	[EXIT_REASON_HLT]			= EXIT_HLT | INSN,
 	[EXIT_REASON_INVD]			= EXIT_WBINVD | INSN,
@@ -151,6 +150,20 @@ static void decode_io(struct vcpu *vcpu, struct exit *exit)
 	exit->io.rep = info & BIT(5);
 }
 
+/* The length is that of the instruction; where an event switches tasks there is none. */
+static void decode_task(struct vcpu *vcpu, struct exit *exit)
+{
+	u64 info = exit->hw_info[0];
+
+	exit->task.selector = info;
+	exit->task.source = info >> 30 & 3;
+	exit->task.has_error = exit->delivering.has_error;
+	exit->task.error = exit->delivering.error;
+	exit->kind = EXIT_TASK_SWITCH;
+	if (exit->delivering.type == EVENT_NONE)
+		insn_exit(vcpu, exit, EXIT_TASK_SWITCH);
+}
+
 static void decode_simple(struct vcpu *vcpu, struct exit *exit)
 {
 	u8 what = 0;
@@ -206,6 +219,9 @@ void vmx_decode_exit(struct vcpu *vcpu, struct exit *exit)
 		break;
 	case EXIT_REASON_CR_ACCESS:
 		decode_cr(vcpu, exit);
+		break;
+	case EXIT_REASON_TASK_SWITCH:
+		decode_task(vcpu, exit);
 		break;
 	case EXIT_REASON_IO_INSTRUCTION:
 		decode_io(vcpu, exit);

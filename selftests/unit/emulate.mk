@@ -12,7 +12,8 @@
 EMULATE_TESTS := $(addprefix $(O)/,decode_test emulate_test emulate_native ahead_test)
 EMULATE_UNITS := decode decode_tables decode_tables_0f emulate emulate_access emulate_alu \
 		 emulate_arith emulate_move emulate_stack emulate_string emulate_far \
-		 emulate_system emulate_segment emulate_gate emulate_deliver
+		 emulate_system emulate_segment emulate_gate emulate_return emulate_task \
+		 emulate_deliver
 EMULATE_OBJS := $(EMULATE_UNITS:%=$(O)/%.o)
 
 $(O)/decode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
@@ -21,7 +22,8 @@ $(O)/decode_test: $(O)/decode_test.o $(EMULATE_OBJS)
 
 $(O)/emulate_test: $(O)/emulate_test.o $(O)/emulate_test_system.o $(O)/emulate_test_mode.o \
 		$(O)/emulate_test_vendor.o $(O)/emulate_test_far.o $(O)/emulate_test_deliver.o \
-		$(O)/emulate_test_operands.o $(O)/emulate_model.o $(EMULATE_OBJS)
+		$(O)/emulate_test_operands.o $(O)/emulate_test_task.o \
+		$(O)/emulate_model.o $(EMULATE_OBJS)
 	$(link)
 
 $(O)/emulate_native: $(O)/emulate_native.o $(O)/native_compare.o $(O)/native_step.o \
