@@ -50,15 +50,16 @@ struct vcpu_mode {
 
 /**
  * struct vcpu_debug - debug registers as the guest sees them (debug.c)
- * @hits:	bits of DR6: breakpoints that the instruction being executed in software met;
- *		insn_end() makes a #DB of them, if the instruction comes to its end
- * @held:	... and those whose #DB MOV SS has put off to the end of the next instruction
+ * @hits:	bits of DR6, B0 to B3 above all: breakpoints that the instruction being executed in
+ *		software met; insn_end() makes a #DB of them, if the instruction comes to its end
+ * @held:	B0 to B3 whose #DB MOV SS has put off to the end of the next instruction
  * @host:	DR0-3 of the host, from debug_enter() to debug_leave()
  */
 struct vcpu_debug {
 	u64 db[4];
 	u64 dr6, dr7;
-	u16 hits, held;
+	u16 hits;
+	u8 held;
 	unsigned long host[4];
 };
 
