@@ -25,6 +25,12 @@ static bool on_tcg(void)
 	return !strcmp((char *)name, "TCGTCGTCGTCG");
 }
 
+#define NEEDS_INTERCEPT()						\
+	do {								\
+		if (on_tcg())						\
+			SKIP(return, "QEMU's TCG switches tasks without asking"); \
+	} while (0)
+
 FIXTURE(task) {
 	struct vm *vm;
 	struct vcpu *v;
@@ -57,6 +63,7 @@ static void write_task(struct vm *vm, u64 gpa)
 	for (int i = 18; i < 24; i++)
 		tss[i] = i == 19 ? KERNEL_CS : KERNEL_DS;
 	put_gdt(vm, NEW_SEL, 0x0000890000000067ull | gpa << 16);
+	*(u32 *)vm_ptr(vm, TSS_GPA + 0x1c) = vm->root;	/* no switch stores CR3 */
 	memcpy(vm_ptr(vm, TARGET), "\xe6\xf0\xf4", 3);
 }
 
@@ -69,8 +76,6 @@ static void set_task_gate(struct vm *vm, u8 vector)
 
 FIXTURE_SETUP(task)
 {
-	if (on_tcg())
-		SKIP(return, "QEMU's TCG switches tasks without asking");
 	self->vm = vm_create(variant->mode);
 	self->v = &self->vm->vcpu[0];
 	self->tss = NEW_TSS;
@@ -79,8 +84,7 @@ FIXTURE_SETUP(task)
 
 FIXTURE_TEARDOWN(task)
 {
-	if (self->vm)
-		vm_free(self->vm);
+	vm_free(self->vm);
 }
 
 static u32 old_tss(struct vm *vm, int word)
@@ -101,6 +105,7 @@ TEST_F(task, jmp)
 	struct vcpu *v = self->v;
 	struct kvm_sregs s;
 
+	NEEDS_INTERCEPT();
 	v->regs.rbx = 0xabcd;
 	EXPECT_DONE(guest_insn(v, INSN32("ljmp $0x58, $0; hlt")));
 	EXPECT_EQ(0x1234, v->regs.rax);
@@ -120,6 +125,7 @@ TEST_F(task, call_and_back)
 {
 	struct vcpu *v = self->v;
 
+	NEEDS_INTERCEPT();
 	memcpy(vm_ptr(self->vm, TARGET), "\xcf", 1);
 	v->regs.rbx = 0xabcd;
 	EXPECT_DONE(guest_insn(v, INSN32("lcall $0x58, $0")));
@@ -132,6 +138,7 @@ TEST_F(task, call_and_back)
 
 TEST_F(task, gate_in_gdt)
 {
+	NEEDS_INTERCEPT();
 	put_gdt(self->vm, 0x60, 0x0000850000000000ull | NEW_SEL << 16);
 	EXPECT_DONE(guest_insn(self->v, INSN32("ljmp $0x60, $0; hlt")));
 	EXPECT_EQ(NEW_SEL, tr_of(self->v));
@@ -139,6 +146,7 @@ TEST_F(task, gate_in_gdt)
 
 TEST_F(task, interrupt_and_back)
 {
+	NEEDS_INTERCEPT();
 	set_task_gate(self->vm, 0x44);
 	memcpy(vm_ptr(self->vm, TARGET), "\xcf", 1);
 	EXPECT_DONE(guest_insn(self->v, INSN32("int $0x44")));
@@ -148,6 +156,7 @@ TEST_F(task, interrupt_and_back)
 
 TEST_F(task, exception_with_error_code)
 {
+	NEEDS_INTERCEPT();
 	set_task_gate(self->vm, VEC_GP);
 	self->v->regs.rax = 0x7f8;
 	EXPECT_DONE(guest_insn(self->v, INSN32("mov %%eax, %%ds; hlt")));
@@ -160,6 +169,7 @@ TEST_F(task, exception_with_error_code)
 /* It is injected: what the processor then makes of the gate comes back to us. */
 TEST_F(task, page_fault)
 {
+	NEEDS_INTERCEPT();
 	set_task_gate(self->vm, VEC_PF);
 	EXPECT_DONE(guest_read(self->v, TEST_VA, 4, NULL));
 	EXPECT_EQ(NEW_SEL, tr_of(self->v));
@@ -168,6 +178,7 @@ TEST_F(task, page_fault)
 
 TEST_F(task, faults_in_the_old_task)
 {
+	NEEDS_INTERCEPT();
 	put_gdt(self->vm, NEW_SEL, 0x0000090000000067ull | NEW_TSS << 16);
 	EXPECT_EXC_ERR(guest_insn(self->v, INSN32("ljmp $0x58, $0")), VEC_NP, NEW_SEL);
 	put_gdt(self->vm, NEW_SEL, 0x0000890000000066ull | NEW_TSS << 16);
@@ -181,6 +192,7 @@ TEST_F(task, faults_in_the_new_task)
 {
 	u32 *tss = vm_ptr(self->vm, self->tss);
 
+	NEEDS_INTERCEPT();
 	tss[21] = 0x78;		/* DS: beyond the table */
 	EXPECT_EXC_ERR(guest_insn(self->v, INSN32("ljmp $0x58, $0")), VEC_TS, 0x78);
 	EXPECT_EQ(NEW_SEL, tr_of(self->v));
@@ -193,6 +205,7 @@ TEST_F(task, tss_in_page_table)
 	struct vcpu *v = self->v;
 	u64 table = pt_map(vm, TEST_VA, FRAME(0), PTE_KERNEL) & ~0xffful;
 
+	NEEDS_INTERCEPT();
 	self->tss = table + 0xe00;
 	for (int i = 0; i < 3; i++) {
 		EXPECT_DONE(guest_write(v, TEST_VA, 1, 4));
