@@ -182,8 +182,7 @@ static enum emu_status read_tss_stack(struct emulate_ctxt *ctxt, unsigned int dp
 	offset = bytes / 2 + dpl * bytes;
 	if (offset + bytes - 1 - (bytes == 8 && !lma ? 2 : 0) > tr.limit)
 		return emu_selector_fault(ctxt, EMU_TS, tr.selector);
-	status = ctxt->ops->read(ctxt, emu_table_address(ctxt, tr.base + offset), &raw,
-				 bytes == 8 && !lma ? 6 : bytes, EMU_ACC_SYSTEM);
+	status = emu_read_table(ctxt, tr.base + offset, &raw, bytes == 8 && !lma ? 6 : bytes);
 	s->rsp = lma ? raw : low_bytes(raw, bytes / 2);
 	s->d.selector = lma ? dpl : raw >> 4 * bytes;
 	return status;

@@ -160,6 +160,8 @@ static inline bool is_null(u16 selector)
 
 bool emu_long_mode(struct emulate_ctxt *ctxt);
 gva_t emu_table_address(struct emulate_ctxt *ctxt, gva_t addr);
+enum emu_status emu_read_table(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+			       unsigned int bytes);
 enum emu_status emu_selector_fault(struct emulate_ctxt *ctxt, u8 vector, u16 selector);
 enum emu_status emu_read_descriptor(struct emulate_ctxt *ctxt, struct descriptor *d, u8 vector);
 bool emu_is_code(struct emulate_ctxt *ctxt, const struct descriptor *d);

@@ -196,7 +196,7 @@ static enum emu_status iret_task(struct emulate_ctxt *ctxt)
 	if (emu_long_mode(ctxt))
 		return emulate_raise(ctxt, EMU_GP, 0);
 	ctxt->ops->get_segment(ctxt, SREG_TR, &tr);
-	status = ctxt->ops->read(ctxt, tr.base, &how.selector, 2, EMU_ACC_SYSTEM);
+	status = emu_read_table(ctxt, tr.base, &how.selector, 2);
 	return status ? status : emulate_task_switch(ctxt, &how);
 }
 

@@ -92,6 +92,24 @@ gva_t emu_table_address(struct emulate_ctxt *ctxt, gva_t addr)
 	return emu_long_mode(ctxt) ? addr : (u32)addr;
 }
 
+/* A base may be canonical for the processor and not be so as CR4 stands, nor what lies behind. */
+static enum emu_status check_table(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes)
+{
+	if (emu_is_canonical(ctxt, addr) && emu_is_canonical(ctxt, addr + bytes - 1))
+		return EMU_DONE;
+	return emulate_raise(ctxt, EMU_GP, 0);
+}
+
+enum emu_status emu_read_table(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+			       unsigned int bytes)
+{
+	enum emu_status status;
+
+	addr = emu_table_address(ctxt, addr);
+	status = check_table(ctxt, addr, bytes);
+	return status ? status : ctxt->ops->read(ctxt, addr, buf, bytes, EMU_ACC_SYSTEM);
+}
+
 /* The other half of what has 16 bytes in long mode; its type has to be 0. */
 static enum emu_status read_upper(struct emulate_ctxt *ctxt, struct descriptor *d, u8 vector,
 				  u64 room)
@@ -100,10 +118,16 @@ static enum emu_status read_upper(struct emulate_ctxt *ctxt, struct descriptor *
 
 	if (room < 16)
 		return emu_selector_fault(ctxt, vector, d->selector);
-	status = ctxt->ops->read(ctxt, d->addr + 8, &d->high, 8, EMU_ACC_SYSTEM);
+	status = emu_read_table(ctxt, d->addr + 8, &d->high, 8);
 	if (!status && (d->high >> 40 & 0x1f))
 		status = emu_selector_fault(ctxt, EMU_GP, d->selector);
 	return status;
+}
+
+/* LDT, TSS and call gate. */
+static bool has_upper(struct emulate_ctxt *ctxt, u64 low)
+{
+	return !(low >> 44 & 1) && (1 << (low >> 40 & 15) & 0x1a04) && emu_long_mode(ctxt);
 }
 
 enum emu_status emu_read_descriptor(struct emulate_ctxt *ctxt, struct descriptor *d, u8 vector)
@@ -119,8 +143,8 @@ enum emu_status emu_read_descriptor(struct emulate_ctxt *ctxt, struct descriptor
 	if (offset + 8 > bytes)
 		return emu_selector_fault(ctxt, vector, d->selector);
 	d->addr = emu_table_address(ctxt, base + offset);
-	status = ctxt->ops->read(ctxt, d->addr, &d->low, 8, EMU_ACC_SYSTEM);
-	if (!status && !(d->low >> 44 & 1) && emu_long_mode(ctxt))
+	status = emu_read_table(ctxt, d->addr, &d->low, 8);
+	if (!status && has_upper(ctxt, d->low))
 		status = read_upper(ctxt, d, vector, bytes - offset);
 	unpack(d);
 	return status;

@@ -91,7 +91,7 @@ enum emu_status exec_ud(struct emulate_ctxt *ctxt)
 static enum emu_status read_tss(struct emulate_ctxt *ctxt, const struct emulate_segment *tr,
 				u32 offset, u16 *val)
 {
-	return ctxt->ops->read(ctxt, tr->base + offset, val, 2, EMU_ACC_SYSTEM);
+	return emu_read_table(ctxt, tr->base + offset, val, 2);
 }
 
 /* The I/O permission bitmap of a 32- or 64-bit TSS, SDM vol. 1 19.5.2. */

@@ -57,8 +57,7 @@ static enum emu_status read_bytes(struct emulate_ctxt *ctxt, gva_t addr, u8 *buf
 	u32 i;
 
 	for (i = 0; i < bytes && !status; i += 4)
-		status = ctxt->ops->read(ctxt, emu_table_address(ctxt, addr + i), buf + i, 4,
-					 EMU_ACC_SYSTEM);
+		status = emu_read_table(ctxt, addr + i, buf + i, 4);
 	return status;
 }
 

@@ -115,15 +115,21 @@ u64 mode_settled_cr0(u64 cr0)
 	       X86_CR0_ET;
 }
 
+static bool is_16bit_tss(const struct kvm_segment *tr)
+{
+	return tr->present && !tr->unusable && !tr->s && (tr->type & ~2) == 1;
+}
+
 /* Setting PG activates long mode if LME asks for it. */
 static int paging_on(struct vcpu *vcpu, struct vcpu_mode *new)
 {
-	struct kvm_segment cs;
+	struct kvm_segment cs, tr;
 
 	if (!(new->efer & EFER_LME))
 		return 0;
 	vendor(get_segment)(vcpu, VCPU_SREG_CS, &cs);
-	if (!(new->cr4 & X86_CR4_PAE) || cs.l)
+	vendor(get_segment)(vcpu, VCPU_SREG_TR, &tr);
+	if (!(new->cr4 & X86_CR4_PAE) || cs.l || is_16bit_tss(&tr))
 		return -EINVAL;
 	new->efer |= EFER_LMA;
 	return 0;

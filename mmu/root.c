@@ -150,6 +150,14 @@ static hfn_t leaf_frame(const struct shadow_page *sp, unsigned int index, gva_t 
 	       (gva >> PAGE_BITS & (level_frames(sp->role.level) - 1));
 }
 
+/* Long mode's tables say nothing of the bits above; what is not canonical has no translation. */
+static bool is_canonical(const struct mmu_vcpu *m, gva_t gva)
+{
+	int shift = m->role.glevels == 5 ? 7 : 16;
+
+	return m->role.glevels < 4 || (u64)((s64)(gva << shift) >> shift) == gva;
+}
+
 /* Where code was found is still where it is: the root, the way down from it and the leaf. */
 static bool fetched_valid(const struct mmu_vcpu *m, const struct mmu_fetched *f, gva_t page)
 {
@@ -162,7 +170,7 @@ static bool fetched_find(struct mmu_vcpu *m, struct mmu_fetched *f, gva_t gva)
 	struct shadow_page *sp = NULL;
 	unsigned int index;
 
-	if (mmu_root_ok(m))
+	if (mmu_root_ok(m) && is_canonical(m, gva))
 		sp = root_leaf(m->root, gva, &index);
 	if (!sp)
 		return false;
@@ -200,7 +208,7 @@ bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data)
 	if ((gva & (TABLE_BYTES - 1)) > TABLE_BYTES - sizeof(*data))
 		return false;
 	spin_lock(&m->vm->lock);
-	if (mmu_root_ok(m))
+	if (mmu_root_ok(m) && is_canonical(m, gva))
 		sp = root_leaf(m->root, gva, &index);
 	found = sp && !spte_user(sp->spt[index]);
 	if (found)

@@ -453,3 +453,27 @@ TEST(segment_queries)
 	c.regs[GPR_RAX] = DATA;
 	RUN_FAULT(LAR, EMU_PF, 0);
 }
+
+/* Tables at addresses that are canonical for the processor, not as CR4 stands. */
+TEST(tables_not_canonical)
+{
+	start(INSN_LONG64, true);
+	m.gdt.base = 1ULL << 50;
+	JUMP_FAULT(CODE64, 0x1800, EMU_GP, 0);
+	CHECK_EQ(count('r'), 2);
+	c.regs[GPR_RAX] = DATA;
+	RUN_FAULT("8ed8", EMU_GP, 0);
+	RUN_FAULT(LAR, EMU_GP, 0);
+	c.la57 = true;
+	JUMP_FAULT(CODE64, 0x1800, EMU_GP, CODE64);
+	c.la57 = false;
+	m.gdt.base = 0x7fffffffffe0;
+	JUMP_FAULT(DATA, 0x1800, EMU_GP, DATA);
+	JUMP_FAULT(CODE_LD, 0x1800, EMU_GP, 0);
+	start(INSN_LONG64, true);
+	user();
+	m.seg[SREG_TR].base = 1ULL << 50;
+	c.cpl = 3;
+	RUN_FAULT("e4f0", EMU_GP, 0);
+	CHECK_EQ(count('r'), 0);
+}
