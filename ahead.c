@@ -8,6 +8,7 @@
 #include <linux/nospec.h>
 #include <asm/processor-flags.h>
 
+#include "breakpoint.h"
 #include "emulate_impl.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -15,7 +16,6 @@
 #define MAX_INSNS	16
 #define WINDOW		112	/* bytes of code that are looked at */
 #define MAX_BYTES	16	/* ... for each instruction */
-#define DR7_ENABLED	0xffull
 
 static bool is_quad(const struct insn_opnd *opnd)
 {
@@ -162,7 +162,7 @@ void exit_run_ahead(struct vcpu *vcpu)
 	u8 code[WINDOW] __uninitialized;
 
 	/* Single steps and breakpoints are between instructions. The shadow tables know no sign. */
-	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & DR7_ENABLED) ||
+	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & BREAKPOINTS_ENABLED) ||
 	    (gva_t)((long)(start << 16) >> 16) != start)
 		return;
 	room = mmu_fetch(&vcpu->mmu, start, code, sizeof(code));

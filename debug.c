@@ -10,7 +10,6 @@
 
 #define DR6_INIT	0xffff0ff0ull
 #define DR7_INIT	0x400ull
-#define DR7_ENABLED	0xffull
 
 void debug_reset(struct vcpu *vcpu)
 {
@@ -26,7 +25,7 @@ void debug_enter(struct vcpu *vcpu)
 	const u64 *db = vcpu->debug.db;
 	unsigned long *host = vcpu->debug.host;
 
-	if (likely(!(vcpu->debug.dr7 & DR7_ENABLED)))
+	if (likely(!(vcpu->debug.dr7 & BREAKPOINTS_ENABLED)))
 		return;
 	if (hw_breakpoint_active()) {
 		get_debugreg(host[0], 0);
@@ -48,7 +47,7 @@ void debug_leave(struct vcpu *vcpu)
 
 	if (likely(!hw_breakpoint_active()))
 		return;
-	if (vcpu->debug.dr7 & DR7_ENABLED) {
+	if (vcpu->debug.dr7 & BREAKPOINTS_ENABLED) {
 		set_debugreg(host[0], 0);
 		set_debugreg(host[1], 1);
 		set_debugreg(host[2], 2);
@@ -58,30 +57,15 @@ void debug_leave(struct vcpu *vcpu)
 	set_debugreg(__this_cpu_read(cpu_dr7), 7);
 }
 
-/* Bytes that a breakpoint watches, by DR7's LEN field. */
-static const u8 watched_bytes[] = { 1, 2, 8, 4 };
-
-static bool meets(const struct vcpu_debug *debug, unsigned int i, u64 addr, unsigned int bytes)
+u32 debug_hits(const struct vcpu *vcpu, u64 addr, unsigned int bytes, enum breakpoint_kind kind)
 {
-	u64 length = watched_bytes[debug->dr7 >> (18 + 4 * i) & 3];
-	u64 start = debug->db[i] & ~(length - 1);
+	const struct vcpu_debug *debug = &vcpu->debug;
 
-	return addr - start < length || start - addr < bytes;
-}
-
-void debug_access(struct vcpu *vcpu, u64 addr, unsigned int bytes, enum debug_kind kind)
-{
-	struct vcpu_debug *debug = &vcpu->debug;
-	unsigned int i, kinds = kind;
-
-	if (likely(!(debug->dr7 & DR7_ENABLED)))
-		return;
-	if (!(vcpu->mode.cr4 & X86_CR4_DE))
-		kinds &= ~DEBUG_PORT;
-	for (i = 0; i < ARRAY_SIZE(debug->db); i++)
-		if (debug->dr7 >> (2 * i) & 3 && BIT(debug->dr7 >> (16 + 4 * i) & 3) & kinds &&
-		    meets(debug, i, addr, bytes))
-			debug->hits |= BIT(i);
+	if (likely(!(debug->dr7 & BREAKPOINTS_ENABLED)))
+		return 0;
+	if (kind == BREAKPOINT_PORT && !(vcpu->mode.cr4 & X86_CR4_DE))
+		return 0;
+	return breakpoint_hits(debug->db, debug->dr7, addr, bytes, kind);
 }
 
 int state_get_debugregs(struct vcpu *vcpu, struct kvm_debugregs *dbg)

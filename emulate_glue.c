@@ -38,6 +38,11 @@ static void load_ctxt(struct vcpu *vcpu)
 	ctxt->has_invpcid = vcpu->cpuid.invpcid;
 	ctxt->has_alt_cr8 = vcpu->cpuid.alt_cr8;
 	ctxt->code_len = 0;
+	ctxt->shadow = 0;
+	ctxt->traps = 0;
+	ctxt->tf_trap = false;
+	ctxt->rep_partial = false;
+	ctxt->task_switched = false;
 }
 
 static void begin(struct vcpu *vcpu, const struct mmu_fault *fault)
@@ -284,6 +289,7 @@ int emulate_event(struct vcpu *vcpu, const struct event *event)
 	case EMU_DONE:
 		event_requeue(vcpu, &none);
 		vcpu->debug.held = 0;
+		vcpu->debug.hits |= vcpu->emul->traps;
 		insn_end(vcpu, 0, false);	/* the frame may have hit a breakpoint */
 		return 1;
 	case EMU_FAULT:
@@ -332,9 +338,6 @@ static enum emu_status run_task(struct vcpu *vcpu, const struct exit *exit, u64 
 	io_begin(vcpu);
 	begin(vcpu, NULL);
 	ctxt->insn = (struct insn){ .op = OP_OTHER };
-	ctxt->shadow = 0;
-	ctxt->tf_trap = false;
-	ctxt->rep_partial = false;
 	ctxt->rip = next;
 	status = emulate_task_switch(ctxt, &how);
 	if (!status || (status == EMU_FAULT && ctxt->task_switched))

@@ -11,6 +11,7 @@
 
 #include <asm/processor-flags.h>
 
+#include "breakpoint.h"
 #include "vcpu.h"
 
 #define MAX_TRANSLATIONS	1000	/* then the tables change all the time: enter again */
@@ -88,6 +89,14 @@ static enum emu_status locate(struct emulate_ctxt *ctxt, gva_t gva, unsigned int
 			gva = (u32)gva;
 	}
 	return status;
+}
+
+/* A trap behind the instruction, if that gets so far. Tables that it needs are not its data. */
+static void watch(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes, unsigned int flags,
+		  enum breakpoint_kind kind)
+{
+	if (!(flags & EMU_ACC_SYSTEM))
+		ctxt->traps |= debug_hits(ctxt->priv, addr, bytes, kind);
 }
 
 enum emu_status emulate_error(struct vcpu *vcpu, int err)
@@ -202,6 +211,7 @@ enum emu_status emulate_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *bu
 	enum emu_status status;
 	struct piece p[2];
 
+	watch(ctxt, addr, bytes, flags, BREAKPOINT_READ);
 	status = locate(ctxt, addr, bytes, &access, p);
 	if (!status)
 		status = read_piece(vcpu, &p[0], buf);
@@ -218,6 +228,7 @@ enum emu_status emulate_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const v
 	enum emu_status status;
 	struct piece p[2];
 
+	watch(ctxt, addr, bytes, flags, BREAKPOINT_WRITE);
 	status = locate(ctxt, addr, bytes, &access, p);
 	if (!status)
 		status = write_pieces(vcpu, p, buf, true);
@@ -272,6 +283,7 @@ enum emu_status emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void 
 
 	if (bytes > 16)
 		return EMU_UNHANDLED;
+	watch(ctxt, addr, bytes, 0, BREAKPOINT_WRITE);
 	status = locate(ctxt, addr, bytes, &access, p);
 	if (status)
 		return status;

@@ -26,7 +26,7 @@ static enum emu_status op_io_in(struct emulate_ctxt *ctxt, u16 port, void *buf,
 {
 	const struct io_access a = { .gpa = port, .len = bytes, .port = true };
 
-	debug_access(ctxt->priv, port, bytes, DEBUG_PORT);
+	ctxt->traps |= debug_hits(ctxt->priv, port, bytes, BREAKPOINT_PORT);
 	return io_access(ctxt->priv, &a, buf);
 }
 
@@ -36,7 +36,7 @@ static enum emu_status op_io_out(struct emulate_ctxt *ctxt, u16 port, const void
 	struct io_access a = { .gpa = port, .len = bytes, .port = true, .write = true };
 
 	memcpy(a.data, buf, bytes);
-	debug_access(ctxt->priv, port, bytes, DEBUG_PORT);
+	ctxt->traps |= debug_hits(ctxt->priv, port, bytes, BREAKPOINT_PORT);
 	return io_access(ctxt->priv, &a, NULL);
 }
 

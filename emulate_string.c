@@ -237,6 +237,8 @@ static enum emu_status repeated(struct emulate_ctxt *ctxt)
 		commit(ctxt, ctxt->intel ? before : ctxt->rflags);
 		if (ends_early(ctxt))
 			return EMU_DONE;
+		if (ctxt->traps)
+			break;
 	}
 	if (index_reg(ctxt, GPR_RCX))
 		stop_early(ctxt, before);

@@ -6,6 +6,7 @@
  */
 #include <linux/uaccess.h>
 
+#include "breakpoint.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -172,7 +173,7 @@ static noinline_for_stack bool table_write(struct vcpu *vcpu, const struct exit 
 	const struct insn *insn;
 
 	if (!f->to_table || exit->delivering.type != EVENT_NONE ||
-	    mode_insn(vcpu) != INSN_LONG64)
+	    mode_insn(vcpu) != INSN_LONG64 || (vcpu->debug.dr7 & BREAKPOINTS_ENABLED))
 		return false;
 	insn = insn_here(vcpu);
 	if (!insn)

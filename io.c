@@ -6,6 +6,7 @@
 #include <linux/nospec.h>
 #include <linux/string.h>
 
+#include "breakpoint.h"
 #include "vcpu.h"
 
 /* Port data lies in the page behind struct kvm_run. */
@@ -100,7 +101,7 @@ static int complete_port(struct vcpu *vcpu)
 {
 	if (vcpu->io.pio.in)
 		load_rax(vcpu, port_data(vcpu), vcpu->io.pio.size);
-	debug_access(vcpu, vcpu->io.pio.port, vcpu->io.pio.size, DEBUG_PORT);
+	vcpu->debug.hits = debug_hits(vcpu, vcpu->io.pio.port, vcpu->io.pio.size, BREAKPOINT_PORT);
 	insn_finish(vcpu, vcpu->io.next_rip);
 	return 1;
 }

@@ -4,6 +4,7 @@
 #define UMBRA_STATE_H
 
 #include <linux/kvm.h>
+#include "breakpoint.h"
 #include "types.h"
 
 struct vcpu;
@@ -123,24 +124,16 @@ void debug_enter(struct vcpu *vcpu);
  */
 void debug_leave(struct vcpu *vcpu);
 
-/* What breakpoints are for: a bit of each value of DR7's R/W fields. */
-enum debug_kind {
-	DEBUG_WRITE	= BIT(1) | BIT(3),
-	DEBUG_READ	= BIT(3),
-	DEBUG_PORT	= BIT(2),	/* with CR4.DE */
-};
-
 /**
- * debug_access() - an instruction that software executes reaches memory or a port
+ * debug_hits() - which breakpoints does an access meet that software makes?
  * @vcpu:	loaded
  * @addr:	linear address, or port
  * @bytes:	1 or more
- * @kind:	what it does there
+ * @kind:	what is done there; breakpoints on ports need CR4.DE
  *
- * Enabled breakpoints that it meets are added to vcpu->debug.hits, for insn_end().
- * Intel SDM 3B 18.2.4 and 18.2.5.
+ * Intel SDM 3B 18.2.4 and 18.2.5. Return: B0 to B3 of DR6, for vcpu->debug.hits.
  */
-void debug_access(struct vcpu *vcpu, u64 addr, unsigned int bytes, enum debug_kind kind);
+u32 debug_hits(const struct vcpu *vcpu, u64 addr, unsigned int bytes, enum breakpoint_kind kind);
 
 /* ---- cpuid.c ---- */
 

@@ -16,6 +16,12 @@ static bool touches(u64 addr, unsigned int bytes, u64 page)
 	return page && addr < page + 0x1000 && addr + bytes > page;
 }
 
+static void watch(u64 addr, unsigned int bytes, unsigned int flags)
+{
+	if (m.watched && !(flags & EMU_ACC_SYSTEM) && m.watched - addr < bytes)
+		c.traps |= 1;
+}
+
 u8 *at(u64 addr)
 {
 	return m.mem + (addr & (MEM_BYTES - 1));
@@ -47,6 +53,7 @@ static enum emu_status op_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
 
 	(void)ctxt;
 	note('r', addr, bytes, flags);
+	watch(addr, bytes, flags);
 	if (status)
 		return status;
 	if (touches(addr, bytes, m.device_page) && !m.device_ready)
@@ -62,6 +69,7 @@ static enum emu_status op_write(struct emulate_ctxt *ctxt, gva_t addr, const voi
 
 	(void)ctxt;
 	note('w', addr, bytes, flags);
+	watch(addr, bytes, flags);
 	if (status)
 		return status;
 	if (touches(addr, bytes, m.device_page) && !m.device_ready)

@@ -29,6 +29,7 @@ struct emulated_machine {
 	u8 xmm[16][16];
 	struct access log[2000];
 	unsigned int logged;
+	u64 watched;		/* a breakpoint on the byte there */
 	u64 bad_page;		/* reads and writes of it fault, if not 0 */
 	u64 device_page;	/* reads of it need user space until device_ready */
 	bool device_ready;

@@ -98,3 +98,71 @@ TEST(alternative_cr8)
 			RUN_FAULT("f00f20c0", EMU_GP, 0);
 	}
 }
+
+/* A breakpoint on data traps behind the instruction, of a repeated one behind the iteration. */
+TEST(watched_data)
+{
+	start(INSN_LONG64);
+	m.watched = 0x8001;
+	RUN("8b03");
+	CHECK_EQ(c.traps, 1);
+	RUN("90");
+	CHECK_EQ(c.traps, 0);
+	RUN("0003");
+	CHECK_EQ(c.traps, 0);
+	c.regs[GPR_RSI] = 0x7ff0;
+	c.regs[GPR_RDI] = 0x9000;
+	c.regs[GPR_RCX] = 10;
+	c.rip = 0x1000;
+	RUN("f348a5");
+	CHECK_EQ(c.traps, 1);
+	CHECK_EQ(c.regs[GPR_RCX], 7);
+	CHECK_EQ(c.rip, 0x1000);
+	CHECK(c.rep_partial);
+	RUN("f348a5");
+	CHECK_EQ(c.traps, 0);
+	CHECK_EQ(c.regs[GPR_RCX], 0);
+}
+
+#include "breakpoint.h"
+
+/* Against the rule, byte by byte. */
+static u32 hit(u64 db, u64 dr7, u64 addr, unsigned int bytes, unsigned int kind)
+{
+	static const u8 sizes[] = { 1, 2, 8, 4 };
+	unsigned int rw = dr7 >> 16 & 3, size = sizes[dr7 >> 18 & 3], i, j;
+	bool concerns = kind == BREAKPOINT_PORT ? rw == 2 :
+			kind == BREAKPOINT_READ ? rw == 3 : rw == 1 || rw == 3;
+
+	if (!(dr7 & 3) || !concerns)
+		return 0;
+	for (i = 0; i < size; i++)
+		for (j = 0; j < bytes; j++)
+			if ((db & ~(u64)(size - 1)) + i == addr + j)
+				return 1;
+	return 0;
+}
+
+TEST(breakpoint_matches)
+{
+	static const unsigned int kinds[] = { BREAKPOINT_READ, BREAKPOINT_WRITE, BREAKPOINT_PORT };
+	unsigned int fields, enable, offset, bytes, kind, slot;
+	u64 db[4], dr7;
+
+	for (fields = 0; fields < 16; fields++)
+		for (enable = 0; enable < 4; enable++)
+			for (offset = 0; offset < 40; offset++)
+				for (bytes = 1; bytes <= 16; bytes++)
+					for (kind = 0; kind < 3; kind++) {
+						slot = (offset + bytes) % 4;
+						memset(db, 0, sizeof(db));
+						db[slot] = 0x1013;
+						dr7 = (u64)fields << (16 + 4 * slot) |
+						      enable << 2 * slot;
+						CHECK_EQ(breakpoint_hits(db, dr7, 0x1000 + offset,
+									 bytes, kinds[kind]),
+							 hit(0x1013, fields << 16 | enable,
+							     0x1000 + offset, bytes,
+							     kinds[kind]) << slot);
+					}
+}
