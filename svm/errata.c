@@ -2,6 +2,8 @@
 /*
  * Errata of AMD's processors that a hypervisor has to get round, on each CPU while there are VMs.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bits.h>
 #include <linux/printk.h>
 #include <asm/mce.h>
@@ -39,7 +41,7 @@ static bool change_msr(u32 msr, u64 clear, u64 set)
 void svm_errata_on(void)
 {
 	if (MITIGATE_SRSO_GUESTS && !change_msr(BP_CFG, 0, BP_SPEC_REDUCE))
-		pr_warn_once("umbra: BP_SPEC_REDUCE can't be set: guests may use SRSO\n");
+		pr_warn_once("BP_SPEC_REDUCE can't be set: guests may use SRSO\n");
 	if (boot_cpu_has_bug(X86_BUG_AMD_TLB_MMATCH))
 		change_msr(MSR_AMD64_DC_CFG, 0, DC_CFG_383);
 }
@@ -81,7 +83,7 @@ bool svm_erratum_383(struct vcpu *vcpu)
 		chosen_wrmsr(MSR_IA32_MCx_STATUS(i), 0);
 	change_msr(MSR_IA32_MCG_STATUS, MCG_STATUS_MCIP, 0);
 	flush_all(vcpu);
-	pr_err_ratelimited("umbra: erratum 383: a guest's state is lost, it is ended\n");
+	pr_err_ratelimited("erratum 383: a guest's state is lost, it is ended\n");
 	vcpu_request(vcpu, REQ_TRIPLE_FAULT);
 	return true;
 }

@@ -3,13 +3,13 @@
 # svm/ and what else stands next to the processor, on a fake of it. Included by Makefile.
 
 SVM_TESTS := $(O)/svm_test
-SVM_UNITS := tlb event exit vmcb enter segment msr page probe
+SVM_UNITS := tlb event exit vmcb enter segment msr page probe errata
 SVM_OBJS  := $(SVM_UNITS:%=$(O)/svm/%.o) $(O)/svm/physical.o $(O)/svm/fpu.o $(O)/svm_machine.o
 
 # Headers of the kernel that svm_shim.h stands in for.
 SVM_EMPTY := $(addprefix $(O)/svm/shim/,$(addprefix linux/,cc_platform.h cpu.h gfp.h irq_work.h mem_encrypt.h \
 	     mm.h mmu_notifier.h mutex.h percpu.h preempt.h printk.h ratelimit.h refcount.h signal_types.h \
-	     slab.h smp.h srcu.h static_call.h thread_info.h) $(addprefix asm/,asm.h cpufeature.h msr.h \
+	     slab.h smp.h srcu.h static_call.h thread_info.h) $(addprefix asm/,asm.h cpufeature.h mce.h msr.h \
 	     fpu/api.h fpu/types.h fpu/xcr.h \
 	     msr-index.h processor.h special_insns.h trapnr.h nospec-branch.h))
 SVM_HEADERS := $(SVM_EMPTY) $(O)/svm/shim/uapi/asm/svm.h svm_shim.h

@@ -276,6 +276,11 @@ void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned lon
 	case MACH_INVALID:
 		vmcb->control.exit_code = VMEXIT_INVALID;
 		break;
+	case MACH_CHECK:
+		run(vmcb);
+		vmcb->control.exit_code = SVM_EXIT_EXCP_BASE + X86_TRAP_MC;
+		remember(vmcb);
+		break;
 	case MACH_SHUTDOWN:
 		memset(vmcb, 0xcd, sizeof(*vmcb));
 		vmcb->control.exit_code = SVM_EXIT_SHUTDOWN;
@@ -286,8 +291,27 @@ void svm_enter_guest(struct vcpu_regs *regs, unsigned long vmcb_pa, unsigned lon
 	}
 }
 
+/* Those that are just there. */
+static u64 *plain_msr(u32 msr)
+{
+	switch (msr) {
+	case 0xc001102e:
+		return &mach.bp_cfg[shim_cpu];
+	case MSR_AMD64_DC_CFG:
+		return &mach.dc_cfg[shim_cpu];
+	case MSR_IA32_MC0_STATUS:
+		return &mach.mc_status[shim_cpu];
+	case MSR_IA32_MCG_STATUS:
+		return &mach.mcg_status[shim_cpu];
+	default:
+		return NULL;
+	}
+}
+
 u64 raw_rdmsr(u32 msr)
 {
+	if (plain_msr(msr))
+		return *plain_msr(msr);
 	switch (msr) {
 	case MSR_EFER:
 		return mach.efer[shim_cpu];
@@ -299,6 +323,8 @@ u64 raw_rdmsr(u32 msr)
 
 void raw_wrmsr(u32 msr, u64 value)
 {
+	if (plain_msr(msr))
+		*plain_msr(msr) = value;
 	if (msr == 0xc0010117)
 		mach.hsave[shim_cpu] = value;
 	if (msr == MSR_EFER) {
@@ -322,7 +348,7 @@ int rdmsr_safe(u32 msr, u32 *low, u32 *high)
 
 	*low = value;
 	*high = value >> 32;
-	return 0;
+	return msr == 0xc001102e && mach.no_bp_cfg ? -EIO : 0;
 }
 
 int wrmsr_safe(u32 msr, u32 low, u32 high)
@@ -363,6 +389,11 @@ bool boot_cpu_has(enum shim_feature feature)
 u64 rdtsc_ordered(void)
 {
 	return 1000;
+}
+
+void __write_cr4(unsigned long cr4)
+{
+	mach.host_flushes++;
 }
 
 unsigned long __read_cr4(void)

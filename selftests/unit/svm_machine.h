@@ -15,6 +15,7 @@ enum mach_entry {
 	MACH_RUN,		/* touch a page, exit by an interrupt */
 	MACH_INVALID,		/* VMEXIT_INVALID: nothing is flushed */
 	MACH_FAULT,		/* #UD, and the fixup: nothing is written */
+	MACH_CHECK,		/* a machine check */
 	MACH_SHUTDOWN,		/* the guest shut down: the VMCB is undefined */
 };
 
@@ -34,6 +35,9 @@ enum mach_entry {
  * @vm_cr:	by processor
  * @efer: @hsave: by processor; the MSRs
  * @features:	what boot_cpu_has() says
+ * @bp_cfg: @dc_cfg: @mc_status: @mcg_status: by processor; the MSRs
+ * @no_bp_cfg:	the first is #GP
+ * @host_flushes: how often CR4 was written
  */
 struct mach {
 	u64 tlb[SHIM_CPUS][MACH_ASIDS][MACH_PAGES];
@@ -51,6 +55,9 @@ struct mach {
 	u64 vm_cr[SHIM_CPUS];
 	u64 efer[SHIM_CPUS], hsave[SHIM_CPUS];
 	u64 features;
+	u64 bp_cfg[SHIM_CPUS], dc_cfg[SHIM_CPUS], mc_status[SHIM_CPUS], mcg_status[SHIM_CPUS];
+	bool no_bp_cfg;
+	unsigned int host_flushes;
 };
 
 extern struct mach mach;

@@ -90,7 +90,11 @@ CPUID_WORD(edx)
 enum shim_feature {
 	X86_FEATURE_NX, X86_FEATURE_USE_IBPB, X86_FEATURE_INVPCID,
 	X86_FEATURE_XSAVE, X86_FEATURE_OSXSAVE, X86_FEATURE_XSAVEOPT,
+	X86_FEATURE_SRSO_BP_SPEC_REDUCE, X86_BUG_AMD_TLB_MMATCH,
 };
+
+#define boot_cpu_has_bug	boot_cpu_has
+#define MITIGATE_SRSO_GUESTS	boot_cpu_has(X86_FEATURE_SRSO_BP_SPEC_REDUCE)
 
 bool boot_cpu_has(enum shim_feature feature);
 
@@ -134,6 +138,11 @@ bool cc_platform_has(enum cc_attr attr);
 #define MSR_IA32_SYSENTER_ESP	0x175u
 #define MSR_IA32_SYSENTER_EIP	0x176u
 #define MSR_IA32_XSS		0xda0u
+#define MSR_IA32_MCG_STATUS	0x17au
+#define MSR_IA32_MC0_STATUS	0x401u
+#define MSR_IA32_MCx_STATUS(i)	(0x401u + 4 * (i))
+#define MSR_AMD64_DC_CFG	0xc0011022u
+#define MCG_STATUS_MCIP		BIT_ULL(2)
 #define PRED_CMD_IBPB		1u
 #define EFER_LME		BIT(8)
 #define EFER_LMA		BIT(10)
@@ -146,6 +155,7 @@ int rdmsr_safe(u32 msr, u32 *low, u32 *high);
 int wrmsr_safe(u32 msr, u32 low, u32 high);
 u64 rdtsc_ordered(void);
 unsigned long __read_cr4(void);
+void __write_cr4(unsigned long cr4);
 
 /* ---- FPU ---- */
 
@@ -218,6 +228,8 @@ int shim_printk(const char *format, ...);
 #define pr_err			shim_printk
 #define pr_info			shim_printk
 #define pr_warn			shim_printk
+#define pr_warn_once		shim_printk
+#define pr_err_ratelimited	shim_printk
 
 /* hostmsr.h, guestmode.h and compat.h: what follows stands in for them. */
 #define UMBRA_HOSTMSR_H

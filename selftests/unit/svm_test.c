@@ -557,3 +557,79 @@ int main(int argc, char **argv)
 {
 	return tap_main(argc, argv);
 }
+
+/* ---- errata ---- */
+
+/* AMD's BP_CFG, as it is before and while there are VMs. */
+static void with_bp_cfg(u64 features, u64 before, u64 then)
+{
+	int i;
+
+	start(true);
+	on_each_cpu(disable, NULL, 1);
+	mach.features |= features;
+	for (i = 0; i < SHIM_CPUS; i++)
+		mach.bp_cfg[i] = before;
+	on_each_cpu(enable, NULL, 1);
+	for (i = 0; i < SHIM_CPUS; i++)
+		CHECK_EQ(mach.bp_cfg[i], then);
+	/* One goes and comes back. */
+	shim_set_cpu(2);
+	ops->cpu_disable();
+	CHECK_EQ(mach.bp_cfg[2], before);
+	CHECK(!ops->cpu_enable());
+	CHECK_EQ(mach.bp_cfg[2], then);
+	stop();
+	for (i = 0; i < SHIM_CPUS; i++)
+		CHECK_EQ(mach.bp_cfg[i], before);
+}
+
+TEST(srso_is_mitigated_while_there_are_vms)
+{
+	with_bp_cfg(BIT(X86_FEATURE_SRSO_BP_SPEC_REDUCE), BIT(33), BIT(33) | BIT(4));
+	with_bp_cfg(0, BIT(33), BIT(33));
+}
+
+TEST(srso_that_cannot_be_mitigated_is_told)
+{
+	start(true);
+	on_each_cpu(disable, NULL, 1);
+	mach.features |= BIT(X86_FEATURE_SRSO_BP_SPEC_REDUCE);
+	mach.no_bp_cfg = true;
+	on_each_cpu(enable, NULL, 1);
+	CHECK(strstr(shim_log, "SRSO"));
+	stop();
+}
+
+#define STATUS_383	0xb600000000010015ull
+
+static void machine_check(struct vcpu *v, u64 status, bool ours)
+{
+	unsigned int flushes = mach.host_flushes;
+
+	shim_set_cpu(0);
+	v->requests = 0;
+	mach.mc_status[0] = status;
+	mach.mcg_status[0] = 7;
+	enter_as(v, MACH_CHECK);
+	ops->exit_irq(v, &last);
+	CHECK_EQ(mach.mc_status[0], ours ? 0 : status);
+	CHECK_EQ(mach.mcg_status[0], ours ? 3 : 7);
+	CHECK_EQ(v->requests, ours ? BIT(REQ_TRIPLE_FAULT) : 0);
+	CHECK_EQ(mach.host_flushes, flushes + (ours ? 2 : 0));
+}
+
+TEST(erratum_383_ends_the_guest_alone)
+{
+	start(true);
+	machine_check(&vcpus[0], STATUS_383, false);
+	CHECK_EQ(mach.dc_cfg[0], 0);
+	on_each_cpu(disable, NULL, 1);
+	mach.features |= BIT(X86_BUG_AMD_TLB_MMATCH);
+	on_each_cpu(enable, NULL, 1);
+	CHECK_EQ(mach.dc_cfg[1], BIT(47));
+	machine_check(&vcpus[0], STATUS_383, true);
+	machine_check(&vcpus[0], STATUS_383 | BIT(62), true);
+	machine_check(&vcpus[0], STATUS_383 ^ BIT(4), false);
+	stop();
+}
