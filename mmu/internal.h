@@ -184,20 +184,16 @@ static inline unsigned int next_present(const struct shadow_page *sp, unsigned i
 
 /* ---- rmap.c: which sptes map a gfn ---- */
 
-/* Heads a slot needs at a level: one a frame of that size that it touches. */
-static inline unsigned long slot_heads(const struct memslot *slot, int level)
-{
-	int shift = 9 * (level - 1);
-
-	return ((slot->base_gfn + slot->npages - 1) >> shift) - (slot->base_gfn >> shift) + 1;
-}
-
+/*
+ * A gfn before the slot, in the large frame that the slot begins in, has that frame's head. In
+ * bounds under speculation, too.
+ */
 static inline u32 rmap_head_id(const struct memslot *slot, gfn_t gfn, int level)
 {
 	int shift = 9 * (level - 1);
-	unsigned long index = (gfn >> shift) - (slot->base_gfn >> shift);
 
-	return slot->rmap_base[level - 1] + array_index_nospec(index, slot_heads(slot, level));
+	gfn = slot->base_gfn + memslot_index(slot, gfn);
+	return slot->rmap_base[level - 1] + (gfn >> shift) - (slot->base_gfn >> shift);
 }
 
 struct link *rmap_head(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int level);

@@ -5,6 +5,14 @@
  */
 #include "internal.h"
 
+/* rmap heads a slot needs at a level: one a frame of that size that it touches. */
+static unsigned long slot_heads(const struct memslot *slot, int level)
+{
+	int shift = 9 * (level - 1);
+
+	return ((slot->base_gfn + slot->npages - 1) >> shift) - (slot->base_gfn >> shift) + 1;
+}
+
 int mmu_slot_create(struct mmu_vm *vm, struct memslot *slot)
 {
 	int level;
