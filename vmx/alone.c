@@ -62,7 +62,7 @@ static bool is_plain(const struct insn *insn)
 		(op >= 0x50 && op <= 0x7f) || (op >= 0xc2 && op <= 0xc6) || op >= 0xd0);
 }
 
-/* What depends on nothing that CPL 0 in protected mode changes. */
+/* What depends on nothing that CPL 0 in protected mode changes; the last ones exit, or are #UD. */
 static bool is_known(const struct vcpu *vcpu, const struct insn *insn)
 {
 	switch (insn->op) {
@@ -74,6 +74,13 @@ static bool is_known(const struct vcpu *vcpu, const struct insn *insn)
 	case OP_BOUND:
 	case OP_CLAC:
 	case OP_STAC:
+	case OP_XSETBV:
+	case OP_RDPMC:
+	case OP_MONITOR:
+	case OP_MWAIT:
+	case OP_VMCALL:
+	case OP_VMMCALL:
+	case OP_VMX:
 		return true;
 	case OP_VERR:
 	case OP_VERW:

@@ -176,6 +176,22 @@ TEST_F(unreal, random_numbers)
 	EXPECT_DONE(guest_insn(self->v, INSN16("1: rdrand %%eax; jnc 1b")));
 }
 
+/* What exits elsewhere does so here. */
+TEST_F(unreal, exits)
+{
+	struct vcpu *v = self->v;
+
+	if (!on_bochs())
+		SKIP(return, "nothing here is special on AMD-V");
+	v->regs.rax = 77;
+	EXPECT_DONE(guest_insn(v, INSN16("vmcall")));
+	EXPECT_EQ(-1000, (int)v->regs.rax);
+	EXPECT_EXC(guest_insn(v, INSN16("vmxoff")), VEC_UD);
+	v->regs.rcx = 0;
+	EXPECT_EXC(guest_insn(v, INSN16("rdpmc")), VEC_GP);
+	EXPECT_EXC(guest_insn(v, INSN16("xsetbv")), VEC_UD);
+}
+
 /* A device's register is nothing for them: user space hears of it, and nothing loops. */
 TEST_F(unreal, operand_in_a_device)
 {
