@@ -18,7 +18,7 @@
 
 static unsigned long quota;
 module_param(quota, ulong, 0644);
-MODULE_PARM_DESC(quota, "shadow pages per VM; 0: a fiftieth of its memory, at least 256");
+MODULE_PARM_DESC(quota, "shadow pages per VM; 0: a fiftieth of its memory, at least 256; else at least 64");
 
 static LIST_HEAD(vms);
 static DEFINE_MUTEX(vms_lock);
@@ -114,7 +114,9 @@ void vm_update_quota(struct vm *vm)
 
 	if (vm->quota_fixed)
 		return;
-	if (!pages)
+	if (pages)
+		pages = clamp_t(unsigned long, pages, QUOTA_USER_MIN, UINT_MAX);
+	else
 		pages = max_t(u64, QUOTA_MIN, memslots_pages(vm) / 50);
 	mmu_vm_set_quota(&vm->mmu, pages);
 }

@@ -160,12 +160,14 @@ struct mmu_cache {
  * @reload:	a root was zapped, and its vCPUs are not told yet
  * @audit_failures: found by mmu_audit()
  * @work:	steps of a long operation since others had a chance, see work_relax()
+ * @going:	sptes of a slot that is not found any more are being dropped
  * @era:	grows when all shadow pages are dropped
  */
 struct mmu_vm {
 	spinlock_t lock;
 	unsigned int work;
 	unsigned int era;
+	bool going;
 	struct hlist_head *hash;
 	unsigned int hash_bits;
 	struct list_head active;

@@ -123,12 +123,12 @@ static noinline_for_stack void fill_group(struct mmu_vm *vm, struct mmu_cache *c
 
 /*
  * Fill empty entries beside one that just faulted in a level-1 shadow page: up
- * and then down in its aligned group, until the host has no memory there.
+ * and then down in its aligned group (of @group, not 0), until the host has no memory there.
  */
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		 unsigned int index)
+		 unsigned int index, unsigned int group)
 {
-	unsigned int n = rounddown_pow_of_two(min(mmu_prefill, 64u));
+	unsigned int n = rounddown_pow_of_two(min(group, 64u));
 	unsigned int first = index & ~(n - 1);
 
 	if (!fill_futile(vm, sp, index, first + n))

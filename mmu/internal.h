@@ -208,9 +208,9 @@ bool rmap_zap_large(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
 
 /*
  * Steps between two chances for others: a spte dropped, an entry of a long list looked at. Each is
- * some 30 instructions, and what goes on in one piece (page_zap()) is a thousand steps.
+ * some 30 instructions, and what goes on in one piece (page_zap()) is up to six hundred.
  */
-#define WORK_MAX 1000
+#define WORK_MAX 500
 
 bool work_relax(struct mmu_vm *vm);
 
@@ -360,7 +360,7 @@ void absent_forget(struct shadow_page *sp, unsigned int first, unsigned int last
 bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		  unsigned int index, u64 gpte);
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		 unsigned int index);
+		 unsigned int index, unsigned int group);
 
 /* ---- expect.c ---- */
 

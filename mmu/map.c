@@ -111,7 +111,7 @@ static int map_level(const struct mmu_vcpu *m, const struct walk *w, const struc
 {
 	int level = m->format ? w->level : 2;
 
-	if (!mmu_large || (slot->flags & MEMSLOT_LOG_DIRTY))
+	if (!READ_ONCE(mmu_large) || (slot->flags & MEMSLOT_LOG_DIRTY))
 		return 1;
 	level = min_t(int, level, page->level);
 	while (level > 1 && !level_fits(m->vm, slot, w->gfn, level))
@@ -235,8 +235,10 @@ static enum mmu_verdict map_in(struct mmu_vcpu *m, struct mmu_fault *f, const st
 			       const struct memslot *slot, const struct host_page *page,
 			       struct shadow_page *sp, unsigned int access)
 {
-	if (sp->role.level == 1 && mmu_prefill > 1)
-		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1));
+	unsigned int group = READ_ONCE(mmu_prefill);
+
+	if (sp->role.level == 1 && group > 1)
+		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1), group);
 	return map_leaf(m, f, w, slot, page, sp, access);
 }
 

@@ -138,7 +138,8 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	if (!role.metaphysical)
 		page_track(vm, sp);
 	absent_begin(vm, sp);
-	if (!role.metaphysical && role.level > 3 && role.level == role.glevels && mmu_prefill)
+	if (!role.metaphysical && role.level > 3 && role.level == role.glevels &&
+	    READ_ONCE(mmu_prefill))
 		link_existing(vm, cache, sp);
 	return sp;
 }
@@ -281,7 +282,7 @@ void page_commit(struct mmu_vm *vm)
 		host_free(sp);
 		vm->work += 10;
 	}
-	if (mmu_audit_on)
+	if (READ_ONCE(mmu_audit_on))
 		audit_locked(vm);
 }
 

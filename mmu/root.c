@@ -387,7 +387,7 @@ int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 		return r;
 	root_leave(m);
 	m->regs.cr3 = cr3;
-	if (!mmu_cache_on)
+	if (!READ_ONCE(mmu_cache_on))
 		zap_all(m->vm, !m->atomic);
 	if (flush)
 		roots_outdate(m, current_pcid(m));
@@ -521,7 +521,7 @@ int mmu_load_root(struct mmu_vcpu *m)
 	root_make(m);
 	page_commit(vm);
 	vm->stats.root_loads++;
-	if (mmu_audit_on)
+	if (READ_ONCE(mmu_audit_on))
 		audit_locked(vm);
 	spin_unlock(&vm->lock);
 	return 0;

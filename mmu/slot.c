@@ -127,7 +127,9 @@ void mmu_slot_gone(struct mmu_vm *vm, struct memslot *slot)
 {
 	spin_lock(&vm->lock);
 	vm->work = 0;
+	vm->going = true;
 	mmu_zap_range(vm, slot, slot->base_gfn, slot->base_gfn + slot->npages, true);
+	vm->going = false;
 	page_commit(vm);
 	flush_remote(vm);
 	spin_unlock(&vm->lock);

@@ -320,20 +320,37 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
 
 /*
  * May the frame's shadows go out of sync? Only page tables may, and only if that pays: where
- * not-present faults go straight to the guest, a demand fault is one exit, the write of its
- * entry, while the table is in sync. So it takes a burst there.
+ * not-present faults go straight to the guest, a demand fault is one exit, the write of its entry,
+ * while the table is in sync. So it takes a burst there.
  */
-bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
+static bool frame_may_unsync(struct mmu_vm *vm, gfn_t gfn)
 {
+	unsigned int burst = READ_ONCE(mmu_burst);
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
-	if (!mmu_unsync_max)
-		return false;
 	for_each_shadow_of(vm, sp, n, gfn)
-		if (sp->role.level > 1 || (mmu_straight && sp->writes < mmu_burst))
+		if (sp->role.level > 1 || (mmu_straight && sp->writes < burst))
 			return false;
 	return true;
+}
+
+bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
+{
+	return READ_ONCE(mmu_unsync_max) && frame_may_unsync(vm, gfn);
+}
+
+/* So many are tracked again for one that goes out of sync, after the limit was lowered. */
+#define RESYNC_FRAMES 4
+
+/* Have fewer than @max out of sync, or at least get nearer to that. */
+static void unsync_make_room(struct mmu_vm *vm, struct mmu_cache *cache, unsigned int max)
+{
+	unsigned int i;
+
+	for (i = 0; vm->nr_unsync >= max && i < RESYNC_FRAMES; i++)
+		resync_frame(vm, cache, list_first_entry(&vm->unsync, struct shadow_page,
+							 unsync_node)->gfn);
 }
 
 static void snapshot_take(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
@@ -369,17 +386,16 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
  */
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 {
+	unsigned int max = READ_ONCE(mmu_unsync_max), flood = READ_ONCE(mmu_flood);
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
-	if (!may_unsync(vm, gfn))
+	if (!max || !frame_may_unsync(vm, gfn))
 		return false;
-	while (vm->nr_unsync >= mmu_unsync_max)
-		resync_frame(vm, cache, list_first_entry(&vm->unsync, struct shadow_page,
-							 unsync_node)->gfn);
+	unsync_make_room(vm, cache, max);
 	for_each_shadow_of(vm, sp, n, gfn) {
 		/* Leave enough for the links of the fault that brought us here. */
-		if (++sp->writes > mmu_flood || cache->tables <= 2) {
+		if (++sp->writes > flood || cache->tables <= 2) {
 			vm->stats.floods++;
 			page_zap(vm, sp);
 		} else {

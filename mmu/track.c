@@ -45,7 +45,7 @@ static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 	if (sp->role.level > 1) {
 		if (spte_present(sp->spt[index]) && !link_current(sp, index, gpte))
 			upper_drop(vm, sp, index, gpte);
-	} else if (mmu_eager && entry_refill(vm, cache, sp, index, gpte)) {
+	} else if (READ_ONCE(mmu_eager) && entry_refill(vm, cache, sp, index, gpte)) {
 		vm->stats.pte_updates++;
 	} else {
 		entry_drop(vm, sp, index);
@@ -58,7 +58,7 @@ static bool is_flood(struct shadow_page *sp)
 {
 	if (sp->role.level == 1 && spte_accessed(sp->spt[sp->last_write]))
 		sp->writes = 0;
-	return ++sp->writes > mmu_flood;
+	return ++sp->writes > READ_ONCE(mmu_flood);
 }
 
 /*

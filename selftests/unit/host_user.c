@@ -69,6 +69,8 @@ void hook(const char *where)
 void __sanitizer_cov_trace_pc(void)
 {
 	mach.held_blocks++;
+	if (mach.at_block && !--mach.at_block)
+		mach.block_hook();
 }
 
 void shim_lock(spinlock_t *lock)

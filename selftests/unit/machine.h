@@ -198,6 +198,8 @@ struct machine {
 	hfn_t fetched;			/* the last frame of host_read_frame() */
 	bool interrupted;		/* it said -EINTR */
 	bool killed;			/* the thread has a fatal signal */
+	unsigned long at_block;		/* so many blocks of mmu/ from now ... */
+	void (*block_hook)(void);	/* ... this is called */
 	unsigned long held_blocks;	/* basic blocks of mmu/ run since the lock was taken */
 	unsigned long held_longest;	/* ... at most, in one hold */
 	unsigned long pauses;		/* chances for the scheduler without the lock */

@@ -181,9 +181,9 @@ TEST(hold_log_read)
 {
 	unsigned int i;
 
-	many_aliases(8);
+	many_aliases(3);
 	slot_flags(RAM_SLOT, MEMSLOT_LOG_DIRTY);
-	for (i = 0; i < 512 * 8; i++)
+	for (i = 0; i < 512 * 3; i++)
 		guest_access(vcpu(0), VA + i * PAGE, WRITE_);
 	longest();
 	dirty_log_get(RAM_SLOT);
