@@ -5,6 +5,7 @@
 #include "guest.h"
 
 #define VA	0x12345000ull
+#define FAR	0x80000000ull	/* where tables are mapped */
 #define TABLES_N 6
 
 long shim_param_set(const char *name, long value);
@@ -92,20 +93,22 @@ TEST(param_changed_in_the_middle)
 static void change_within(const struct change *change, bool write)
 {
 	struct vcpu *v = vcpu(0);
-	unsigned long at, was = shim_param_set(change->name, change->from);
+	unsigned long i, at, was = shim_param_set(change->name, change->from);
 
 	now = change;
-	mach.block_hook = change_now;
 	for (at = 1; at < 5000; at++) {
 		shim_param_set(change->name, change->from);
 		start();
 		guest_access(v, VA, WRITE_);
 		guest_access(v, VA + (1 << 21), WRITE_);
-		guest_write_table(v, entry_at(v, VA + PAGE, 1), (DATA + PAGE) | P | W | U | A | D, 8);
+		for (i = 0; i < 2; i++)
+			guest_map(v, FAR + i * PAGE, entry_at(v, VA + (i << 21), 1) & ~(PAGE - 1),
+				  P | W | U | A | D, 1);
+		guest_store(v, FAR, DATA | P | A, 8);
 		mach.block_hook = change_now;
 		mach.at_block = at;
 		if (write)
-			guest_write_table(v, entry_at(v, VA + (1 << 21) + PAGE, 1), DATA | P | A, 8);
+			guest_store(v, FAR + PAGE, DATA | P | A, 8);
 		else
 			guest_access(v, VA + (2 << 21), READ_);
 		if (mach.at_block)
