@@ -533,6 +533,11 @@ bool host_pause(void)
 	return !fatal_signal_pending(current);
 }
 
+bool host_itlb_multihit(void)
+{
+	return boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT);
+}
+
 void host_complain(const char *fmt, ...)
 {
 	struct va_format vaf;

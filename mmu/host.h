@@ -107,6 +107,12 @@ void host_relax(struct mmu_vm *vm);
 /* The scheduler's chance in one without the lock. Returns false if the thread is being killed. */
 bool host_pause(void);
 
+/*
+ * Must code not be mapped by large sptes? A page that becomes smaller while a TLB holds both
+ * sizes of it for fetches stops such processors (CVE-2018-12207).
+ */
+bool host_itlb_multihit(void);
+
 /* One line into the log, for broken invariants. */
 __attribute__((format(printf, 1, 2))) void host_complain(const char *fmt, ...);
 

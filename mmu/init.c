@@ -47,6 +47,18 @@ unsigned int mmu_flood = 8;
 module_param_named(flood, mmu_flood, uint, 0644);
 MODULE_PARM_DESC(flood, "unused writes after which a table's shadow is dropped (default: 8)");
 
+bool mmu_nx_huge;
+static char *nx_huge_pages = "auto";
+module_param(nx_huge_pages, charp, 0444);
+MODULE_PARM_DESC(nx_huge_pages, "code is mapped by 4 KiB sptes only: force, off, or auto: where the processor needs it");
+
+static bool nx_huge_wanted(void)
+{
+	if (!strcmp(nx_huge_pages, "off"))
+		return false;
+	return !strcmp(nx_huge_pages, "force") || host_itlb_multihit();
+}
+
 void mmu_can_filter(bool filter, unsigned int physical_bits)
 {
 	mmu_straight = straight && filter && physical_bits <= SPTE_MARK_BIT;
@@ -57,6 +69,7 @@ void mmu_can_filter(bool filter, unsigned int physical_bits)
 
 int mmu_vm_init(struct mmu_vm *vm)
 {
+	WRITE_ONCE(mmu_nx_huge, nx_huge_wanted());
 	spin_lock_init(&vm->lock);
 	INIT_LIST_HEAD(&vm->active);
 	INIT_LIST_HEAD(&vm->doomed);

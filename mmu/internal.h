@@ -415,6 +415,7 @@ unsigned long audit_locked(struct mmu_vm *vm);
 extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
 extern bool mmu_eager;		/* eager: refill sptes when the guest writes an entry */
 extern bool mmu_audit_on;	/* audit: check the invariants all the time */
+extern bool mmu_nx_huge;	/* nx_huge_pages: large sptes don't map code */
 extern bool mmu_large;		/* large: use large sptes */
 extern bool mmu_expect;		/* expect: fill what the guest was sent a fault for */
 extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */

@@ -106,17 +106,28 @@ static bool level_fits(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 }
 
 /* Largest level at which guest, host and slot agree. */
-static int map_level(const struct mmu_vcpu *m, const struct walk *w, const struct memslot *slot,
-		     const struct host_page *page)
+static int map_level(const struct mmu_vcpu *m, const struct mmu_fault *f, const struct walk *w,
+		     const struct memslot *slot, const struct host_page *page)
 {
 	int level = m->format ? w->level : 2;
 
 	if (!READ_ONCE(mmu_large) || (slot->flags & MEMSLOT_LOG_DIRTY))
 		return 1;
+	if (mmu_nx_huge && f->access.fetch)
+		return 1;
 	level = min_t(int, level, page->level);
 	while (level > 1 && !level_fits(m->vm, slot, w->gfn, level))
 		level--;
 	return level;
+}
+
+/* A frame that is mapped in pieces so that code can run there stays so. */
+static bool in_pieces(const struct shadow_page *sp, gva_t gva)
+{
+	u64 spte = sp->spt[spte_index(gva, sp->role.level)];
+
+	return mmu_nx_huge && sp->role.level > 1 && spte_present(spte) &&
+	       !spte_is_leaf(spte, sp->role.level);
 }
 
 /* Does the guest's entry still say what the walk saw? */
@@ -213,6 +224,8 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 	}
 	if (!writable)
 		access &= ~ACC_WRITE;
+	if (mmu_nx_huge && level > 1)
+		access &= ~ACC_EXEC;
 	/* The table written may be the one that @sp shadowed until now. */
 	if (hlist_unhashed(&sp->hash))
 		return MMU_RETRY;
@@ -278,14 +291,14 @@ enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct
 		return MMU_RETRY;
 	}
 	page_used(sp);
-	level = map_level(m, w, slot, page);
-	while (sp->role.level > level) {
+	level = map_level(m, f, w, slot, page);
+	while (sp->role.level > level || in_pieces(sp, w->gva)) {
 		sp = map_descend(m, sp, w, access);
 		if (!sp)
 			return MMU_RETRY;
 		/* A table made on the way may forbid a large spte over it. */
 		if (level > 1 && !level_fits(m->vm, slot, w->gfn, level))
-			level = map_level(m, w, slot, page);
+			level = map_level(m, f, w, slot, page);
 	}
 	if (!walk_current(m, sp, w))
 		return MMU_RETRY;

@@ -10,6 +10,7 @@
 #include "machine.h"
 
 struct machine mach;
+bool mach_multihit;
 
 static const hpa_t table_base[2] = { 0x1000000000ull, 0x100000ull };
 
@@ -493,6 +494,11 @@ bool host_pause(void)
 	may_sleep("host_pause()");
 	mach.pauses++;
 	return !mach.killed;
+}
+
+bool host_itlb_multihit(void)
+{
+	return mach_multihit;
 }
 
 /* An audit with all of guest memory at hand, also what is swapped out. */

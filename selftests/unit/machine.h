@@ -216,6 +216,7 @@ struct machine {
 };
 
 extern struct machine mach;
+extern bool mach_multihit;	/* the processor has the iTLB multihit erratum */
 
 /* Print what is wrong and end the test. */
 void machine_fail(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));

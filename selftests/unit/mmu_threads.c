@@ -297,6 +297,11 @@ void host_relax(struct mmu_vm *m)
 	spin_lock(&m->lock);
 }
 
+bool host_itlb_multihit(void)
+{
+	return false;
+}
+
 bool host_pause(void)
 {
 	return true;
