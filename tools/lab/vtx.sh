@@ -44,8 +44,9 @@ test_refusals()
 		until grep -q '^ *exits  *[1-9]' /sys/kernel/debug/umbra/stats; do :; done
 		echo 1 >/sys/devices/system/cpu/cpu1/online 2>/dev/null && exit 8
 		[ "$(cat /sys/devices/system/cpu/cpu1/online)" = 0 ] || exit 9
-		kill $! && wait $!
-		rmmod umbra && insmod /umbra.ko || exit 10
+		killall load
+		until rmmod umbra 2>/dev/null; do sleep 1; done
+		insmod /umbra.ko || exit 10
 		echo 1 >/sys/devices/system/cpu/cpu1/online || exit 11
 	JOB
 	check "$on${kernels[0]}: VT-x is refused where it can't be had" step refusals.log \
