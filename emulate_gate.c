@@ -376,3 +376,202 @@ enum emu_status emu_branch_protected(struct emulate_ctxt *ctxt, u16 selector, u6
 		return status;
 	return d.seg.s ? branch_direct(ctxt, &d, offset) : branch_system(ctxt, &d);
 }
+
+/* ---- interrupts and exceptions: SDM vol. 2 INT n, vol. 3 6.12 and 6.14 ---- */
+
+#define IDT_ERROR	2	/* in an error code: the selector is a vector */
+#define GATE_TRAP	1	/* of the type: IF stays */
+#define TYPE_INT16	6
+#define TYPE_INT	14
+#define TSS64_IST	0x24
+
+static enum emu_status gate_fault(struct emulate_ctxt *ctxt, u8 vector,
+				  const struct emu_event *e)
+{
+	return emulate_raise(ctxt, vector, e->vector << 3 | IDT_ERROR);
+}
+
+static enum emu_status read_idt(struct emulate_ctxt *ctxt, const struct emu_event *e,
+				struct gate *g)
+{
+	unsigned int bytes = emu_long_mode(ctxt) ? 16 : 8;
+	enum emu_status status;
+	struct emulate_dt idt;
+	u64 raw[2] = { 0, 0 };
+
+	status = ctxt->ops->get_dt(ctxt, true, &idt);
+	if (status)
+		return status;
+	if (e->vector * bytes + bytes - 1 > idt.limit)
+		return gate_fault(ctxt, EMU_GP, e);
+	status = emu_read_table(ctxt, idt.base + e->vector * bytes, raw, bytes);
+	g->d.low = raw[0];
+	g->d.high = raw[1];
+	g->selector = raw[0] >> 16;
+	g->offset = (raw[0] & 0xffff) | (raw[0] >> 48 << 16) | raw[1] << 32;
+	g->params = raw[0] >> 32 & 7;	/* the IST, in long mode */
+	g->d.seg = (struct emulate_segment) {
+		.type = raw[0] >> 40 & 15, .s = raw[0] >> 44 & 1, .dpl = raw[0] >> 45 & 3,
+		.present = raw[0] >> 47 & 1,
+	};
+	return status;
+}
+
+static enum emu_status find_idt_gate(struct emulate_ctxt *ctxt, const struct emu_event *e,
+				     struct gate *g)
+{
+	enum emu_status status = read_idt(ctxt, e, g);
+	u8 type = g->d.seg.type & ~GATE_TRAP;
+	bool lma = emu_long_mode(ctxt), ok;
+
+	if (status)
+		return status;
+	ok = !g->d.seg.s && (type == TYPE_INT || (!lma && type == TYPE_INT16) ||
+			     (!lma && g->d.seg.type == TYPE_TASK_GATE));
+	if (!ok || (e->soft && g->d.seg.dpl < ctxt->cpl))
+		return gate_fault(ctxt, EMU_GP, e);
+	if (!g->d.seg.present)
+		return gate_fault(ctxt, EMU_NP, e);
+	g->bytes = lma ? 8 : type == TYPE_INT ? 4 : 2;
+	if (g->bytes == 2)
+		g->offset &= 0xffff;
+	return EMU_DONE;
+}
+
+/* The stack of the handler's level, of the IST, or the one that is in use. */
+static enum emu_status find_handler_stack(struct emulate_ctxt *ctxt, const struct gate *g,
+					  const struct descriptor *code, bool inner,
+					  struct new_stack *s)
+{
+	bool lma = emu_long_mode(ctxt);
+	enum emu_status status = EMU_DONE;
+	struct emulate_segment tr;
+	u32 offset;
+
+	ctxt->ops->get_segment(ctxt, SREG_SS, &s->d.seg);
+	s->d.selector = s->d.seg.selector;
+	s->rsp = ctxt->regs[GPR_RSP];
+	if (inner)
+		status = find_stack(ctxt, code->seg.dpl, s);
+	if (!status && lma && g->params) {
+		ctxt->ops->get_segment(ctxt, SREG_TR, &tr);
+		offset = TSS64_IST + 8 * (g->params - 1);
+		if (offset + 7 > tr.limit)
+			return emu_selector_fault(ctxt, EMU_TS, tr.selector);
+		status = emu_read_table(ctxt, tr.base + offset, &s->rsp, 8);
+	}
+	if (lma)
+		s->rsp &= ~15ULL;
+	return status;
+}
+
+static enum emu_status push_event(struct emulate_ctxt *ctxt, const struct gate *g,
+				  const struct emu_event *e, u16 cs, u64 rip)
+{
+	enum emu_status status = emu_push(ctxt, ctxt->rflags, g->bytes);
+
+	if (!status)
+		status = push_return(ctxt, cs, rip, g->bytes);
+	if (!status && e->has_error)
+		status = emu_push(ctxt, e->error, g->bytes);
+	return status;
+}
+
+static enum emu_status enter_handler(struct emulate_ctxt *ctxt, const struct gate *g,
+				     const struct emu_event *e, struct descriptor *code,
+				     const struct new_stack *s, bool inner)
+{
+	u64 rsp = ctxt->regs[GPR_RSP], rip = ctxt->rip;
+	struct emulate_segment cs, ss;
+	enum emu_status status = EMU_DONE;
+
+	ctxt->ops->get_segment(ctxt, SREG_CS, &cs);
+	ctxt->ops->get_segment(ctxt, SREG_SS, &ss);
+	if (inner) {
+		status = ctxt->ops->set_segment(ctxt, SREG_SS, &s->d.seg);
+		ctxt->cpl = code->seg.dpl;
+	}
+	if (emu_long_mode(ctxt))
+		ctxt->mode = INSN_LONG64;
+	ctxt->regs[GPR_RSP] = s->rsp;
+	if (!status && (inner || emu_long_mode(ctxt)))
+		status = push_frame(ctxt, &(struct gate){ .bytes = g->bytes }, ss.selector, rsp,
+				    NULL);
+	if (!status)
+		status = push_event(ctxt, g, e, cs.selector, rip);
+	if (status == EMU_FAULT && ctxt->fault.vector == EMU_SS && inner)
+		ctxt->fault.error = s->d.selector & SEL_ERROR;
+	if (status)
+		return status;
+	ctxt->rflags &= ~(FL_TF | FL_NT | FL_RF | FL_VM);
+	if (!(g->d.seg.type & GATE_TRAP))
+		ctxt->rflags &= ~FL_IF;
+	return emu_set_cs(ctxt, code, ctxt->cpl, g->offset);
+}
+
+static enum emu_status through_gate(struct emulate_ctxt *ctxt, const struct gate *g,
+				    const struct emu_event *e)
+{
+	struct new_stack s = { .rsp = 0 };
+	struct descriptor code;
+	struct before before;
+	enum emu_status status;
+	bool inner;
+
+	status = read_gate_code(ctxt, g, &code);
+	if (status)
+		return status;
+	inner = !(code.seg.type & TYPE_CONFORMING) && code.seg.dpl < ctxt->cpl;
+	status = find_handler_stack(ctxt, g, &code, inner, &s);
+	if (!status)
+		status = emu_check_target(ctxt, &code, g->offset);
+	if (!status)
+		status = emu_mark_used(ctxt, &code);
+	if (status)
+		return status;
+	remember(ctxt, &before);
+	status = enter_handler(ctxt, g, e, &code, &s, inner);
+	if (status)
+		go_back(ctxt, &before);
+	return status;
+}
+
+static enum emu_status event_task(struct emulate_ctxt *ctxt, const struct gate *g,
+				  const struct emu_event *e)
+{
+	const struct emu_task_switch how = {
+		.selector = g->selector, .source = EMU_TASK_GATE, .external = !e->soft,
+		.has_error = e->has_error, .error = e->error,
+	};
+
+	return emulate_task_switch(ctxt, &how);
+}
+
+/* Virtual-8086 code needs nobody's help for this. */
+enum emu_status emulate_event_delivery(struct emulate_ctxt *ctxt, const struct emu_event *e)
+{
+	u64 regs[GPR_COUNT], rip = ctxt->rip, rflags = ctxt->rflags;
+	struct gate g = { .offset = 0 };
+	enum emu_status status;
+
+	if (is_real_or_vm86(ctxt) || !ctxt->ops->get_dt || !ctxt->ops->set_segment)
+		return EMU_UNHANDLED;
+	__builtin_memcpy(regs, ctxt->regs, sizeof(regs));
+	ctxt->task_switched = false;
+	ctxt->traps = 0;
+	ctxt->insn = (struct insn){ .op = OP_INT };
+	status = find_idt_gate(ctxt, e, &g);
+	if (!status && g.d.seg.type == TYPE_TASK_GATE)
+		return event_task(ctxt, &g, e);
+	if (!status)
+		status = through_gate(ctxt, &g, e);
+	if (!status)
+		return EMU_DONE;
+	__builtin_memcpy(ctxt->regs, regs, sizeof(regs));
+	ctxt->rip = rip;
+	ctxt->rflags = rflags;
+	if (status == EMU_FAULT && !e->soft && ctxt->fault.has_error &&
+	    ctxt->fault.vector != EMU_PF)
+		ctxt->fault.error |= 1;
+	return status;
+}

@@ -267,16 +267,20 @@ static enum emu_status deliver_real(struct emulate_ctxt *ctxt, u8 vector)
 
 static enum emu_status run_event(struct vcpu *vcpu, const struct event *event)
 {
+	const struct emu_event e = {
+		.vector = event->vector, .soft = event->type == EVENT_SOFT_IRQ,
+		.has_error = event->has_error, .error = event->error,
+	};
 	struct emulate_ctxt *ctxt = vcpu->emul;
 	enum emu_status status;
 
 	io_begin(vcpu);
 	begin(vcpu, NULL);
-	if (vcpu->mode.efer & EFER_LMA)
-		status = emulate_deliver(ctxt, event->vector, event->has_error, event->error);
-	else
+	if (ctxt->mode == INSN_REAL16)
 		status = deliver_real(ctxt, event->vector);
-	if (!status)
+	else
+		status = emulate_event_delivery(ctxt, &e);
+	if (!status || (status == EMU_FAULT && ctxt->task_switched))
 		store_ctxt(vcpu);
 	return status;
 }
@@ -289,11 +293,15 @@ int emulate_event(struct vcpu *vcpu, const struct event *event)
 	case EMU_DONE:
 		event_requeue(vcpu, &none);
 		vcpu->debug.held = 0;
+		if (vcpu->emul->task_switched)
+			leave_task(vcpu);
 		vcpu->debug.hits |= vcpu->emul->traps;
 		insn_end(vcpu, 0, false);	/* the frame may have hit a breakpoint */
 		return 1;
 	case EMU_FAULT:
-		return inject_fault(vcpu);
+		if (vcpu->emul->task_switched)
+			event_requeue(vcpu, &none);
+		return faulted(vcpu);
 	case EMU_RETRY:
 		return 1;
 	default:

@@ -456,15 +456,28 @@ struct emu_task_switch {
 enum emu_status emulate_task_switch(struct emulate_ctxt *ctxt, const struct emu_task_switch *how);
 
 /**
- * emulate_deliver() - deliver an exception or interrupt in IA-32e mode
- * @ctxt:	filled as for emulate(), rip is the one that is pushed; afterwards at the handler
- * @vector:	IDT vector
- * @has_error: @error: error code
- *
- * Needs the get_dt and set_segment ops. Intel SDM 3A 6.14. Return: an enum emu_status; if not
- * EMU_DONE the registers are unchanged, and EMU_FAULT is what the delivery raises.
+ * struct emu_event - an exception or interrupt to be delivered
+ * @vector:	which
+ * @soft:	by INT n, INT3 or INTO: the gate's privilege level counts
+ * @has_error:	@error is pushed
+ * @error:	error code
  */
-enum emu_status emulate_deliver(struct emulate_ctxt *ctxt, u8 vector, bool has_error, u32 error);
+struct emu_event {
+	u8 vector;
+	bool soft, has_error;
+	u32 error;
+};
+
+/**
+ * emulate_event_delivery() - enter a handler through the IDT of protected or long mode
+ * @ctxt:	the guest's state, in and out; rip and rflags are what is pushed
+ * @event:	what happened
+ *
+ * Intel SDM vol. 2 INT n, vol. 3A 6.12 to 6.14. Return: EMU_DONE; anything else with the
+ * registers as they were, but a fault in a new task (@ctxt->task_switched). EMU_UNHANDLED in
+ * real and in vm86 mode.
+ */
+enum emu_status emulate_event_delivery(struct emulate_ctxt *ctxt, const struct emu_event *event);
 
 /**
  * emulate_raise() - let an op report an exception

@@ -64,7 +64,7 @@ int emulate_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
 int emulate_fault(struct vcpu *vcpu, const struct event *fault);
 
 /**
- * emulate_event() - deliver an event through real mode's vector table, or IA-32e mode's IDT
+ * emulate_event() - deliver an event where the processor can't be entered for it
  * @vcpu:	loaded, slots held
  * @event:	queued and marked as injected
  *

@@ -234,4 +234,63 @@ TEST_F(long4, lock_mov_cr8)
 	EXPECT_EXC_ERR(guest_insn(v, INSN(".byte 0xf0, 0x0f, 0x22, 0xc0")), VEC_GP, 0);
 }
 
+FIXTURE(real) { struct vm *vm; struct vcpu *v; };
+FIXTURE_SETUP(real) { self->vm = vm_create(MODE_REAL); self->v = &self->vm->vcpu[0]; }
+FIXTURE_TEARDOWN(real) { vm_free(self->vm); }
+
+#define CS_WITH_RPL	0x0003		/* real mode's selectors, with bits where the RPL is */
+#define SS_WITH_RPL	0x0042
+
+/* From real mode into long mode, and with a far jump to @descriptor. */
+static struct result into_long_mode(struct vm *vm, u64 descriptor)
+{
+	static const u8 load_ss[] = {
+		0xb8, KERNEL_DS, 0, 0, 0, 0x8e, 0xd0, 0xe6, PORT_DONE, 0xf4,
+	};
+	struct blob code = INSN16("mov %%eax, %%cr0; ljmpl $0x50, $0x5040");
+	struct vcpu *v = &vm->vcpu[0];
+	struct kvm_sregs s;
+
+	vm->mode = MODE_LONG4;
+	vm_write_descriptors(vm);
+	memcpy(vm_ptr(vm, GDT_GPA + CODE64_SEL), &descriptor, 8);
+	memcpy(vm_ptr(vm, CODE_GPA), code.bytes, code.len);
+	memcpy(vm_ptr(vm, TARGET), load_ss, sizeof(load_ss));
+	vcpu_get_sregs(v, &s);
+	s.cr3 = pt_build(vm, MODE_LONG4);
+	s.cr4 |= CR4_PAE;
+	s.efer |= EFER_LME;
+	s.gdt.base = GDT_GPA;
+	s.gdt.limit = 0x7f;
+	s.idt.base = IDT_GPA;
+	s.idt.limit = 0xfff;
+	s.cs.selector = CS_WITH_RPL;
+	s.cs.base = CS_WITH_RPL << 4;
+	s.ss.selector = SS_WITH_RPL;
+	s.ss.base = SS_WITH_RPL << 4;
+	vcpu_set_sregs(v, &s);
+	v->regs.rax = s.cr0 | CR0_PE | CR0_PG;
+	v->regs.rip = CODE_GPA - (CS_WITH_RPL << 4);
+	v->regs.rsp = STACK_TOP - 0x100;
+	v->regs.rflags = 2;
+	return vcpu_enter(v);
+}
+
+TEST_F(real, into_long_mode_with_rpl_bits)
+{
+	struct kvm_sregs s;
+
+	EXPECT_DONE(into_long_mode(self->vm, 0x0020980000000000));
+	vcpu_get_sregs(self->v, &s);
+	EXPECT_EQ(CODE64_SEL, s.cs.selector);
+	EXPECT_EQ(KERNEL_DS, s.ss.selector);
+}
+
+/* The segments can't be entered with, so that the fault is delivered in software. */
+TEST_F(real, fault_on_the_way_to_long_mode)
+{
+	EXPECT_EXC_ERR(into_long_mode(self->vm, 0x00cf93000000ffff), VEC_GP, CODE64_SEL);
+	EXPECT_EQ(SS_WITH_RPL, vm_read(self->vm, STACK_TOP - 0x108, 8));
+}
+
 TEST_HARNESS_MAIN

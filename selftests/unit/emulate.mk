@@ -12,8 +12,7 @@
 EMULATE_TESTS := $(addprefix $(O)/,decode_test emulate_test emulate_native ahead_test)
 EMULATE_UNITS := decode decode_tables decode_tables_0f emulate emulate_access emulate_alu \
 		 emulate_arith emulate_move emulate_stack emulate_string emulate_far \
-		 emulate_system emulate_segment emulate_gate emulate_return emulate_task \
-		 emulate_deliver
+		 emulate_system emulate_segment emulate_gate emulate_return emulate_task
 EMULATE_OBJS := $(EMULATE_UNITS:%=$(O)/%.o)
 
 $(O)/decode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)

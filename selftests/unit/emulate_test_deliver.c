@@ -52,7 +52,8 @@ static void delivered(u64 rsp, u64 old_rsp, u16 ss, u16 cs)
 
 static enum emu_status deliver(void)
 {
-	return emulate_deliver(&c, EMU_GP, true, 0x55);
+	return emulate_event_delivery(&c, &(struct emu_event){
+		.vector = EMU_GP, .has_error = true, .error = 0x55 });
 }
 
 #define RAISES(vec, err)					\
@@ -83,7 +84,7 @@ TEST(deliver_through_a_trap_gate)
 	CHECK_EQ(c.rflags & IF, IF);
 	begin(0);
 	put_gate(3, 0x10, 0x8f, 0, HANDLER);
-	CHECK_EQ(emulate_deliver(&c, 3, false, 0), EMU_DONE);
+	CHECK_EQ(emulate_event_delivery(&c, &(struct emu_event){ .vector = 3 }), EMU_DONE);
 	CHECK_EQ(c.regs[GPR_RSP], 0x8000 - 40);
 }
 

@@ -477,3 +477,104 @@ TEST(tables_not_canonical)
 	RUN_FAULT("e4f0", EMU_GP, 0);
 	CHECK_EQ(count('r'), 0);
 }
+
+static void put_idt(u8 vector, u16 code, u32 offset, u8 access, u8 ist, bool wide)
+{
+	u64 at = 0x5800 + vector * (wide ? 16 : 8);
+
+	m.idt = (struct emulate_dt) { .base = 0x5800, .limit = wide ? 0x1ff : 0xff };
+	put64(at, (offset & 0xffff) | (u64)code << 16 | (u64)ist << 32 | (u64)access << 40 |
+		  (u64)(offset >> 16) << 48);
+	if (wide)
+		put64(at + 8, 0);
+}
+
+static enum emu_status deliver(u8 vector, bool soft, bool has_error)
+{
+	const struct emu_event e = {
+		.vector = vector, .soft = soft, .has_error = has_error, .error = 0x1234,
+	};
+
+	m.logged = 0;
+	return emulate_event_delivery(&c, &e);
+}
+
+TEST(event_in_32_bits)
+{
+	start(INSN_PROT32, false);
+	c.rflags = 0x10346;
+	c.regs[GPR_RSP] = 0x9000;
+	put_idt(13, CODE32, 0x12000, 0x8e, 0, false);
+	CHECK_EQ(deliver(13, false, true), EMU_DONE);
+	CHECK_EQ(c.rip, 0x12000);
+	CHECK_EQ(c.rflags, 0x46);
+	CHECK_EQ(c.regs[GPR_RSP], 0x8ff0);
+	CHECK_EQ(mem64(0x8ff0), 0x1000ull << 32 | 0x1234);
+	CHECK_EQ(mem64(0x8ff8), 0x10346ull << 32 | CODE32);
+	/* a trap gate, from user mode */
+	user();
+	put64(TSS + 4, (u64)DATA << 32 | 0xa000);
+	put_idt(13, CODE32, 0x2000, 0x8f, 0, false);
+	c.rflags = 0x246;
+	CHECK_EQ(deliver(13, false, false), EMU_DONE);
+	CHECK_EQ(c.rflags, 0x246);
+	CHECK_EQ(c.regs[GPR_RSP], 0xa000 - 20);
+	CHECK_EQ(mem64(0xa000 - 8), (u64)(DATA_USER | 3) << 32 | 0x8ff0);
+	CHECK_EQ(m.seg[SREG_SS].selector, DATA);
+	CHECK_EQ(m.seg[SREG_CS].selector, CODE32);
+}
+
+TEST(event_in_64_bits)
+{
+	start(INSN_PROT16, true);
+	c.rflags = 0x246;
+	c.regs[GPR_RSP] = 0x9004;
+	put_idt(13, CODE64, 0x2000, 0x8e, 0, true);
+	CHECK_EQ(deliver(13, false, true), EMU_DONE);
+	CHECK_EQ(c.rip, 0x2000);
+	CHECK_EQ(c.regs[GPR_RSP], 0x9000 - 48);
+	CHECK_EQ(mem64(0x9000 - 8), DATA);
+	CHECK_EQ(mem64(0x9000 - 16), 0x9004);
+	CHECK_EQ(mem64(0x9000 - 24), 0x246);
+	CHECK_EQ(mem64(0x9000 - 32), CODE32);
+	CHECK_EQ(mem64(0x9000 - 40), 0x1000);
+	CHECK_EQ(mem64(0x9000 - 48), 0x1234);
+	put_idt(13, CODE64, 0x2000, 0x8e, 2, true);
+	put64(TSS + 0x2c, 0xb008);
+	CHECK_EQ(deliver(13, false, false), EMU_DONE);
+	CHECK_EQ(c.regs[GPR_RSP], 0xb000 - 40);
+}
+
+static void event_faults(u8 vector, bool soft, u8 fault, u32 error)
+{
+	enum emu_status status = deliver(vector, soft, false);
+
+	if (status != EMU_FAULT || c.fault.vector != fault || c.fault.error != error ||
+	    c.rip != 0x1000)
+		TAP_FAIL("event %u: status %d vector %u error %#x", vector, status,
+			 c.fault.vector, c.fault.error);
+}
+
+TEST(event_gate_faults)
+{
+	start(INSN_LONG64, true);
+	put_idt(13, CODE64, 0x2000, 0x8e, 0, true);
+	event_faults(32, false, EMU_GP, 32 << 3 | 3);
+	event_faults(12, false, EMU_GP, 12 << 3 | 3);
+	put_idt(13, CODE32, 0x2000, 0x8e, 0, true);
+	event_faults(13, false, EMU_GP, CODE32 | 1);
+	put_idt(13, CODE_LD, 0x2000, 0x8e, 0, true);
+	event_faults(13, true, EMU_GP, CODE_LD);
+	put_idt(13, 0, 0x2000, 0x8e, 0, true);
+	event_faults(13, false, EMU_GP, 1);
+	put_idt(13, CODE64, 0x2000, 0x0e, 0, true);
+	event_faults(13, false, EMU_NP, 13 << 3 | 3);
+	put_idt(13, CODE64, 0x2000, 0x86, 0, true);
+	event_faults(13, false, EMU_GP, 13 << 3 | 3);
+	put_idt(13, CODE64, 0x2000, 0x85, 0, true);
+	event_faults(13, false, EMU_GP, 13 << 3 | 3);
+	put_idt(13, CODE64, 0x2000, 0x8e, 0, true);
+	user();
+	event_faults(13, true, EMU_GP, 13 << 3 | 2);
+	CHECK_EQ(deliver(13, false, false), EMU_DONE);
+}
