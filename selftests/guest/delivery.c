@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the processor itself writes, while the page is a page table: exception frames, the
- * accessed bit of a descriptor, a far call's frame (hard case 28). Task switches are left out:
- * QEMU's TCG does not honour their intercept.
+ * accessed bit of a descriptor, a far call's frame (hard case 28). Task switches are in task.c.
  */
 #include <sys/ioctl.h>
 
