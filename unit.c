@@ -4,6 +4,7 @@
  * inlined where it pays.
  */
 #include "cpuid.c"
+#include "debug.c"
 #include "event.c"
 #include "mode.c"
 #include "exit.c"

@@ -143,12 +143,15 @@ static bool leaf_usable(pte_t pte, bool write)
 
 /*
  * What the kernel took out of its own map of all memory (memfd_secret, poison) is neither to be
- * read by it nor to be mapped elsewhere. It is taken out before any process gets to map it.
+ * read by it nor to be mapped elsewhere. It is taken out before any process gets to map it, and
+ * anonymous memory never is: poison is unmapped by then.
  */
 static bool kernel_has(struct mm_struct *mm, hfn_t pfn)
 {
 	struct host_leaf leaf;
 
+	if (likely(PageAnon(pfn_to_page(pfn))))
+		return true;
 	return walk_leaf(mm, (unsigned long)pfn_to_kaddr(pfn), &leaf) &&
 	       (pte_val(leaf.pte) & _PAGE_PRESENT);
 }
