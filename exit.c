@@ -54,7 +54,7 @@ static bool is_long(struct vcpu *vcpu)
 	return mode_insn(vcpu) == INSN_LONG64;
 }
 
-static void hold_back(struct vcpu *vcpu)
+static noinline void hold_back(struct vcpu *vcpu)
 {
 	vcpu->debug.held |= vcpu->debug.hits;
 	vcpu->debug.hits = 0;
@@ -62,23 +62,25 @@ static void hold_back(struct vcpu *vcpu)
 		vcpu_request(vcpu, REQ_EVENT);
 }
 
-void insn_end(struct vcpu *vcpu, u32 shadow, bool step)
+/* One #DB for all. */
+static noinline void take_traps(struct vcpu *vcpu, bool step)
 {
 	struct vcpu_debug *debug = &vcpu->debug;
-	u64 traps;
+	u64 traps = debug->held | debug->hits | (step ? DR_STEP : 0);
 
-	if (shadow || vendor(get_shadow)(vcpu))
-		vendor(set_shadow)(vcpu, shadow);
-	if (unlikely(shadow & SHADOW_MOV_SS)) {
-		hold_back(vcpu);
-		return;
-	}
-	traps = debug->held | debug->hits | (step ? DR_STEP : 0);
-	if (likely(!traps))
-		return;
 	debug->held = 0;
 	debug->hits = 0;
 	event_queue_db(vcpu, traps);
+}
+
+void insn_end(struct vcpu *vcpu, u32 shadow, bool step)
+{
+	if (shadow || vendor(get_shadow)(vcpu))
+		vendor(set_shadow)(vcpu, shadow);
+	if (unlikely(shadow & SHADOW_MOV_SS))
+		hold_back(vcpu);
+	else if (unlikely(step || vcpu->debug.held || vcpu->debug.hits))
+		take_traps(vcpu, step);
 }
 
 void insn_finish(struct vcpu *vcpu, u64 next_rip)
