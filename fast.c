@@ -22,7 +22,7 @@ static const struct insn *decode_line(struct code_line *line, gva_t rip, u64 low
 	return NULL;
 }
 
-const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code)
+inline const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code)
 {
 	/* Neighbours get lines of their own. */
 	struct code_line *line = &vcpu->code[(rip ^ rip >> 9) % VCPU_CODE_LINES];
