@@ -94,29 +94,31 @@ static bool bit_test(struct vcpu *vcpu, const struct insn *insn)
 	return true;
 }
 
-/* Where the next one is; false: not for us to say, across an end of the canonical addresses too. */
-static bool next_place(const struct vcpu *vcpu, const struct insn *insn, u64 *next)
+/*
+ * Across an end of the canonical addresses is not for us to say. No other instruction can get there:
+ * the window is in one page.
+ */
+static bool branch(struct vcpu *vcpu, const struct insn *insn, u64 *next)
 {
-	bool jump = insn->op == OP_JMP ||
-		    (insn->op == OP_JCC && condition(insn->cc, vcpu->regs.rflags));
-
-	*next = vcpu->regs.rip + insn->length + (jump ? insn->imm : 0);
-	return !(jump && insn->flags & INSN_OPSIZE) && !((*next ^ vcpu->regs.rip) >> 47);
+	if (insn->op == OP_JCC && !condition(insn->cc, vcpu->regs.rflags))
+		return true;
+	*next += insn->imm;
+	return !(insn->flags & INSN_OPSIZE) && !((*next ^ vcpu->regs.rip) >> 47);
 }
 
 /* Execute one; false: not done. The next one is at regs.rip then. */
 static bool step(struct vcpu *vcpu, const struct insn *insn)
 {
+	u64 next = vcpu->regs.rip + insn->length;
 	bool done;
-	u64 next;
 
-	if (!next_place(vcpu, insn, &next))
-		return false;
 	switch (insn->op) {
 	case OP_NOP:
+		done = true;
+		break;
 	case OP_JCC:
 	case OP_JMP:
-		done = true;
+		done = branch(vcpu, insn, &next);
 		break;
 	case OP_MOV:
 		done = move(vcpu, insn);
