@@ -80,7 +80,7 @@ TEST(hold_quota_lowered)
 
 TEST(hold_quota_raised)
 {
-	many_tables(MODE_LONG, 3000);
+	many_tables(MODE_LONG, 5500);
 	CHECK(!mmu_vm_set_quota(&mach.vm, 1ul << 16));
 	CHECK_SHORT();
 	expect_audit();

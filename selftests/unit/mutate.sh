@@ -59,7 +59,7 @@ cp -r "$source" "$work/mmu"
 rm -f "$work/mmu/host.c"
 if [ $check ]; then
 	:
-elif ! build || ! timeout 60 "$work/build/mmu_test" >"$work/log" 2>&1; then
+elif ! build || ! timeout 600 "$work/build/mmu_test" >"$work/log" 2>&1; then
 	echo "mutate.sh: the tests fail without any planted bug:" >&2
 	grep -v '^ok ' "$work/log" >&2
 	exit 1
