@@ -165,7 +165,7 @@ void exit_run_ahead(struct vcpu *vcpu)
 
 	/* Single steps and breakpoints are between instructions. The shadow tables know no sign. */
 	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & BREAKPOINTS_ENABLED) ||
-	    (gva_t)((long)(start << 16) >> 16) != start)
+	    !canonical_in(start, 48))
 		return;
 	room = mmu_fetch(&vcpu->mmu, start, code, sizeof(code));
 	for (n = 0; n < MAX_INSNS; n++) {

@@ -72,17 +72,13 @@ static inline bool is_real_or_vm86(const struct emulate_ctxt *ctxt)
 
 static inline bool emu_is_canonical(const struct emulate_ctxt *ctxt, u64 addr)
 {
-	unsigned int shift = ctxt->la57 ? 7 : 16;
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
+	return canonical_in(addr, ctxt->la57 ? 57 : 48);
 }
 
 /* Bases of segments and tables have the width that the processor has, whatever CR4 says. */
 static inline bool emu_is_canonical_base(const struct emulate_ctxt *ctxt, u64 addr)
 {
-	unsigned int shift = ctxt->la57 || ctxt->base57 ? 7 : 16;
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
+	return canonical_in(addr, ctxt->la57 || ctxt->base57 ? 57 : 48);
 }
 
 static inline unsigned int emu_iopl(const struct emulate_ctxt *ctxt)

@@ -21,9 +21,7 @@ extern u8 cpuid_linear_bits;
  */
 static inline bool is_canonical(u64 addr)
 {
-	unsigned int shift = 64 - cpuid_linear_bits;
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
+	return canonical_in(addr, cpuid_linear_bits);
 }
 
 /**

@@ -30,4 +30,18 @@ typedef u64 gfn_t;	/* guest frame number: gpa >> 12 */
 typedef u64 hpa_t;	/* host physical address */
 typedef u64 hfn_t;	/* host frame number: hpa >> 12 */
 
+/**
+ * canonical_in() - is a linear address canonical?
+ * @addr:	the address
+ * @bits:	width of linear addresses: 48, or 57 with 5-level paging
+ *
+ * Any context. Intel SDM 1 3.3.7.1. Return: whether all bits from @bits - 1 on are alike.
+ */
+static inline _Bool canonical_in(u64 addr, unsigned int bits)
+{
+	unsigned int shift = 64 - bits;
+
+	return (u64)((s64)(addr << shift) >> shift) == addr;
+}
+
 #endif

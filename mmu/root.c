@@ -153,9 +153,7 @@ static hfn_t leaf_frame(const struct shadow_page *sp, unsigned int index, gva_t 
 /* Long mode's tables say nothing of the bits above; what is not canonical has no translation. */
 static bool is_canonical(const struct mmu_vcpu *m, gva_t gva)
 {
-	int shift = m->role.glevels == 5 ? 7 : 16;
-
-	return m->role.glevels < 4 || (u64)((s64)(gva << shift) >> shift) == gva;
+	return m->role.glevels < 4 || canonical_in(gva, m->role.glevels == 5 ? 57 : 48);
 }
 
 /* Where code was found is still where it is: the root, the way down from it and the leaf. */

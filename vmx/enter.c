@@ -187,15 +187,9 @@ static void refuse(struct vmx *vmx, struct exit *exit)
 /* Behind the last instruction below the end of the canonical addresses, for one. */
 static bool rip_is_refused(struct vcpu *vcpu)
 {
-	u64 rip = vcpu->regs.rip;
-	unsigned int shift = vcpu->mode.cr4 & X86_CR4_LA57 ? 7 : 16;
+	unsigned int bits = vcpu->mode.cr4 & X86_CR4_LA57 ? 57 : 48;
 
-	return mode_insn(vcpu) == INSN_LONG64 && (u64)((s64)(rip << shift) >> shift) != rip;
-}
-
-static bool rip_is_odd(u64 rip)
-{
-	return (u64)((s64)(rip << 16) >> 16) != rip;
+	return mode_insn(vcpu) == INSN_LONG64 && !canonical_in(vcpu->regs.rip, bits);
 }
 
 /* Segments are looked at again when software changed them, or the flag that gives them meaning. */
@@ -208,7 +202,7 @@ static bool must_emulate(struct vcpu *vcpu)
 	if (vmx->recheck || (vmx->how == VMX_NATIVE &&
 			     (vmx->rflags ^ vcpu->regs.rflags) & X86_EFLAGS_VM))
 		vmx_find_how(vcpu);
-	if (unlikely(rip_is_odd(vcpu->regs.rip)) && rip_is_refused(vcpu))
+	if (unlikely(!canonical_in(vcpu->regs.rip, 48)) && rip_is_refused(vcpu))
 		return true;
 	return vmx->how == VMX_EMULATED ||
 	       (vmx->how == VMX_VM86 && vmx->injected.type != EVENT_NONE);

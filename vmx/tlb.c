@@ -80,7 +80,7 @@ void vmx_flush_gva(struct vcpu *vcpu, gva_t gva)
 
 	preempt_disable();
 	if (!(vcpu->stale & BIT(tag)) && vmx->vpid && vmx->loaded && vmx_caps.invvpid_gva &&
-	    (u64)((s64)(gva << 16) >> 16) == gva)
+	    canonical_in(gva, 48))
 		invvpid(INVVPID_GVA, vmx->vpid + tag, gva);
 	else
 		vcpu->stale |= BIT(tag);
