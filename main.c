@@ -293,7 +293,7 @@ static int probe_vendor(void)
 		pr_err("this processor has neither AMD-V nor VT-x: nothing to run guests with\n");
 	if (r)
 		return r;
-	mmu_can_filter(ops->filters_faults, physical_bits());
+	mmu_init_pf_passthrough(ops->pf_passthrough, physical_bits());
 #define UPDATE_VENDOR_CALL(ret, name, args) static_call_update(vendor_##name, ops->name);
 	VENDOR_OPS(UPDATE_VENDOR_CALL)
 #undef UPDATE_VENDOR_CALL

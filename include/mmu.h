@@ -145,15 +145,15 @@ struct mmu_cache {
  * @doomed:	zapped ones whose tables hardware may still walk until a flush
  * @orphans:	shadow pages about to be zapped: the guest took away their last parent
  * @unsync:	shadow pages out of sync, @nr_unsync of them
- * @writers:	guest writes through mmu_write_guest() that are under way, if mmu_straight
- * @clock:	counts changes of their sptes
- * @touched:	@clock at the last of these changes
+ * @writers:	guest writes through mmu_write_guest() that are under way, if mmu_passthrough
+ * @sync_clock:	counts changes of their sptes
+ * @synced_at:	@sync_clock at the last of these changes
  * @vcpus:	all struct mmu_vcpu
  * @nr_pages: @max_pages: shadow pages alive, and the quota
  * @links:	where rmap and parent links live, see mmu/links.c
  * @tlb_dirty:	a spte lost rights with no flush since
- * @shape:	counts links made and dropped between shadow pages, and roots
- * @reach:	counts what may put pages out of sync below a root, or take them from there
+ * @link_gen:	counts links made and dropped between shadow pages, and roots
+ * @unsync_gen:	counts what may put pages out of sync below a root, or take them from there
  * @split_gen:	grows when a large guest page that was mapped in pieces loses them, and when a
  *		table is unlinked: an INVLPG, which covers all of the page and the links for
  *		all addresses, must then make the hardware forget more than the address
@@ -176,7 +176,7 @@ struct mmu_vm {
 	struct list_head unsync;
 	unsigned int nr_unsync;
 	unsigned int writers;
-	u64 clock, touched;
+	u64 sync_clock, synced_at;
 	struct list_head vcpus;
 	unsigned long nr_pages, max_pages;
 	struct {
@@ -188,7 +188,7 @@ struct mmu_vm {
 	} links;
 	bool tlb_dirty;
 	bool reload;
-	unsigned long shape, reach;
+	unsigned long link_gen, unsync_gen;
 	unsigned long split_gen;
 	unsigned long audit_failures;
 	struct mmu_stats stats;
@@ -205,11 +205,11 @@ struct mmu_vm {
  * @page:	shadow pages it is made of: one, or four for PAE
  * @hpa:	for CR3, or INVALID_ROOT
  * @level:	levels the processor walks
- * @left:	mmu_vm.clock when the guest last left it: of what was touched later, no TLB
+ * @left_at:	mmu_vm.sync_clock when the guest last left it: of what was touched later, no TLB
  *		could hold an entry for this address space; 0: it can hold nothing at all
  * @used:	the larger, the later
  * @invlpgs:	mmu_vcpu.invlpgs when the guest last left it
- * @reach:	mmu_vm.reach when the pages out of sync below it were looked for
+ * @unsync_gen:	mmu_vm.unsync_gen when the pages out of sync below it were looked for
  * @unsync:	the @nr_unsync ones found; only their number if there are more
  */
 struct mmu_root {
@@ -220,10 +220,10 @@ struct mmu_root {
 	struct shadow_page *page[4];
 	hpa_t hpa;
 	u8 level;
-	u64 left;
+	u64 left_at;
 	u64 used;
 	unsigned long invlpgs;
-	unsigned long reach;
+	unsigned long unsync_gen;
 	unsigned int nr_unsync;
 	struct shadow_page *unsync[MMU_ROOT_UNSYNC];
 };
@@ -237,13 +237,13 @@ struct mmu_root {
 /**
  * struct mmu_fetched - where mmu_fetch() found code, by one root
  * @page:	linear address >> 12
- * @shape:	mmu_vm.shape then
+ * @link_gen:	mmu_vm.link_gen then
  * @sptep: @spte: the leaf, and what it was
  * @pfn:	the host's frame
  */
 struct mmu_fetched {
 	gva_t page;
-	unsigned long shape;
+	unsigned long link_gen;
 	const u64 *sptep;
 	u64 spte;
 	hfn_t pfn;
@@ -263,7 +263,7 @@ struct mmu_fetched {
  * @pdpte:	PAE's four top entries, loaded with CR3
  * @roots:	those at hand; @root_uses counts their uses, and flushes of the loaded one
  * @invlpgs:	invalidations of single addresses
- * @hint:	by a hash of the address space: which root was it?
+ * @root_hint:	by a hash of the address space: which root was it?
  * @flushed:	@root_uses when the guest last flushed all address spaces
  * @pcid_flushed: the same for those of one PCID
  * @root:	the one that fits the guest's state, or NULL
@@ -276,7 +276,7 @@ struct mmu_fetched {
  * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
  * @fetched:	what mmu_fetch() found
  * @expected:	the entry that the guest was last sent a fault for, by which root (NULL: none) and
- *		mmu_vm.shape
+ *		mmu_vm.link_gen
  * @split_seen:	mmu_vm.split_gen at the last INVLPG
  * @cache:	objects preallocated for this vCPU's next fault
  */
@@ -291,7 +291,7 @@ struct mmu_vcpu {
 	struct mmu_root roots[MMU_ROOTS];
 	struct mmu_root *root;
 	unsigned long invlpgs;
-	u8 hint[64];
+	u8 root_hint[64];
 	u64 root_uses, flushed, pcid_flushed[MMU_PCIDS];
 	hpa_t root_hpa;
 	u8 root_level, root_tag;
@@ -300,7 +300,7 @@ struct mmu_vcpu {
 	struct mmu_fetched fetched[MMU_FETCHED];
 	struct {
 		const struct mmu_root *root;
-		unsigned long shape;
+		unsigned long link_gen;
 		struct shadow_page *sp;
 		unsigned int index;
 	} expected;
@@ -309,16 +309,16 @@ struct mmu_vcpu {
 };
 
 /**
- * mmu_can_filter() - may the guest's own not-present faults go straight to it?
+ * mmu_init_pf_passthrough() - may the guest's own not-present faults go straight to it?
  * @filter:		the backend can leave them to the guest
  * @physical_bits:	of the host, see there: an entry not filled is marked by a reserved bit
  *
- * At load, before any VM. Leaves the decision in mmu_straight.
+ * At load, before any VM. Leaves the decision in mmu_passthrough.
  */
-void mmu_can_filter(bool filter, unsigned int physical_bits);
+void mmu_init_pf_passthrough(bool filter, unsigned int physical_bits);
 
 /* Page faults with neither PFERR_PRESENT nor PFERR_FETCH are the guest's, and need not exit. */
-extern bool mmu_straight;
+extern bool mmu_passthrough;
 
 /**
  * mmu_vm_init() - make the MMU part of a VM

@@ -88,7 +88,7 @@ enum { VCPU_DTR_GDT, VCPU_DTR_IDT };
 #define VENDOR_OP_FIELD(ret, name, args) ret (*name) args;
 struct vendor_ops {
 	const char *name;	/* "AMD-V" or "VT-x" */
-	bool filters_faults;	/* not-present page faults need not exit */
+	bool pf_passthrough;	/* not-present page faults need not exit */
 	VENDOR_OPS(VENDOR_OP_FIELD)
 };
 #undef VENDOR_OP_FIELD

@@ -14,50 +14,50 @@
  */
 #include "internal.h"
 
-static bool may_be_absent(const struct mmu_vm *vm, const struct shadow_page *sp)
+static bool may_be_np(const struct mmu_vm *vm, const struct shadow_page *sp)
 {
-	return mmu_straight && sp->role.level == 1 && !sp->role.metaphysical && !sp->unsync &&
+	return mmu_passthrough && sp->role.level == 1 && !sp->role.metaphysical && !sp->unsync &&
 	       !vm->writers;
 }
 
 /* The guest's entry was read under the lock: @gpte. The spte is not present. */
-void absent_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
+void np_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
 {
-	if (mmu_straight && !spte_present(sp->spt[index]))
+	if (mmu_passthrough && !spte_present(sp->spt[index]))
 		spte_write(&sp->spt[index],
-			   (gpte & PTE_P) || !may_be_absent(vm, sp) ? spte_empty() : 0);
+			   (gpte & PTE_P) || !may_be_np(vm, sp) ? spte_empty() : 0);
 }
 
 /* A table in sync: look at all of it. */
-void absent_scan(struct mmu_vm *vm, struct shadow_page *sp)
+void np_scan(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	u64 gpte[CHUNK_LINKS];
 	unsigned int i, j;
 
-	for (i = 0; i < TABLE_ENTRIES && may_be_absent(vm, sp); i += CHUNK_LINKS) {
+	for (i = 0; i < TABLE_ENTRIES && may_be_np(vm, sp); i += CHUNK_LINKS) {
 		if (!entries_now(vm, sp, i, gpte))
 			continue;
 		for (j = 0; j < CHUNK_LINKS; j++)
-			absent_learn(vm, sp, i + j, gpte[j]);
+			np_learn(vm, sp, i + j, gpte[j]);
 	}
 }
 
 /* A new page: all is empty, or absent where the guest has nothing. */
-void absent_begin(struct mmu_vm *vm, struct shadow_page *sp)
+void np_begin(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	unsigned int i;
 
-	for (i = 0; mmu_straight && i < TABLE_ENTRIES; i++)
+	for (i = 0; mmu_passthrough && i < TABLE_ENTRIES; i++)
 		spte_write(&sp->spt[i], spte_empty());
-	absent_scan(vm, sp);
+	np_scan(vm, sp);
 }
 
 /* These may be written unseen. */
-void absent_forget(struct shadow_page *sp, unsigned int first, unsigned int last)
+void np_forget(struct shadow_page *sp, unsigned int first, unsigned int last)
 {
 	unsigned int i;
 
-	for (i = first; mmu_straight && i <= last; i++)
+	for (i = first; mmu_passthrough && i <= last; i++)
 		if (!sp->spt[i])
 			spte_write(&sp->spt[i], spte_empty());
 }

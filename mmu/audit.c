@@ -176,7 +176,7 @@ static void audit_page(struct audit *a, struct shadow_page *sp)
 	unsigned int i, present = 0;
 
 	for (i = 0; i < TABLE_ENTRIES; i++) {
-		if (!sp->spt[i] && mmu_straight)
+		if (!sp->spt[i] && mmu_passthrough)
 			audit_absent(a, sp, i);
 		if (!spte_present(sp->spt[i]))
 			continue;

@@ -10,7 +10,7 @@
 void expect_entry(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index)
 {
 	m->expected.root = m->root;
-	m->expected.shape = m->vm->shape;
+	m->expected.link_gen = m->vm->link_gen;
 	m->expected.sp = sp;
 	m->expected.index = index;
 }
@@ -20,10 +20,10 @@ static void fill_expected(struct mmu_vcpu *m)
 	struct shadow_page *sp = m->expected.sp;
 	unsigned int index = m->expected.index;
 
-	if (m->expected.shape != m->vm->shape || !cache_ready(&m->cache))
+	if (m->expected.link_gen != m->vm->link_gen || !cache_ready(&m->cache))
 		return;
 	if (!spte_present(sp->spt[index]))
-		m->vm->stats.expected += entry_refill(m->vm, &m->cache, sp, index,
+		m->vm->stats.expected += entry_fill(m->vm, &m->cache, sp, index,
 						      entry_now(m->vm, sp, index));
 	else if (sp->unsync)
 		sync_entry(m->vm, &m->cache, sp, index);

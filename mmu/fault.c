@@ -30,7 +30,7 @@ static bool table_write(struct mmu_vcpu *m, struct mmu_fault *f, const struct wa
 	if (!f->access.write || (f->error & (PFERR_PRESENT | PFERR_RSVD)) != PFERR_PRESENT)
 		return false;
 	spin_lock(&vm->lock);
-	f->to_table = page_tracked(vm, slot, w->gfn) && !may_unsync(vm, w->gfn);
+	f->to_table = gfn_is_tracked(vm, slot, w->gfn) && !may_unsync(vm, w->gfn);
 	spin_unlock(&vm->lock);
 	f->self_map = f->to_table && writes_own_table(m, w);
 	return f->to_table;

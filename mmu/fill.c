@@ -27,12 +27,12 @@ static bool entry_decode(const struct shadow_page *sp, unsigned int index, u64 g
 }
 
 /*
- * entry_refill - bring a level-1 entry up to date
+ * entry_fill - bring a level-1 entry up to date
  * @gpte:	what the guest's table holds now (unused if metaphysical)
  *
  * Return: whether it is present now.
  */
-bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		  unsigned int index, u64 gpte)
 {
 	const struct memslot *slot = NULL;
@@ -45,7 +45,7 @@ bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page
 		slot = host_slot(vm, gfn);
 	if (!slot)
 		goto drop;
-	write = (access & ACC_WRITE) && !page_tracked(vm, slot, gfn) &&
+	write = (access & ACC_WRITE) && !gfn_is_tracked(vm, slot, gfn) &&
 		!(slot->flags & (MEMSLOT_READONLY | MEMSLOT_LOG_DIRTY));
 	if (host_page_get_fast(vm, slot, gfn, write, &page))
 		goto drop;
@@ -66,7 +66,7 @@ drop:
 }
 
 /* An entry that could be filled but was not: memory that the host has not got. */
-static bool fill_fails(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+static bool fill_one(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		       unsigned int index, const u8 *gptes)
 {
 	unsigned int bytes = role_entry_bytes(sp->role);
@@ -76,11 +76,11 @@ static bool fill_fails(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow
 		return false;
 	if (!sp->role.metaphysical) {
 		gpte = bytes == 8 ? *(const u64 *)gptes : *(const u32 *)gptes;
-		absent_learn(vm, sp, index, gpte);
+		np_learn(vm, sp, index, gpte);
 		if (!(gpte & PTE_P) || !(gpte & PTE_A))
 			return false;
 	}
-	if (!entry_refill(vm, cache, sp, index, gpte))
+	if (!entry_fill(vm, cache, sp, index, gpte))
 		return true;
 	vm->stats.prefilled++;
 	return false;
@@ -95,7 +95,7 @@ static bool fill_futile(struct mmu_vm *vm, const struct shadow_page *sp, unsigne
 {
 	u64 next;
 
-	if (mmu_straight || !index || !spte_present(sp->spt[index - 1]) || sp->role.metaphysical)
+	if (mmu_passthrough || !index || !spte_present(sp->spt[index - 1]) || sp->role.metaphysical)
 		return false;
 	if (index + 1 == end)
 		return true;
@@ -114,10 +114,10 @@ static noinline_for_stack void fill_group(struct mmu_vm *vm, struct mmu_cache *c
 	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))
 		return;
 	for (i = index + 1; i < first + n; i++)
-		if (fill_fails(vm, cache, sp, i, gptes + (i - first) * bytes))
+		if (fill_one(vm, cache, sp, i, gptes + (i - first) * bytes))
 			break;
 	for (i = index; i-- > first;)
-		if (fill_fails(vm, cache, sp, i, gptes + (i - first) * bytes))
+		if (fill_one(vm, cache, sp, i, gptes + (i - first) * bytes))
 			break;
 }
 

@@ -37,7 +37,7 @@ void mmu_flush(struct mmu_vm *vm)
 #define ANY_PCID	(~0ull)
 
 /* The entry that translates an address must be true in these address spaces. */
-static void sync_roots(struct mmu_vcpu *m, u64 pcid, gva_t gva)
+static void roots_sync_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 {
 	struct mmu_root *r;
 
@@ -48,7 +48,7 @@ static void sync_roots(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 		if (r->hpa == INVALID_ROOT || (pcid != ANY_PCID && r->pcid != pcid))
 			continue;
 		/* Where no TLB entry is left, all is synced anyway when the root is taken up. */
-		if ((r->left && r->used > m->flushed) || r == m->root)
+		if ((r->left_at && r->used > m->flushed) || r == m->root)
 			sync_address(m, r, gva);
 	}
 	spin_unlock(&m->vm->lock);
@@ -59,7 +59,7 @@ void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 	m->vm->stats.invlpgs++;
 	m->invlpgs++;
 	/* Global entries go in all address spaces. */
-	sync_roots(m, ANY_PCID, gva);
+	roots_sync_address(m, ANY_PCID, gva);
 	/* One address's flush by the hardware (INVVPID, INVLPGA) may leave links for others. */
 	if (m->split_seen == m->vm->split_gen) {
 		host_flush_gva(m, gva);
@@ -74,5 +74,5 @@ void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 {
 	m->vm->stats.invlpgs++;
 	m->invlpgs++;
-	sync_roots(m, pcid, gva);
+	roots_sync_address(m, pcid, gva);
 }

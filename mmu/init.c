@@ -22,10 +22,10 @@ bool mmu_audit_on;
 module_param_named(audit, mmu_audit_on, bool, 0644);
 MODULE_PARM_DESC(audit, "check all invariants at every zap and root change; slow (default: N)");
 
-bool mmu_straight;
-static bool straight = true;
-module_param(straight, bool, 0444);
-MODULE_PARM_DESC(straight, "leave the guest's own not-present faults to it, where VT-x can (default: Y)");
+bool mmu_passthrough;
+static bool passthrough = true;
+module_param(passthrough, bool, 0444);
+MODULE_PARM_DESC(passthrough, "leave the guest's own not-present faults to it, where VT-x can (default: Y)");
 
 bool mmu_expect = true;
 module_param_named(expect, mmu_expect, bool, 0644);
@@ -39,13 +39,18 @@ unsigned int mmu_unsync_max = 64;
 module_param_named(unsync, mmu_unsync_max, uint, 0644);
 MODULE_PARM_DESC(unsync, "page tables that may be out of sync; 0: none (default: 64)");
 
-unsigned int mmu_burst = 4;
-module_param_named(burst, mmu_burst, uint, 0644);
-MODULE_PARM_DESC(burst, "unused writes after which a table goes out of sync, with straight (default: 4)");
+unsigned int mmu_unsync_after = 4;
+module_param_named(unsync_after, mmu_unsync_after, uint, 0644);
+MODULE_PARM_DESC(unsync_after, "unused writes after which a table goes out of sync, with passthrough (default: 4)");
 
-unsigned int mmu_flood = 8;
-module_param_named(flood, mmu_flood, uint, 0644);
-MODULE_PARM_DESC(flood, "unused writes after which a table's shadow is dropped (default: 8)");
+unsigned int mmu_drop_after = 8;
+module_param_named(drop_after, mmu_drop_after, uint, 0644);
+MODULE_PARM_DESC(drop_after, "unused writes after which a table's shadow is dropped (default: 8)");
+
+/* Their old names, for one more release. */
+module_param_named(straight, passthrough, bool, 0444);
+module_param_named(burst, mmu_unsync_after, uint, 0644);
+module_param_named(flood, mmu_drop_after, uint, 0644);
 
 bool mmu_nx_huge;
 static char *nx_huge_pages = "auto";
@@ -59,9 +64,9 @@ static bool nx_huge_wanted(void)
 	return !strcmp(nx_huge_pages, "force") || host_itlb_multihit();
 }
 
-void mmu_can_filter(bool filter, unsigned int physical_bits)
+void mmu_init_pf_passthrough(bool filter, unsigned int physical_bits)
 {
-	mmu_straight = straight && filter && physical_bits <= SPTE_MARK_BIT;
+	mmu_passthrough = passthrough && filter && physical_bits <= SPTE_MARK_BIT;
 }
 
 /* Roots and paths of a few vCPUs: below this a VM would not get on. */
@@ -77,8 +82,8 @@ int mmu_vm_init(struct mmu_vm *vm)
 	INIT_LIST_HEAD(&vm->unsync);
 	INIT_LIST_HEAD(&vm->vcpus);
 	/* 0 is before all. */
-	vm->reach = 1;
-	vm->clock = 1;
+	vm->unsync_gen = 1;
+	vm->sync_clock = 1;
 	if (!mmu_vm_set_quota(vm, QUOTA_MIN))
 		return 0;
 	mmu_vm_destroy(vm);

@@ -72,8 +72,8 @@
  * @used:	the guest walked through it since it was last a candidate for page_make_room()
  * @obsolete:	zapped; lives until the last vCPU lets go of it
  * @unsync:	the guest may write the table freely, see sync.c
- * @touched:	mmu_vm.clock when a spte last changed, while @unsync
- * @demands:	not-present faults of the guest, while @unsync and mmu_straight
+ * @synced_at:	mmu_vm.sync_clock when a spte last changed, while @unsync
+ * @np_faults:	not-present faults of the guest, while @unsync and mmu_passthrough
  * @idle:	flushes since a spte last changed, while @unsync
  * @chunk:	links of @spt's entries, CHUNK_LINKS by CHUNK_LINKS, on demand
  * @snapshot:	while @unsync: guest entries that the present sptes were made from
@@ -95,8 +95,8 @@ struct shadow_page {
 	bool obsolete;
 	bool unsync;
 	u8 idle;
-	u8 demands;
-	u64 touched;
+	u8 np_faults;
+	u64 synced_at;
 	u32 chunk[SP_CHUNKS];
 	u64 *snapshot;
 };
@@ -221,17 +221,17 @@ void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *p
 	       unsigned int index, struct shadow_page *child);
 void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int index);
 void page_zap(struct mmu_vm *vm, struct shadow_page *sp);
-void page_orphaned(struct mmu_vm *vm, struct shadow_page *sp);
+void page_maybe_orphan(struct mmu_vm *vm, struct shadow_page *sp);
 void page_zap_orphans(struct mmu_vm *vm);
 void page_commit(struct mmu_vm *vm);
 void page_make_room(struct mmu_vm *vm, unsigned long nr);
 unsigned long page_shrink(struct mmu_vm *vm, unsigned long nr);
 bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn);
-void page_used(struct shadow_page *sp);
+void page_mark_used(struct shadow_page *sp);
 void page_root_get(struct shadow_page *sp);
 void page_root_put(struct mmu_vm *vm, struct shadow_page *sp);
-void page_track_frame(struct mmu_vm *vm, struct shadow_page *sp, int by);
-bool page_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by);
+bool gfn_is_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
 struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn);
 int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
 
@@ -350,14 +350,14 @@ union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned in
 
 /* ---- absent.c: not-present faults that are left to the guest ---- */
 
-void absent_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
-void absent_scan(struct mmu_vm *vm, struct shadow_page *sp);
-void absent_begin(struct mmu_vm *vm, struct shadow_page *sp);
-void absent_forget(struct shadow_page *sp, unsigned int first, unsigned int last);
+void np_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
+void np_scan(struct mmu_vm *vm, struct shadow_page *sp);
+void np_begin(struct mmu_vm *vm, struct shadow_page *sp);
+void np_forget(struct shadow_page *sp, unsigned int first, unsigned int last);
 
 /* ---- fill.c: entries shadowed ahead of a fault ---- */
 
-bool entry_refill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		  unsigned int index, u64 gpte);
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		 unsigned int index, unsigned int group);
@@ -388,7 +388,7 @@ static inline struct shadow_page *root_page(const struct mmu_root *r, gva_t gva)
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn);
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
-void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush);
+void sync_below_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush);
 void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
 u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index);
 void sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
@@ -420,7 +420,7 @@ extern bool mmu_large;		/* large: use large sptes */
 extern bool mmu_expect;		/* expect: fill what the guest was sent a fault for */
 extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
 extern unsigned int mmu_unsync_max; /* unsync: shadow pages that may be out of sync */
-extern unsigned int mmu_burst;	/* burst: writes before a table goes out of sync, if straight */
-extern unsigned int mmu_flood;	/* flood: unused writes after which a shadow is dropped */
+extern unsigned int mmu_unsync_after;	/* burst: writes before a table goes out of sync, if straight */
+extern unsigned int mmu_drop_after;	/* flood: unused writes after which a shadow is dropped */
 
 #endif

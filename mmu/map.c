@@ -172,7 +172,7 @@ static struct shadow_page *map_descend(struct mmu_vcpu *m, struct shadow_page *s
 	if (spte_present(spte) && !spte_is_leaf(spte, sp->role.level)) {
 		child = page_of(spte);
 		if (child->gfn == gfn && child->role.word == role.word) {
-			page_used(child);
+			page_mark_used(child);
 			return child;
 		}
 	}
@@ -190,7 +190,7 @@ static bool may_write(struct mmu_vcpu *m, const struct mmu_fault *f, const struc
 {
 	if (slot->flags & MEMSLOT_READONLY)
 		return false;
-	if (level > 1 || !page_tracked(m->vm, slot, gfn))
+	if (level > 1 || !gfn_is_tracked(m->vm, slot, gfn))
 		return true;
 	return f->access.write && unsync_frame(m->vm, &m->cache, gfn);
 }
@@ -235,7 +235,7 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 		     spte_of_host(spte_leaf(page->pfn & ~mask, level, access, true),
 				  page->writable));
 	sync_remember(m->vm, sp, index, w->pte[level]);
-	page_used(sp);
+	page_mark_used(sp);
 	if (!f->access.write || writable)
 		return MMU_FIXED;
 	f->to_table = true;
@@ -290,7 +290,7 @@ enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct
 		root_drop_locked(m);
 		return MMU_RETRY;
 	}
-	page_used(sp);
+	page_mark_used(sp);
 	level = map_level(m, f, w, slot, page);
 	while (sp->role.level > level || in_pieces(sp, w->gva)) {
 		sp = map_descend(m, sp, w, access);

@@ -52,13 +52,13 @@ int page_hash_resize(struct mmu_vm *vm, unsigned long pages)
 	return 0;
 }
 
-bool page_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
+bool gfn_is_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
 {
 	return rmap_head(vm, slot, gfn, 1)->prev;
 }
 
 /* The guest's table is counted as tracked (@by 1), or no more (@by -1). */
-void page_track_frame(struct mmu_vm *vm, struct shadow_page *sp, int by)
+void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by)
 {
 	const struct memslot *slot = host_slot(vm, sp->gfn);
 	int level;
@@ -67,14 +67,14 @@ void page_track_frame(struct mmu_vm *vm, struct shadow_page *sp, int by)
 		rmap_head(vm, slot, sp->gfn, level)->prev += by;
 }
 
-static void page_track(struct mmu_vm *vm, struct shadow_page *sp)
+static void page_write_protect(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	const struct memslot *slot = host_slot(vm, sp->gfn);
 	bool changed;
 
 	if (!slot)
 		return;
-	page_track_frame(vm, sp, 1);
+	gfn_track_count(vm, sp, 1);
 	changed = rmap_protect(vm, slot, sp->gfn);
 	/* From here on every write is seen; only now may entries be read. */
 	flush_if(vm, changed);
@@ -136,8 +136,8 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	vm->nr_pages++;
 	vm->stats.pages = vm->nr_pages;
 	if (!role.metaphysical)
-		page_track(vm, sp);
-	absent_begin(vm, sp);
+		page_write_protect(vm, sp);
+	np_begin(vm, sp);
 	if (!role.metaphysical && role.level > 3 && role.level == role.glevels &&
 	    READ_ONCE(mmu_prefill))
 		link_existing(vm, cache, sp);
@@ -153,7 +153,7 @@ struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t g
 
 	if (found) {
 		vm->stats.page_hits++;
-		page_used(sp);
+		page_mark_used(sp);
 	} else {
 		vm->stats.page_misses++;
 		sp = page_new(vm, cache, gfn, role);
@@ -163,7 +163,7 @@ struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t g
 }
 
 /* The guest walks through it: it is no flood of data, and not old. */
-void page_used(struct shadow_page *sp)
+void page_mark_used(struct shadow_page *sp)
 {
 	sp->writes = 0;
 	sp->used = true;
@@ -181,9 +181,9 @@ void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *p
 	sync_below(vm, cache, child);
 	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
 	parent->present++;
-	vm->shape++;
+	vm->link_gen++;
 	if (child->present || child->unsync)
-		vm->reach++;
+		vm->unsync_gen++;
 	spte_write(&parent->spt[index], spte_table(host_table_hpa(child->spt)));
 }
 
@@ -194,7 +194,7 @@ void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int ind
 	link_del(vm, link_find(parent, index), &child->parents);
 	vm->split_gen++;
 	parent->present--;
-	vm->shape++;
+	vm->link_gen++;
 	vm->tlb_dirty = true;
 	vm->work++;
 }
@@ -233,7 +233,7 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	if (sp->unsync)
 		sync_forget(vm, sp);
 	else if (!sp->role.metaphysical)
-		page_track_frame(vm, sp, -1);
+		gfn_track_count(vm, sp, -1);
 	hlist_del_init(&sp->hash);
 	vm->work += SP_CHUNKS;
 	vm->nr_pages--;
@@ -250,7 +250,7 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 }
 
 /* It is zapped soon if it has no other parent and no vCPU has it in a root. */
-void page_orphaned(struct mmu_vm *vm, struct shadow_page *sp)
+void page_maybe_orphan(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	if (!sp->parents && !sp->roots)
 		list_move_tail(&sp->list, &vm->orphans);

@@ -18,7 +18,7 @@ static struct shadow_page *quick_page(const struct mmu_vcpu *m, struct walk *w)
 		w->table[sp->role.level] = sp->gfn;
 		if (sp->role.level == 1)
 			break;
-		page_used(sp);
+		page_mark_used(sp);
 		spte = sp->spt[spte_index(w->gva, sp->role.level)];
 		if (!spte_present(spte) || spte_is_leaf(spte, sp->role.level))
 			return NULL;
@@ -29,10 +29,10 @@ static struct shadow_page *quick_page(const struct mmu_vcpu *m, struct walk *w)
 /* The next one need not exit; a table out of sync is tracked again for that, if it has many. */
 static void demand_fault(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index, u64 pte)
 {
-	if (mmu_straight && sp->unsync && ++sp->demands > READ_ONCE(mmu_burst))
+	if (mmu_passthrough && sp->unsync && ++sp->np_faults > READ_ONCE(mmu_unsync_after))
 		resync_frame(m->vm, &m->cache, sp->gfn);
 	else
-		absent_learn(m->vm, sp, index, pte);
+		np_learn(m->vm, sp, index, pte);
 }
 
 /* The last step of the guest's walk; its result, or MMU_FIXED if the access may go on. */
@@ -86,7 +86,7 @@ static enum mmu_verdict quick_map(struct mmu_vcpu *m, struct mmu_fault *f,
 		return MMU_WAIT;
 	if (f->access.write && (slot->flags & MEMSLOT_READONLY))
 		return MMU_WAIT;
-	if (f->access.write && page_tracked(m->vm, slot, w->gfn))
+	if (f->access.write && gfn_is_tracked(m->vm, slot, w->gfn))
 		return quick_table_write(m, f, w);
 	if (walk_set_leaf(m, w, f->access.write) ||
 	    host_page_get_fast(m->vm, slot, w->gfn, f->access.write, &page))

@@ -57,7 +57,7 @@ static u16 current_pcid(const struct mmu_vcpu *m)
 static void root_leave(struct mmu_vcpu *m)
 {
 	if (m->root) {
-		m->root->left = READ_ONCE(m->vm->clock);
+		m->root->left_at = READ_ONCE(m->vm->sync_clock);
 		m->root->invlpgs = m->invlpgs;
 	}
 	WRITE_ONCE(m->root, NULL);
@@ -73,7 +73,7 @@ static bool root_flushed(const struct mmu_vcpu *m, const struct mmu_root *r)
 static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 {
 	if (r->pcid != current_pcid(m) || root_flushed(m, r))
-		r->left = 0;
+		r->left_at = 0;
 	r->pcid = current_pcid(m);
 	r->used = ++m->root_uses;
 	m->root_hpa = r->hpa;
@@ -81,7 +81,7 @@ static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 	m->root_tag = r - m->roots;
 	WRITE_ONCE(m->root, r);
 	/* What hardware holds by this root is no older than what the guest's TLB may hold. */
-	if (!r->left || r->invlpgs != m->invlpgs)
+	if (!r->left_at || r->invlpgs != m->invlpgs)
 		host_flush_root(m);
 	/* Whoever zaps it now sees us here, or we see it zapped: root_current(). */
 	smp_mb();
@@ -100,7 +100,7 @@ static void root_release(struct mmu_vcpu *m, struct mmu_root *r)
 		r->page[i] = NULL;
 	}
 	r->hpa = INVALID_ROOT;
-	m->vm->shape++;
+	m->vm->link_gen++;
 }
 
 void root_drop_locked(struct mmu_vcpu *m)
@@ -159,7 +159,7 @@ static bool is_canonical(const struct mmu_vcpu *m, gva_t gva)
 /* Where code was found is still where it is: the root, the way down from it and the leaf. */
 static bool fetched_valid(const struct mmu_vcpu *m, const struct mmu_fetched *f, gva_t page)
 {
-	return f->page == page && f->shape == m->vm->shape && f->sptep &&
+	return f->page == page && f->link_gen == m->vm->link_gen && f->sptep &&
 	       spte_same_frame(READ_ONCE(*f->sptep), f->spte);
 }
 
@@ -173,7 +173,7 @@ static bool fetched_find(struct mmu_vcpu *m, struct mmu_fetched *f, gva_t gva)
 	if (!sp)
 		return false;
 	*f = (struct mmu_fetched){
-		.page = gva >> PAGE_BITS, .shape = m->vm->shape,
+		.page = gva >> PAGE_BITS, .link_gen = m->vm->link_gen,
 		.sptep = &sp->spt[index], .spte = sp->spt[index],
 		.pfn = leaf_frame(sp, index, gva),
 	};
@@ -243,7 +243,7 @@ static bool root_fits(const struct mmu_vcpu *m, const struct mmu_root *r, u64 ke
 static struct mmu_root *root_find(struct mmu_vcpu *m)
 {
 	u64 key = root_key(m);
-	u8 *hint = &m->hint[(key >> PAGE_BITS ^ m->role.word) % ARRAY_SIZE(m->hint)];
+	u8 *hint = &m->root_hint[(key >> PAGE_BITS ^ m->role.word) % ARRAY_SIZE(m->root_hint)];
 	struct mmu_root *r = &m->roots[*hint];
 
 	if (root_fits(m, r, key))
@@ -260,7 +260,7 @@ static struct mmu_root *root_find(struct mmu_vcpu *m)
 /* The guest's TLB loses what it has by the current root. */
 static void root_outdate(struct mmu_vcpu *m)
 {
-	m->root->left = 0;
+	m->root->left_at = 0;
 	m->root->used = ++m->root_uses;
 }
 
@@ -285,14 +285,14 @@ static void roots_outdate(struct mmu_vcpu *m, u64 pcid)
 }
 
 /* The current root may show what the guest could see when it last left it, and nothing older. */
-static void root_sync(struct mmu_vcpu *m, bool flush)
+static void root_sync_if_stale(struct mmu_vcpu *m, bool flush)
 {
 	struct mmu_vm *vm = m->vm;
 
-	if (!m->root || !READ_ONCE(vm->nr_unsync) || READ_ONCE(vm->touched) <= m->root->left)
+	if (!m->root || !READ_ONCE(vm->nr_unsync) || READ_ONCE(vm->synced_at) <= m->root->left_at)
 		return;
 	spin_lock(&vm->lock);
-	sync_root(vm, &m->cache, m->root, flush);
+	sync_below_root(vm, &m->cache, m->root, flush);
 	spin_unlock(&vm->lock);
 }
 
@@ -306,7 +306,7 @@ static void root_select(struct mmu_vcpu *m, bool flush)
 		if (root_obsolete(r))
 			root_leave(m);
 	}
-	root_sync(m, flush);
+	root_sync_if_stale(m, flush);
 	expect_return(m);
 }
 
@@ -398,7 +398,7 @@ void mmu_flush_guest(struct mmu_vcpu *m)
 {
 	m->vm->stats.guest_flushes++;
 	roots_outdate_all(m);
-	root_sync(m, true);
+	root_sync_if_stale(m, true);
 	trace_umbra_flush(false);
 	host_flush_vcpu(m);
 }
@@ -409,7 +409,7 @@ void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid)
 	roots_outdate(m, pcid);
 	if (pcid != current_pcid(m))
 		return;
-	root_sync(m, true);
+	root_sync_if_stale(m, true);
 	host_flush_vcpu(m);
 }
 
@@ -495,14 +495,14 @@ static void root_make(struct mmu_vcpu *m)
 	root_release(m, r);
 	r->cr3 = root_key(m);
 	r->role = m->role;
-	r->left = 0;
-	r->reach = 0;
+	r->left_at = 0;
+	r->unsync_gen = 0;
 	memcpy(r->pdpte, m->pdpte, sizeof(r->pdpte));
 	if (m->role.glevels > 3)
 		root_make_long(m, r);
 	else
 		root_make_pae(m, r);
-	sync_root(m->vm, &m->cache, r, false);
+	sync_below_root(m->vm, &m->cache, r, false);
 	root_enter(m, r);
 }
 

@@ -49,7 +49,7 @@ static bool zap_tables(struct mmu_vm *vm, const struct memslot *slot, gfn_t firs
 
 	for (gfn = first; gfn < end; gfn++) {
 		vm->work++;
-		if (vm->nr_unsync || page_tracked(vm, slot, gfn))
+		if (vm->nr_unsync || gfn_is_tracked(vm, slot, gfn))
 			zapped |= page_zap_gfn(vm, gfn);
 		if (relax)
 			work_relax(vm);

@@ -7,7 +7,7 @@
  * and EFER.NXE are always set while shadow tables are walked.
  *
  * Two values are not present (spte_present()). Where VT-x leaves the guest's own not-present
- * faults to the guest (mmu_straight), hardware tells them apart:
+ * faults to the guest (mmu_passthrough), hardware tells them apart:
  *
  *   empty    not filled. The present bit with a reserved one, 51: such a fault always exits.
  *   absent   the guest's entry is not present, which is checked whenever it is written: 0, the
@@ -24,7 +24,7 @@
 
 u64 spte_empty(void)
 {
-	return mmu_straight ? SPTE_MARK | PTE_P : 0;
+	return mmu_passthrough ? SPTE_MARK | PTE_P : 0;
 }
 
 u64 spte_table(hpa_t table)

@@ -9,7 +9,7 @@
  *
  *   in sync --- write fault ---> out of sync       unsync_frame
  *      ^                             |  ^
- *      |                             |  `-- changed since the last flush   sync_root
+ *      |                             |  `-- changed since the last flush   sync_below_root
  *      `--- unchanged at a flush, or --'
  *           needed tracked again, or too many      resync_frame
  *
@@ -46,8 +46,8 @@ u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int inde
 static void touch(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	sp->idle = 0;
-	sp->touched = ++vm->clock;
-	WRITE_ONCE(vm->touched, sp->touched);
+	sp->synced_at = ++vm->sync_clock;
+	WRITE_ONCE(vm->synced_at, sp->synced_at);
 }
 
 void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
@@ -66,7 +66,7 @@ static bool may_grant_write(struct mmu_vm *vm, gfn_t gfn, u64 spte)
 	if (!spte_host_writable(spte))
 		return false;
 	slot = host_slot(vm, gfn);
-	return slot && !page_tracked(vm, slot, gfn) &&
+	return slot && !gfn_is_tracked(vm, slot, gfn) &&
 	       !(slot->flags & (MEMSLOT_READONLY | MEMSLOT_LOG_DIRTY));
 }
 
@@ -96,7 +96,7 @@ static void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_
 		      unsigned int index, u64 gpte)
 {
 	if (!same_frame(vm, sp, index, gpte))
-		entry_refill(vm, cache, sp, index, gpte);
+		entry_fill(vm, cache, sp, index, gpte);
 	sp->snapshot[index] = gpte;
 	touch(vm, sp);
 }
@@ -184,7 +184,7 @@ static void sync_entries(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 void sync_forget(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	sp->unsync = false;
-	vm->reach++;
+	vm->unsync_gen++;
 	list_del_init(&sp->unsync_node);
 	vm->nr_unsync--;
 	host_free_table(sp->snapshot);
@@ -206,8 +206,8 @@ void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 			continue;
 		sync_entries(vm, cache, sp);
 		sync_forget(vm, sp);
-		page_track_frame(vm, sp, 1);
-		absent_scan(vm, sp);
+		gfn_track_count(vm, sp, 1);
+		np_scan(vm, sp);
 	}
 }
 
@@ -246,9 +246,9 @@ static void root_look(struct mmu_vm *vm, struct mmu_root *r)
 {
 	struct shadow_page *sp;
 
-	if (r->reach == vm->reach)
+	if (r->unsync_gen == vm->unsync_gen)
 		return;
-	r->reach = vm->reach;
+	r->unsync_gen = vm->unsync_gen;
 	r->nr_unsync = 0;
 	list_for_each_entry(sp, &vm->unsync, unsync_node) {
 		if (!page_under(vm, sp, r->page, 4))
@@ -263,7 +263,7 @@ static void root_look(struct mmu_vm *vm, struct mmu_root *r)
 static bool sync_page(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		      const struct mmu_root *r, bool flush)
 {
-	if (sp->touched <= r->left)
+	if (sp->synced_at <= r->left_at)
 		return false;
 	sp->idle += flush;
 	sync_entries(vm, cache, sp);
@@ -271,12 +271,12 @@ static bool sync_page(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_
 }
 
 /*
- * sync_root - a root is taken up, or the guest flushed it
+ * sync_below_root - a root is taken up, or the guest flushed it
  *
  * What was touched since the guest left it must be as the guest's tables are now. After a
  * flush, pages that the guest does not write any more are tracked again.
  */
-void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush)
+void sync_below_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush)
 {
 	struct shadow_page *sp;
 	bool idle = false;
@@ -287,7 +287,7 @@ void sync_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, b
 		idle |= sync_page(vm, cache, r->unsync[i], r, flush);
 	if (r->nr_unsync > MMU_ROOT_UNSYNC)
 		list_for_each_entry(sp, &vm->unsync, unsync_node)
-			if (sp->touched > r->left && page_under(vm, sp, r->page, 4))
+			if (sp->synced_at > r->left_at && page_under(vm, sp, r->page, 4))
 				idle |= sync_page(vm, cache, sp, r, flush);
 	while (idle && (sp = idle_page(vm)))
 		resync_frame(vm, cache, sp->gfn);
@@ -325,12 +325,12 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
  */
 static bool frame_may_unsync(struct mmu_vm *vm, gfn_t gfn)
 {
-	unsigned int burst = READ_ONCE(mmu_burst);
+	unsigned int burst = READ_ONCE(mmu_unsync_after);
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
 	for_each_shadow_of(vm, sp, n, gfn)
-		if (sp->role.level > 1 || (mmu_straight && sp->writes < burst))
+		if (sp->role.level > 1 || (mmu_passthrough && sp->writes < burst))
 			return false;
 	return true;
 }
@@ -366,13 +366,13 @@ static void snapshot_take(struct mmu_vm *vm, struct mmu_cache *cache, struct sha
 static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
 {
 	snapshot_take(vm, cache, sp);
-	absent_forget(sp, 0, TABLE_ENTRIES - 1);
-	page_track_frame(vm, sp, -1);
+	np_forget(sp, 0, TABLE_ENTRIES - 1);
+	gfn_track_count(vm, sp, -1);
 	sp->unsync = true;
-	sp->demands = 0;
+	sp->np_faults = 0;
 	touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
-	vm->reach++;
+	vm->unsync_gen++;
 	vm->nr_unsync++;
 	vm->stats.unsyncs++;
 }
@@ -386,7 +386,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
  */
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 {
-	unsigned int max = READ_ONCE(mmu_unsync_max), flood = READ_ONCE(mmu_flood);
+	unsigned int max = READ_ONCE(mmu_unsync_max), flood = READ_ONCE(mmu_drop_after);
 	struct shadow_page *sp;
 	struct hlist_node *n;
 

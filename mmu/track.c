@@ -36,7 +36,7 @@ static void upper_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int i
 
 	entry_drop(vm, sp, index);
 	if (!(gpte & PTE_P) && !spte_is_leaf(spte, sp->role.level))
-		page_orphaned(vm, page_of(spte));
+		page_maybe_orphan(vm, page_of(spte));
 }
 
 static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
@@ -45,20 +45,20 @@ static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 	if (sp->role.level > 1) {
 		if (spte_present(sp->spt[index]) && !link_current(sp, index, gpte))
 			upper_drop(vm, sp, index, gpte);
-	} else if (READ_ONCE(mmu_eager) && entry_refill(vm, cache, sp, index, gpte)) {
+	} else if (READ_ONCE(mmu_eager) && entry_fill(vm, cache, sp, index, gpte)) {
 		vm->stats.pte_updates++;
 	} else {
 		entry_drop(vm, sp, index);
-		absent_learn(vm, sp, index, gpte);
+		np_learn(vm, sp, index, gpte);
 	}
 }
 
 /* Written over and over, with no walk through it in between? */
-static bool is_flood(struct shadow_page *sp)
+static bool written_too_often(struct shadow_page *sp)
 {
 	if (sp->role.level == 1 && spte_accessed(sp->spt[sp->last_write]))
 		sp->writes = 0;
-	return ++sp->writes > READ_ONCE(mmu_flood);
+	return ++sp->writes > READ_ONCE(mmu_drop_after);
 }
 
 /*
@@ -108,7 +108,7 @@ static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, u
 		if (!sptes_written(sp, gpa & (TABLE_BYTES - 1), len, &first, &last))
 			continue;
 		vm->stats.pte_writes++;
-		if (!sp->unsync && is_flood(sp)) {
+		if (!sp->unsync && written_too_often(sp)) {
 			vm->stats.floods++;
 			page_zap(vm, sp);
 		} else {
@@ -149,7 +149,7 @@ static bool is_shadowed(struct mmu_vm *vm, gfn_t gfn)
 {
 	const struct memslot *slot = host_slot(vm, gfn);
 
-	return slot && (vm->nr_unsync || page_tracked(vm, slot, gfn));
+	return slot && (vm->nr_unsync || gfn_is_tracked(vm, slot, gfn));
 }
 
 /*
@@ -162,13 +162,13 @@ static void write_begin(struct mmu_vm *vm, gpa_t gpa, unsigned int len)
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
-	if (!mmu_straight)
+	if (!mmu_passthrough)
 		return;
 	spin_lock(&vm->lock);
 	vm->writers++;
 	for_each_shadow_of(vm, sp, n, gpa >> PAGE_BITS)
 		if (sptes_written(sp, gpa & (TABLE_BYTES - 1), len, &first, &last))
-			absent_forget(sp, first, last);
+			np_forget(sp, first, last);
 	spin_unlock(&vm->lock);
 }
 
@@ -180,10 +180,10 @@ static void write_end(struct mmu_vcpu *m, gpa_t gpa, unsigned int len, bool writ
 	bool spare = m->atomic ? cache_ready(&m->cache) : !cache_fill(&m->cache);
 	struct mmu_cache *cache = spare ? &m->cache : NULL;
 
-	if (!written && !mmu_straight)
+	if (!written && !mmu_passthrough)
 		return;
 	spin_lock(&vm->lock);
-	if (mmu_straight)
+	if (mmu_passthrough)
 		vm->writers--;
 	if (written && is_shadowed(vm, gpa >> PAGE_BITS)) {
 		track_write(vm, cache, gpa, len);

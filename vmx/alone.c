@@ -126,7 +126,7 @@ static bool fits_protected(struct vcpu *vcpu, const struct insn *insn)
 	const struct kvm_segment *cs = &to_vmx(vcpu)->seg[VCPU_SREG_CS];
 
 	/* A fault of the guest's own must not go straight to it with these segments. */
-	if ((cs->l && cs->db) || (mmu_straight && (vcpu->mode.cr0 & X86_CR0_PG)))
+	if ((cs->l && cs->db) || (mmu_passthrough && (vcpu->mode.cr0 & X86_CR0_PG)))
 		return false;
 	if (!insn)
 		return true;

@@ -303,7 +303,7 @@ static int alloc_cpus(void)
 
 static const struct vendor_ops vmx_ops = {
 	.name		= "VT-x",
-	.filters_faults	= true,
+	.pf_passthrough	= true,
 	.cpu_enable	= vmx_cpu_enable,
 	.cpu_disable	= vmx_cpu_disable,
 	.vcpu_create	= vmx_vcpu_create,

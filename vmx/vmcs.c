@@ -104,7 +104,7 @@ static void init_controls(struct vmx *vmx)
 	 * Or those that don't match, as the bit is then clear. A fetch exits always: hardware,
 	 * with EFER.NXE set, tells of it where the guest's processor might not.
 	 */
-	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, mmu_straight ? PFERR_PRESENT | PFERR_FETCH : 0);
+	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, mmu_passthrough ? PFERR_PRESENT | PFERR_FETCH : 0);
 	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmcs_write(CR3_TARGET_COUNT, 0);
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
@@ -274,7 +274,7 @@ void vmx_set_exceptions(struct vmx *vmx)
 		exceptions = ~0u;
 	else if (vmx->emulate_ud)
 		exceptions |= BIT(X86_TRAP_UD);
-	if (mmu_straight)
+	if (mmu_passthrough)
 		exceptions &= ~BIT(X86_TRAP_PF);
 	if (vmx->exceptions == exceptions)
 		return;

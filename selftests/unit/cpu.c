@@ -113,7 +113,7 @@ static bool attempt(struct vcpu *v, u64 va, const struct mmu_access *access,
 	if (hw_translate(v, va, access, &out->hpa, &f->error))
 		return true;
 	/* As VT-x is told to: the guest's processor has the last word. */
-	if (mmu_straight && !(f->error & (PFERR_PRESENT | PFERR_FETCH))) {
+	if (mmu_passthrough && !(f->error & (PFERR_PRESENT | PFERR_FETCH))) {
 		out->kind = OUT_FAULT;
 		out->error = f->error;
 		return true;

@@ -19,7 +19,7 @@ struct change {
 static const struct change changes[] = {
 	{ "unsync", 64, 0 }, { "unsync", 64, 1 }, { "unsync", 1, 0 }, { "unsync", 0, 64 },
 	{ "prefill", 16, 0 }, { "prefill", 16, 1 }, { "prefill", 0, 64 }, { "prefill", 3, 1000 },
-	{ "flood", 8, 0 }, { "flood", 0, 8 }, { "burst", 4, 0 }, { "burst", 0, 4 },
+	{ "drop_after", 8, 0 }, { "drop_after", 0, 8 }, { "unsync_after", 4, 0 }, { "unsync_after", 0, 4 },
 	{ "large", 1, 0 }, { "large", 0, 1 }, { "eager", 1, 0 }, { "eager", 0, 1 },
 	{ "expect", 1, 0 }, { "expect", 0, 1 }, { "cache", 1, 0 }, { "audit", 0, 1 },
 };
@@ -126,10 +126,10 @@ TEST(param_unsync_changed_in_a_write)
 {
 	static const struct change to[] = { { "unsync", 64, 0 }, { "unsync", 1, 0 } };
 
-	shim_param_set("burst", 0);
+	shim_param_set("unsync_after", 0);
 	change_within(&to[0], true);
 	change_within(&to[1], true);
-	shim_param_set("burst", 4);
+	shim_param_set("unsync_after", 4);
 }
 
 TEST(param_prefill_changed_in_a_fault)

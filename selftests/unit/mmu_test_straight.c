@@ -16,7 +16,7 @@ static struct vcpu *start(unsigned int nr_vcpus)
 {
 	struct vcpu *v = vcpu(0);
 
-	mmu_straight = true;
+	mmu_passthrough = true;
 	guest_start(MODE_LONG, nr_vcpus);
 	guest_map(v, VA, DATA, P | W | U | A | D, 1);
 	expect_gpa(v, VA, READ_, DATA);
@@ -27,7 +27,7 @@ static void end(void)
 {
 	expect_audit();
 	machine_done();
-	mmu_straight = false;
+	mmu_passthrough = false;
 }
 
 TEST(the_guests_own_faults_make_no_exit)
@@ -124,10 +124,10 @@ TEST(hc22_marks_need_a_reserved_bit)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(hosts); i++) {
-		mmu_can_filter(hosts[i].filter, hosts[i].bits);
-		CHECK_EQ(mmu_straight, hosts[i].on);
+		mmu_init_pf_passthrough(hosts[i].filter, hosts[i].bits);
+		CHECK_EQ(mmu_passthrough, hosts[i].on);
 	}
-	mmu_straight = false;
+	mmu_passthrough = false;
 }
 
 /* After a burst of writes the table is out of sync; demand faults bring it back. */

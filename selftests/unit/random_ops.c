@@ -25,7 +25,7 @@ static const unsigned int weights[NR_OPS] = { OPS(OP_WEIGHT) };
 #undef OP_WEIGHT
 
 static const struct { const char *name; long off; } switches[] = {
-	{ "cache", 0 }, { "eager", 0 }, { "large", 0 }, { "prefill", 0 }, { "flood", 1 },
+	{ "cache", 0 }, { "eager", 0 }, { "large", 0 }, { "prefill", 0 }, { "drop_after", 1 },
 	{ "unsync", 0 },
 };
 
@@ -509,8 +509,8 @@ static void start(const struct program *program)
 	for (i = 0; i < ARRAY_SIZE(switches); i++)
 		if (program->params & 1u << i)
 			shim_param_set(switches[i].name, switches[i].off);
-	mmu_straight = program->params & STRAIGHT_PARAM;
-	shim_param_set("burst", 1);
+	mmu_passthrough = program->params & STRAIGHT_PARAM;
+	shim_param_set("unsync_after", 1);
 	machine_reset(nr_vcpus);
 	world.small_hva = vmm_mmap(SMALL_FRAMES, 1);
 	world.large_hva = vmm_mmap(LARGE_FRAMES, 2);
@@ -530,7 +530,7 @@ static void restore_params(const struct program *program, const long *was)
 	for (i = 0; i < ARRAY_SIZE(switches); i++)
 		if (program->params & 1u << i)
 			shim_param_set(switches[i].name, was[i]);
-	mmu_straight = false;
+	mmu_passthrough = false;
 }
 
 static void read_params(long *was)
