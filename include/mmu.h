@@ -160,6 +160,7 @@ struct mmu_cache {
  * @reload:	a root was zapped, and its vCPUs are not told yet
  * @audit_failures: found by mmu_audit()
  * @work:	steps of a long operation since others had a chance, see work_relax()
+ * @audit_due:	something was freed, and the audit is on
  * @going:	sptes of a slot that is not found any more are being dropped
  * @era:	grows when all shadow pages are dropped
  */
@@ -168,6 +169,7 @@ struct mmu_vm {
 	unsigned int work;
 	unsigned int era;
 	bool going;
+	bool audit_due;
 	struct hlist_head *hash;
 	unsigned int hash_bits;
 	struct list_head active;

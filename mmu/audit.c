@@ -204,6 +204,7 @@ unsigned long audit_locked(struct mmu_vm *vm)
 		a.breaches++;
 		host_complain("audit: %lu shadow pages, counted %lu", vm->nr_pages, pages);
 	}
+	vm->audit_due = false;
 	vm->audit_failures += a.breaches;
 	return a.breaches;
 }

@@ -68,6 +68,7 @@ static enum mmu_verdict fault_map(struct mmu_vcpu *m, struct mmu_fault *f, const
 		page_make_room(vm, FAULT_PAGES);
 		verdict = map_fault(m, f, w, slot, &page);
 		page_commit(vm);
+		audit_if_due(vm);
 	}
 	spin_unlock(&vm->lock);
 	host_page_put(&page, page.writable && verdict == MMU_FIXED);

@@ -57,7 +57,7 @@ bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 			     spte_of_host(spte_leaf(page.pfn, 1, access, false), page.writable));
 	host_page_put(&page, !stale && page.writable);
 	if (!stale) {
-		sync_remember(vm, sp, index, gpte);
+		entry_remember(vm, sp, index, gpte);
 		return true;
 	}
 drop:

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the guest invalidates, and what the host must see flushed.
+ * What is due before the lock is let go: flushes, and what was zapped is freed.
  *
- * A shadow page in sync never holds what the guest's table does not say; pages
- * out of sync are compared with the guest's when the guest flushes.
+ * Floor 1.
  */
 #include "internal.h"
 
@@ -27,52 +26,39 @@ void flush_if(struct mmu_vm *vm, bool changed)
 		flush_remote(vm);
 }
 
-void mmu_flush(struct mmu_vm *vm)
+/* Free what was zapped, once no processor can walk it any more. */
+void page_commit(struct mmu_vm *vm)
 {
-	spin_lock(&vm->lock);
+	struct shadow_page *sp, *n;
+
+	if (vm->reload) {
+		vm->reload = false;
+		host_request_reload(vm);
+	}
+	if (list_empty(&vm->doomed))
+		return;
 	flush_remote(vm);
-	spin_unlock(&vm->lock);
-}
-
-#define ANY_PCID	(~0ull)
-
-/* The entry that translates an address must be true in these address spaces. */
-static void roots_sync_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
-{
-	struct mmu_root *r;
-
-	if (!READ_ONCE(m->vm->nr_unsync))
-		return;
-	spin_lock(&m->vm->lock);
-	for (r = m->roots; r < m->roots + MMU_ROOTS; r++) {
-		if (r->hpa == INVALID_ROOT || (pcid != ANY_PCID && r->pcid != pcid))
-			continue;
-		/* Where no TLB entry is left, all is synced anyway when the root is taken up. */
-		if ((r->left_at && r->used > m->flushed) || r == m->root)
-			sync_address(m, r, gva);
+	list_for_each_entry_safe(sp, n, &vm->doomed, list) {
+		list_del(&sp->list);
+		host_free_table(sp->spt);
+		host_free(sp);
+		vm->work += 10;
 	}
-	spin_unlock(&m->vm->lock);
+	vm->audit_due = READ_ONCE(mmu_audit_on);
 }
 
-void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
+/*
+ * work_relax - in a long operation, give others a chance when it is time
+ *
+ * All that was zapped is committed. Nothing found under the lock may be used after it was let go.
+ * Return: whether it was.
+ */
+bool work_relax(struct mmu_vm *vm)
 {
-	m->vm->stats.invlpgs++;
-	m->invlpgs++;
-	/* Global entries go in all address spaces. */
-	roots_sync_address(m, ANY_PCID, gva);
-	/* One address's flush by the hardware (INVVPID, INVLPGA) may leave links for others. */
-	if (m->split_seen == m->vm->split_gen) {
-		host_flush_gva(m, gva);
-		return;
-	}
-	m->split_seen = m->vm->split_gen;
-	host_flush_vcpu(m);
-}
-
-/* What the hardware holds of an address space that is not loaded goes when it is. */
-void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
-{
-	m->vm->stats.invlpgs++;
-	m->invlpgs++;
-	roots_sync_address(m, pcid, gva);
+	if (likely(vm->work < WORK_MAX))
+		return false;
+	page_commit(vm);
+	vm->work = 0;
+	host_relax(vm);
+	return true;
 }

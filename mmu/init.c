@@ -93,39 +93,11 @@ int mmu_vm_init(struct mmu_vm *vm)
 void mmu_vm_destroy(struct mmu_vm *vm)
 {
 	if (vm->hash)
-		mmu_vm_zap_all(vm);
+		zap_all(vm, true);
 	WARN_ON(vm->nr_pages || vm->stats.sptes || !list_empty(&vm->vcpus));
 	links_destroy(vm);
 	host_free(vm->hash);
 	vm->hash = NULL;
-}
-
-/* One that was there when this began; new ones are at the end. */
-static struct shadow_page *page_of_old(const struct mmu_vm *vm, unsigned int era)
-{
-	struct shadow_page *sp;
-
-	list_for_each_entry(sp, &vm->active, list)
-		if ((int)(sp->era - era) < 0)
-			return sp;
-	return NULL;
-}
-
-void zap_all(struct mmu_vm *vm, bool relax)
-{
-	struct shadow_page *sp;
-	unsigned int era;
-
-	spin_lock(&vm->lock);
-	era = ++vm->era;
-	vm->work = 0;
-	while ((sp = page_of_old(vm, era))) {
-		page_zap(vm, sp);
-		if (relax)
-			work_relax(vm);
-	}
-	page_commit(vm);
-	spin_unlock(&vm->lock);
 }
 
 void mmu_vm_zap_all(struct mmu_vm *vm)
@@ -142,6 +114,7 @@ int mmu_vm_set_quota(struct mmu_vm *vm, unsigned long pages)
 	vm->max_pages = pages;
 	if (vm->nr_pages > vm->max_pages)
 		page_shrink(vm, vm->nr_pages - vm->max_pages);
+	audit_if_due(vm);
 	spin_unlock(&vm->lock);
 	return 0;
 }
@@ -152,6 +125,7 @@ unsigned long mmu_vm_shrink(struct mmu_vm *vm, unsigned long nr)
 
 	spin_lock(&vm->lock);
 	dropped = page_shrink(vm, nr);
+	audit_if_due(vm);
 	spin_unlock(&vm->lock);
 	return dropped;
 }

@@ -200,11 +200,10 @@ struct link *rmap_head(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 void rmap_add(struct mmu_vm *vm, struct mmu_cache *cache, const struct memslot *slot, gfn_t gfn,
 	      struct shadow_page *sp, unsigned int index);
 void rmap_remove(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
-bool rmap_zap(struct mmu_vm *vm, struct link *head, bool relax);
-bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
-bool rmap_zap_large(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+bool gfn_is_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by);
 
-/* ---- page.c: shadow pages ---- */
+/* ---- flush.c: what is due before the lock is let go ---- */
 
 /*
  * Steps between two chances for others: a spte dropped, an entry of a long list looked at. Each is
@@ -212,26 +211,28 @@ bool rmap_zap_large(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
  */
 #define WORK_MAX 500
 
+void flush_remote(struct mmu_vm *vm);
+void flush_if(struct mmu_vm *vm, bool changed);
+void page_commit(struct mmu_vm *vm);
 bool work_relax(struct mmu_vm *vm);
 
-struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
-			     union mmu_role role);
+/* ---- page.c: shadow pages ---- */
+
 struct shadow_page *page_of(u64 spte);
-void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
-	       unsigned int index, struct shadow_page *child);
-void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int index);
+struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_role role);
+struct shadow_page *page_make(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
+			      union mmu_role role);
 void page_zap(struct mmu_vm *vm, struct shadow_page *sp);
+bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn);
 void page_maybe_orphan(struct mmu_vm *vm, struct shadow_page *sp);
 void page_zap_orphans(struct mmu_vm *vm);
-void page_commit(struct mmu_vm *vm);
 void page_make_room(struct mmu_vm *vm, unsigned long nr);
 unsigned long page_shrink(struct mmu_vm *vm, unsigned long nr);
-bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn);
 void page_mark_used(struct shadow_page *sp);
 void page_root_get(struct shadow_page *sp);
 void page_root_put(struct mmu_vm *vm, struct shadow_page *sp);
-void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by);
-bool gfn_is_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+void page_unsync_end(struct mmu_vm *vm, struct shadow_page *sp);
+void zap_all(struct mmu_vm *vm, bool relax);
 struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn);
 int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
 
@@ -342,17 +343,24 @@ enum mmu_verdict map_page(struct mmu_vcpu *m, struct mmu_fault *f, const struct 
 			  const struct memslot *slot, const struct host_page *page,
 			  struct shadow_page *sp);
 bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w);
-void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
+
+/* ---- entry.c: one entry of a shadow page ---- */
+
 void entry_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index);
 void leaf_install(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		  unsigned int index, const struct memslot *slot, gfn_t gfn, u64 spte);
+void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
+	       unsigned int index, struct shadow_page *child);
+void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int index);
 union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned int access);
-
-/* ---- absent.c: not-present faults that are left to the guest ---- */
-
+bool rmap_drop_first(struct mmu_vm *vm, struct link *head);
+bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index);
+bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);
+void entry_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
+void page_touch(struct mmu_vm *vm, struct shadow_page *sp);
 void np_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
 void np_scan(struct mmu_vm *vm, struct shadow_page *sp);
-void np_begin(struct mmu_vm *vm, struct shadow_page *sp);
 void np_forget(struct shadow_page *sp, unsigned int first, unsigned int last);
 
 /* ---- fill.c: entries shadowed ahead of a fault ---- */
@@ -362,20 +370,13 @@ bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		 unsigned int index, unsigned int group);
 
-/* ---- expect.c ---- */
+/* ---- fetch.c ---- */
 
-void expect_entry(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index);
-void expect_return(struct mmu_vcpu *m);
-
-/* ---- init.c ---- */
-
-void zap_all(struct mmu_vm *vm, bool relax);
+struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int *index);
 
 /* ---- root.c ---- */
 
 void root_drop_locked(struct mmu_vcpu *m);
-struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int *index);
-bool root_current(const struct mmu_vm *vm, const struct shadow_page *sp);
 
 /* The part of a root that translates an address. */
 static inline struct shadow_page *root_page(const struct mmu_root *r, gva_t gva)
@@ -390,26 +391,28 @@ bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);
 void sync_below_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush);
 void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp);
-u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index);
 void sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		unsigned int index);
 void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva);
-void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
-bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);
-void sync_forget(struct mmu_vm *vm, struct shadow_page *sp);
+struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
+			     union mmu_role role);
+void expect_entry(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index);
+void expect_return(struct mmu_vcpu *m);
 
 /* ---- track.c ---- */
 
 void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa);
 
-/* ---- flush.c ---- */
-
-void flush_remote(struct mmu_vm *vm);
-void flush_if(struct mmu_vm *vm, bool changed);
-
 /* ---- audit.c ---- */
 
 unsigned long audit_locked(struct mmu_vm *vm);
+
+/* With audit=1, whenever something was zapped. The lock is held; its holder is done. */
+static inline void audit_if_due(struct mmu_vm *vm)
+{
+	if (unlikely(vm->audit_due))
+		audit_locked(vm);
+}
 
 /* Module parameters, each a switch of one optimisation or a limit. */
 extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
@@ -420,7 +423,7 @@ extern bool mmu_large;		/* large: use large sptes */
 extern bool mmu_expect;		/* expect: fill what the guest was sent a fault for */
 extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
 extern unsigned int mmu_unsync_max; /* unsync: shadow pages that may be out of sync */
-extern unsigned int mmu_unsync_after;	/* burst: writes before a table goes out of sync, if straight */
-extern unsigned int mmu_drop_after;	/* flood: unused writes after which a shadow is dropped */
+extern unsigned int mmu_unsync_after;	/* unsync_after: writes before a table goes out of sync, with passthrough */
+extern unsigned int mmu_drop_after;	/* drop_after: unused writes after which a shadow is dropped */
 
 #endif

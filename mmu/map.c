@@ -13,64 +13,6 @@
  */
 #include "internal.h"
 
-/* Remove a leaf. The guest's TLB may keep it until the guest flushes. */
-void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
-{
-	spte_take(&sp->spt[index]);
-	rmap_remove(vm, sp, index);
-	if (sptes_per_entry(sp->role) > 1)
-		vm->split_gen++;
-	sp->present--;
-	vm->tlb_dirty = true;
-	vm->work++;
-}
-
-/* Make any entry not present. */
-void entry_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
-{
-	u64 spte = sp->spt[index];
-
-	if (!spte_present(spte))
-		return;
-	if (spte_is_leaf(spte, sp->role.level))
-		leaf_drop(vm, sp, index);
-	else
-		page_unlink(vm, sp, index);
-}
-
-/* Set a leaf, whatever was there before. */
-void leaf_install(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		  unsigned int index, const struct memslot *slot, gfn_t gfn, u64 spte)
-{
-	u64 old = sp->spt[index];
-
-	if (spte_present(old) && spte_is_leaf(old, sp->role.level)) {
-		/* Never not present in between: the guest may be running on it. */
-		rmap_remove(vm, sp, index);
-		if (spte_loses(old, spte))
-			vm->tlb_dirty = true;
-	} else {
-		if (spte_present(old))
-			entry_drop(vm, sp, index);
-		sp->present++;
-	}
-	rmap_add(vm, cache, slot, gfn, sp, index);
-	spte_write(&sp->spt[index], spte);
-	trace_umbra_spte_set(gfn, spte, sp->role.level);
-}
-
-/* Role of the shadow page below an entry of a guest table. */
-union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned int access)
-{
-	union mmu_role role = parent;
-
-	role.level--;
-	role.access = access;
-	/* A 32-bit table has 1024 entries: the lower and the upper half. */
-	role.quadrant = parent.glevels == 2 ? index & 1 : 0;
-	return role;
-}
-
 /*
  * What the leaf grants. Without the dirty bit a write must fault, so that it
  * gets set. Where CR0.WP is clear and the supervisor writes to a read-only page, it
@@ -180,6 +122,7 @@ static struct shadow_page *map_descend(struct mmu_vcpu *m, struct shadow_page *s
 		return NULL;
 	entry_drop(m->vm, sp, index);
 	child = page_get(m->vm, &m->cache, gfn, role);
+	sync_below(m->vm, &m->cache, child);
 	page_link(m->vm, &m->cache, sp, index, child);
 	return child;
 }
@@ -234,7 +177,7 @@ static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const 
 	leaf_install(m->vm, &m->cache, sp, index, slot, w->gfn & ~mask,
 		     spte_of_host(spte_leaf(page->pfn & ~mask, level, access, true),
 				  page->writable));
-	sync_remember(m->vm, sp, index, w->pte[level]);
+	entry_remember(m->vm, sp, index, w->pte[level]);
 	page_mark_used(sp);
 	if (!f->access.write || writable)
 		return MMU_FIXED;

@@ -52,21 +52,6 @@ int page_hash_resize(struct mmu_vm *vm, unsigned long pages)
 	return 0;
 }
 
-bool gfn_is_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
-{
-	return rmap_head(vm, slot, gfn, 1)->prev;
-}
-
-/* The guest's table is counted as tracked (@by 1), or no more (@by -1). */
-void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by)
-{
-	const struct memslot *slot = host_slot(vm, sp->gfn);
-	int level;
-
-	for (level = 1; slot && level <= MEMSLOT_LEVELS; level++)
-		rmap_head(vm, slot, sp->gfn, level)->prev += by;
-}
-
 static void page_write_protect(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	const struct memslot *slot = host_slot(vm, sp->gfn);
@@ -80,7 +65,8 @@ static void page_write_protect(struct mmu_vm *vm, struct shadow_page *sp)
 	flush_if(vm, changed);
 }
 
-static struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_role role)
+/* The shadow page with this identity, or NULL. */
+struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_role role)
 {
 	struct shadow_page *sp;
 
@@ -90,41 +76,12 @@ static struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_rol
 	return NULL;
 }
 
-/*
- * The top table of a new address space has the kernel's tables in common with others: take up
- * the shadows that exist. Walks would find their entries accessed and link them one by one.
- */
-static void link_existing(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
-{
-	struct shadow_page *child;
-	u64 gpte[CHUNK_LINKS];
-	union mmu_role role;
-	unsigned int i;
-
-	for (i = 0; i < TABLE_ENTRIES && cache->tables > CACHE_MIN; i++) {
-		u64 entry;
-
-		if (i % CHUNK_LINKS == 0)
-			entries_now(vm, sp, i, gpte);
-		entry = gpte[i % CHUNK_LINKS];
-		if (!(entry & PTE_P) || !(entry & PTE_A) ||
-		    pte_reserved(sp->role, entry, sp->role.level))
-			continue;
-		role = child_role(sp->role, i, sp->role.access & pte_access(sp->role, entry));
-		child = page_find(vm, pte_gfn(sp->role, entry, sp->role.level), role);
-		if (child)
-			page_link(vm, cache, sp, i, child);
-	}
-}
-
-static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
-				    union mmu_role role)
+/* There is none. Those of other roles are in sync. */
+struct shadow_page *page_make(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
+			      union mmu_role role)
 {
 	struct shadow_page *sp = cache_page(cache);
 
-	/* Its other shadows would stay out of sync while writes are seen. */
-	if (!role.metaphysical)
-		resync_frame(vm, cache, gfn);
 	sp->spt = cache_table(cache);
 	sp->gfn = gfn;
 	sp->role = role;
@@ -137,28 +94,7 @@ static struct shadow_page *page_new(struct mmu_vm *vm, struct mmu_cache *cache, 
 	vm->stats.pages = vm->nr_pages;
 	if (!role.metaphysical)
 		page_write_protect(vm, sp);
-	np_begin(vm, sp);
-	if (!role.metaphysical && role.level > 3 && role.level == role.glevels &&
-	    READ_ONCE(mmu_prefill))
-		link_existing(vm, cache, sp);
-	return sp;
-}
-
-/* The shadow page with this identity; @cache provides for a new one. */
-struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
-			     union mmu_role role)
-{
-	struct shadow_page *sp = page_find(vm, gfn, role);
-	bool found = sp;
-
-	if (found) {
-		vm->stats.page_hits++;
-		page_mark_used(sp);
-	} else {
-		vm->stats.page_misses++;
-		sp = page_new(vm, cache, gfn, role);
-	}
-	trace_umbra_page_get(gfn, role.word, !found);
+	np_forget(sp, 0, TABLE_ENTRIES - 1);
 	return sp;
 }
 
@@ -173,30 +109,6 @@ void page_mark_used(struct shadow_page *sp)
 struct shadow_page *page_of(u64 spte)
 {
 	return host_table_owner(spte_child(spte));
-}
-
-void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
-	       unsigned int index, struct shadow_page *child)
-{
-	sync_below(vm, cache, child);
-	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
-	parent->present++;
-	vm->link_gen++;
-	if (child->present || child->unsync)
-		vm->unsync_gen++;
-	spte_write(&parent->spt[index], spte_table(host_table_hpa(child->spt)));
-}
-
-void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int index)
-{
-	struct shadow_page *child = page_of(spte_take(&parent->spt[index]));
-
-	link_del(vm, link_find(parent, index), &child->parents);
-	vm->split_gen++;
-	parent->present--;
-	vm->link_gen++;
-	vm->tlb_dirty = true;
-	vm->work++;
 }
 
 static void page_drop_parents(struct mmu_vm *vm, struct shadow_page *sp)
@@ -218,6 +130,33 @@ static void page_drop_entries(struct mmu_vm *vm, struct shadow_page *sp)
 		entry_drop(vm, sp, i);
 }
 
+/* Is a shadow page part of a root that a vCPU has loaded? */
+static bool is_loaded(const struct mmu_vm *vm, const struct shadow_page *sp)
+{
+	const struct mmu_root *r;
+	struct mmu_vcpu *m;
+	int i;
+
+	list_for_each_entry(m, &vm->vcpus, node) {
+		r = READ_ONCE(m->root);
+		for (i = 0; r && i < 4; i++)
+			if (r->page[i] == sp)
+				return true;
+	}
+	return false;
+}
+
+/* The page is in sync, or about to be zapped: forget that it was not. */
+void page_unsync_end(struct mmu_vm *vm, struct shadow_page *sp)
+{
+	sp->unsync = false;
+	vm->unsync_gen++;
+	list_del_init(&sp->unsync_node);
+	vm->nr_unsync--;
+	host_free_table(sp->snapshot);
+	sp->snapshot = NULL;
+}
+
 /*
  * page_zap - take a shadow page out of use
  *
@@ -231,7 +170,7 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	page_drop_entries(vm, sp);
 	links_release(vm, sp);
 	if (sp->unsync)
-		sync_forget(vm, sp);
+		page_unsync_end(vm, sp);
 	else if (!sp->role.metaphysical)
 		gfn_track_count(vm, sp, -1);
 	hlist_del_init(&sp->hash);
@@ -243,7 +182,7 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 		WRITE_ONCE(sp->obsolete, true);
 		smp_mb();	/* with root_enter() */
 		list_del_init(&sp->list);
-		vm->reload |= root_current(vm, sp);
+		vm->reload |= is_loaded(vm, sp);
 	} else {
 		list_move_tail(&sp->list, &vm->doomed);
 	}
@@ -264,28 +203,6 @@ void page_zap_orphans(struct mmu_vm *vm)
 	}
 }
 
-/* Free what was zapped, once no processor can walk it any more. */
-void page_commit(struct mmu_vm *vm)
-{
-	struct shadow_page *sp, *n;
-
-	if (vm->reload) {
-		vm->reload = false;
-		host_request_reload(vm);
-	}
-	if (list_empty(&vm->doomed))
-		return;
-	flush_remote(vm);
-	list_for_each_entry_safe(sp, n, &vm->doomed, list) {
-		list_del(&sp->list);
-		host_free_table(sp->spt);
-		host_free(sp);
-		vm->work += 10;
-	}
-	if (READ_ONCE(mmu_audit_on))
-		audit_locked(vm);
-}
-
 void page_root_get(struct shadow_page *sp)
 {
 	sp->roots++;
@@ -298,29 +215,13 @@ void page_root_put(struct mmu_vm *vm, struct shadow_page *sp)
 		list_add_tail(&sp->list, &vm->doomed);
 }
 
-/*
- * work_relax - in a long operation, give others a chance when it is time
- *
- * All that was zapped is committed. Nothing found under the lock may be used after it was let go.
- * Return: whether it was.
- */
-bool work_relax(struct mmu_vm *vm)
-{
-	if (likely(vm->work < WORK_MAX))
-		return false;
-	page_commit(vm);
-	vm->work = 0;
-	host_relax(vm);
-	return true;
-}
-
 /* The next one to go, if it is not in use (if @force: not loaded); else it has been put off. */
 static bool page_drop_first(struct mmu_vm *vm, bool force)
 {
 	struct shadow_page *sp = list_first_entry(&vm->active, struct shadow_page, list);
 
 	vm->work++;
-	if ((force || !sp->used) && !(sp->roots && root_current(vm, sp))) {
+	if ((force || !sp->used) && !(sp->roots && is_loaded(vm, sp))) {
 		page_zap(vm, sp);
 		return true;
 	}
@@ -400,4 +301,32 @@ bool page_zap_gfn(struct mmu_vm *vm, gfn_t gfn)
 	}
 	page_commit(vm);
 	return zapped;
+}
+
+/* One that was there when this began; new ones are at the end. */
+static struct shadow_page *page_of_old(const struct mmu_vm *vm, unsigned int era)
+{
+	struct shadow_page *sp;
+
+	list_for_each_entry(sp, &vm->active, list)
+		if ((int)(sp->era - era) < 0)
+			return sp;
+	return NULL;
+}
+
+void zap_all(struct mmu_vm *vm, bool relax)
+{
+	struct shadow_page *sp;
+	unsigned int era;
+
+	spin_lock(&vm->lock);
+	era = ++vm->era;
+	vm->work = 0;
+	while ((sp = page_of_old(vm, era))) {
+		page_zap(vm, sp);
+		if (relax)
+			work_relax(vm);
+	}
+	page_commit(vm);
+	spin_unlock(&vm->lock);
 }

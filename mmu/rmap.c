@@ -31,45 +31,17 @@ void rmap_remove(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index)
 		vm->stats.sptes_large--;
 }
 
-/* Drop every spte on a head. The lock may be let go if @relax; the head stays then. */
-bool rmap_zap(struct mmu_vm *vm, struct link *head, bool relax)
+bool gfn_is_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
 {
-	struct shadow_page *sp;
-	unsigned int index;
-	bool zapped = head->next;
-
-	while (head->next) {
-		sp = link_owner(vm, head->next, &index);
-		leaf_drop(vm, sp, index);
-		if (relax)
-			work_relax(vm);
-	}
-	return zapped;
+	return rmap_head(vm, slot, gfn, 1)->prev;
 }
 
-/* Drop the large sptes that map a gfn. */
-bool rmap_zap_large(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
+/* The guest's table is counted as tracked (@by 1), or no more (@by -1). */
+void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by)
 {
-	bool zapped = false;
+	const struct memslot *slot = host_slot(vm, sp->gfn);
 	int level;
 
-	for (level = 2; level <= MEMSLOT_LEVELS; level++)
-		zapped |= rmap_zap(vm, rmap_head(vm, slot, gfn, level), false);
-	return zapped;
-}
-
-/* Nothing may write to a gfn from now on; returns whether anything could. */
-bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
-{
-	bool protected = rmap_zap_large(vm, slot, gfn);
-	struct shadow_page *sp;
-	unsigned int index;
-	u32 id;
-
-	for (id = rmap_head(vm, slot, gfn, 1)->next; id; id = link_at(vm, id)->next) {
-		sp = link_owner(vm, id, &index);
-		protected |= spte_protect(&sp->spt[index]);
-		vm->work++;
-	}
-	return protected;
+	for (level = 1; slot && level <= MEMSLOT_LEVELS; level++)
+		rmap_head(vm, slot, sp->gfn, level)->prev += by;
 }

@@ -33,21 +33,6 @@ static union mmu_role role_of(const struct mmu_regs *regs, unsigned int glevels)
 	return role;
 }
 
-static bool root_obsolete(const struct mmu_root *r)
-{
-	int i;
-
-	for (i = 0; i < (r->level > 3 ? 1 : 4); i++)
-		if (r->page[i] && READ_ONCE(r->page[i]->obsolete))
-			return true;
-	return false;
-}
-
-bool mmu_root_ok(const struct mmu_vcpu *m)
-{
-	return m->root && !root_obsolete(m->root);
-}
-
 static u16 current_pcid(const struct mmu_vcpu *m)
 {
 	return m->regs.cr4 & CR4_PCIDE ? m->regs.cr3 & CR3_PCID : 0;
@@ -83,7 +68,7 @@ static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 	/* What hardware holds by this root is no older than what the guest's TLB may hold. */
 	if (!r->left_at || r->invlpgs != m->invlpgs)
 		host_flush_root(m);
-	/* Whoever zaps it now sees us here, or we see it zapped: root_current(). */
+	/* Whoever zaps it now sees us here, or we see it zapped: page_zap(). */
 	smp_mb();
 }
 
@@ -110,112 +95,6 @@ void root_drop_locked(struct mmu_vcpu *m)
 	page_commit(m->vm);
 }
 
-/* Is a shadow page part of a root that a vCPU has loaded? */
-bool root_current(const struct mmu_vm *vm, const struct shadow_page *sp)
-{
-	const struct mmu_root *r;
-	struct mmu_vcpu *m;
-	int i;
-
-	list_for_each_entry(m, &vm->vcpus, node) {
-		r = READ_ONCE(m->root);
-		for (i = 0; r && i < 4; i++)
-			if (r->page[i] == sp)
-				return true;
-	}
-	return false;
-}
-
-/* The page and the entry where the processor's walk finds a leaf, or NULL. The lock is held. */
-struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int *index)
-{
-	struct shadow_page *sp = root_page(r, gva);
-	u64 spte;
-
-	for (; sp; sp = page_of(spte)) {
-		*index = spte_index(gva, sp->role.level);
-		spte = sp->spt[*index];
-		if (!spte_present(spte))
-			return NULL;
-		if (spte_is_leaf(spte, sp->role.level))
-			break;
-	}
-	return sp;
-}
-
-/* The frame that a leaf maps an address to. */
-static hfn_t leaf_frame(const struct shadow_page *sp, unsigned int index, gva_t gva)
-{
-	return spte_pfn(sp->spt[index]) +
-	       (gva >> PAGE_BITS & (level_frames(sp->role.level) - 1));
-}
-
-/* Long mode's tables say nothing of the bits above; what is not canonical has no translation. */
-static bool is_canonical(const struct mmu_vcpu *m, gva_t gva)
-{
-	return m->role.glevels < 4 || canonical_in(gva, m->role.glevels == 5 ? 57 : 48);
-}
-
-/* Where code was found is still where it is: the root, the way down from it and the leaf. */
-static bool fetched_valid(const struct mmu_vcpu *m, const struct mmu_fetched *f, gva_t page)
-{
-	return f->page == page && f->link_gen == m->vm->link_gen && f->sptep &&
-	       spte_same_frame(READ_ONCE(*f->sptep), f->spte);
-}
-
-static bool fetched_find(struct mmu_vcpu *m, struct mmu_fetched *f, gva_t gva)
-{
-	struct shadow_page *sp = NULL;
-	unsigned int index;
-
-	if (mmu_root_ok(m) && is_canonical(m, gva))
-		sp = root_leaf(m->root, gva, &index);
-	if (!sp)
-		return false;
-	*f = (struct mmu_fetched){
-		.page = gva >> PAGE_BITS, .link_gen = m->vm->link_gen,
-		.sptep = &sp->spt[index], .spte = sp->spt[index],
-		.pfn = leaf_frame(sp, index, gva),
-	};
-	return true;
-}
-
-/* Kernels make exits from the same few pages over and over. */
-unsigned int mmu_fetch(struct mmu_vcpu *m, gva_t gva, void *code, unsigned int len)
-{
-	gva_t page = gva >> PAGE_BITS;
-	unsigned int offset = gva & (TABLE_BYTES - 1);
-	struct mmu_fetched *f = &m->fetched[(page ^ m->root_tag) % MMU_FETCHED];
-
-	len = min_t(unsigned int, len, TABLE_BYTES - offset);
-	spin_lock(&m->vm->lock);
-	if (m->root && (fetched_valid(m, f, page) || fetched_find(m, f, gva)))
-		host_read_frame(f->pfn, offset, code, len);
-	else
-		len = 0;
-	spin_unlock(&m->vm->lock);
-	return len;
-}
-
-bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data)
-{
-	struct shadow_page *sp = NULL;
-	unsigned int index;
-	bool found;
-
-	if ((gva & (TABLE_BYTES - 1)) > TABLE_BYTES - sizeof(*data))
-		return false;
-	spin_lock(&m->vm->lock);
-	if (mmu_root_ok(m) && is_canonical(m, gva))
-		sp = root_leaf(m->root, gva, &index);
-	found = sp && !spte_user(sp->spt[index]);
-	if (found)
-		host_read_frame(leaf_frame(sp, index, gva), gva & (TABLE_BYTES - 1), data,
-				sizeof(*data));
-	spin_unlock(&m->vm->lock);
-	return found;
-}
-
 void mmu_drop_root(struct mmu_vcpu *m)
 {
 	int i;
@@ -224,6 +103,7 @@ void mmu_drop_root(struct mmu_vcpu *m)
 	for (i = 0; i < MMU_ROOTS; i++)
 		root_release(m, &m->roots[i]);
 	page_commit(m->vm);
+	audit_if_due(m->vm);
 	spin_unlock(&m->vm->lock);
 }
 
@@ -303,7 +183,7 @@ static void root_select(struct mmu_vcpu *m, bool flush)
 
 	if (r) {
 		root_enter(m, r);
-		if (root_obsolete(r))
+		if (!mmu_root_ok(m))
 			root_leave(m);
 	}
 	root_sync_if_stale(m, flush);
@@ -418,13 +298,47 @@ void mmu_get_pdptes(const struct mmu_vcpu *m, u64 pdpte[4])
 	memcpy(pdpte, m->pdpte, sizeof(m->pdpte));
 }
 
+/*
+ * The top table of a new address space has the kernel's tables in common with others: take up
+ * the shadows that exist. Walks would find their entries accessed and link them one by one.
+ */
+static void link_existing(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
+{
+	struct shadow_page *child;
+	u64 gpte[CHUNK_LINKS];
+	union mmu_role role;
+	unsigned int i;
+
+	for (i = 0; i < TABLE_ENTRIES && cache->tables > CACHE_MIN; i++) {
+		u64 entry;
+
+		if (i % CHUNK_LINKS == 0)
+			entries_now(vm, sp, i, gpte);
+		entry = gpte[i % CHUNK_LINKS];
+		if (!(entry & PTE_P) || !(entry & PTE_A) ||
+		    pte_reserved(sp->role, entry, sp->role.level))
+			continue;
+		role = child_role(sp->role, i, sp->role.access & pte_access(sp->role, entry));
+		child = page_find(vm, pte_gfn(sp->role, entry, sp->role.level), role);
+		if (!child)
+			continue;
+		sync_below(vm, cache, child);
+		page_link(vm, cache, sp, i, child);
+	}
+}
+
 static void root_set(struct mmu_vcpu *m, struct mmu_root *r, int i, gfn_t gfn, union mmu_role role)
 {
+	struct shadow_page *sp;
+
 	/* A guest table that is in no memory: stays empty, see map_fault(). */
 	if (!host_slot(m->vm, gfn))
 		role.metaphysical = 1;
-	r->page[i] = page_get(m->vm, &m->cache, gfn, role);
-	page_root_get(r->page[i]);
+	sp = page_get(m->vm, &m->cache, gfn, role);
+	if (role.level > 3 && !role.metaphysical && !sp->present && READ_ONCE(mmu_prefill))
+		link_existing(m->vm, &m->cache, sp);
+	page_root_get(sp);
+	r->page[i] = sp;
 }
 
 static void root_make_long(struct mmu_vcpu *m, struct mmu_root *r)
@@ -519,8 +433,51 @@ int mmu_load_root(struct mmu_vcpu *m)
 	root_make(m);
 	page_commit(vm);
 	vm->stats.root_loads++;
-	if (READ_ONCE(mmu_audit_on))
-		audit_locked(vm);
+	vm->audit_due |= READ_ONCE(mmu_audit_on);
+	audit_if_due(vm);
 	spin_unlock(&vm->lock);
 	return 0;
+}
+
+#define ANY_PCID	(~0ull)
+
+/* The entry that translates an address must be true in these address spaces. */
+static void roots_sync_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
+{
+	struct mmu_root *r;
+
+	if (!READ_ONCE(m->vm->nr_unsync))
+		return;
+	spin_lock(&m->vm->lock);
+	for (r = m->roots; r < m->roots + MMU_ROOTS; r++) {
+		if (r->hpa == INVALID_ROOT || (pcid != ANY_PCID && r->pcid != pcid))
+			continue;
+		/* Where no TLB entry is left, all is synced anyway when the root is taken up. */
+		if ((r->left_at && r->used > m->flushed) || r == m->root)
+			sync_address(m, r, gva);
+	}
+	spin_unlock(&m->vm->lock);
+}
+
+void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
+{
+	m->vm->stats.invlpgs++;
+	m->invlpgs++;
+	/* Global entries go in all address spaces. */
+	roots_sync_address(m, ANY_PCID, gva);
+	/* One address's flush by the hardware (INVVPID, INVLPGA) may leave links for others. */
+	if (m->split_seen == m->vm->split_gen) {
+		host_flush_gva(m, gva);
+		return;
+	}
+	m->split_seen = m->vm->split_gen;
+	host_flush_vcpu(m);
+}
+
+/* What the hardware holds of an address space that is not loaded goes when it is. */
+void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
+{
+	m->vm->stats.invlpgs++;
+	m->invlpgs++;
+	roots_sync_address(m, pcid, gva);
 }

@@ -57,6 +57,21 @@ static bool zap_tables(struct mmu_vm *vm, const struct memslot *slot, gfn_t firs
 	return zapped;
 }
 
+/* Drop every spte on a head. The lock may be let go if @relax; the head stays then. */
+static bool zap_head(struct mmu_vm *vm, struct link *head, bool relax)
+{
+	bool zapped = false;
+
+	while (rmap_drop_first(vm, head)) {
+		zapped = true;
+		if (relax)
+			work_relax(vm);
+	}
+	if (relax)
+		work_relax(vm);
+	return zapped;
+}
+
 bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end,
 		   bool relax)
 {
@@ -68,11 +83,10 @@ bool mmu_zap_range(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, g
 		for (gfn = first & ~(level_frames(level) - 1); gfn < end;
 		     gfn += level_frames(level)) {
 			vm->work++;
-			zapped |= rmap_zap(vm, rmap_head(vm, slot, gfn, level), relax);
-			if (relax)
-				work_relax(vm);
+			zapped |= zap_head(vm, rmap_head(vm, slot, gfn, level), relax);
 		}
 	vm->stats.notifier_zaps += zapped;
+	audit_if_due(vm);
 	return zapped || vm->tlb_dirty;
 }
 
@@ -131,6 +145,13 @@ void mmu_slot_gone(struct mmu_vm *vm, struct memslot *slot)
 	mmu_zap_range(vm, slot, slot->base_gfn, slot->base_gfn + slot->npages, true);
 	vm->going = false;
 	page_commit(vm);
+	flush_remote(vm);
+	spin_unlock(&vm->lock);
+}
+
+void mmu_flush(struct mmu_vm *vm)
+{
+	spin_lock(&vm->lock);
 	flush_remote(vm);
 	spin_unlock(&vm->lock);
 }

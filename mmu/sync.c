@@ -28,36 +28,6 @@
 /* Tables for a moment only (text_poke) are written before and after a pair of CR3 loads. */
 #define IDLE_FLUSHES	2
 
-/* The guest's entry behind a spte. */
-u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index)
-{
-	u64 gpte = 0;
-
-	/* What can't be read is not there. */
-	if (host_read_atomic(vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)))
-		gpte = 0;
-	return gpte;
-}
-
-/*
- * A spte became as the guest's table is now; other address spaces may not have seen that. The
- * table is in use: its being tracked again would only cost the next write a fault.
- */
-static void touch(struct mmu_vm *vm, struct shadow_page *sp)
-{
-	sp->idle = 0;
-	sp->synced_at = ++vm->sync_clock;
-	WRITE_ONCE(vm->synced_at, sp->synced_at);
-}
-
-void sync_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte)
-{
-	if (!sp->unsync)
-		return;
-	sp->snapshot[index] = gpte;
-	touch(vm, sp);
-}
-
 /* May a frame be written with no look at the host? */
 static bool may_grant_write(struct mmu_vm *vm, gfn_t gfn, u64 spte)
 {
@@ -98,7 +68,7 @@ static void sync_spte(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_
 	if (!same_frame(vm, sp, index, gpte))
 		entry_fill(vm, cache, sp, index, gpte);
 	sp->snapshot[index] = gpte;
-	touch(vm, sp);
+	page_touch(vm, sp);
 }
 
 /* ... if it has changed. */
@@ -109,21 +79,6 @@ void sync_entry(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 
 	if (gpte != sp->snapshot[index])
 		sync_spte(vm, cache, sp, index, gpte);
-}
-
-/* Read CHUNK_LINKS entries of the guest's table at once. What can't be read (false) is 0. */
-bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first,
-			u64 *gpte)
-{
-	unsigned int bytes = role_entry_bytes(sp->role), i;
-
-	if (host_read_atomic(vm, entry_gpa(sp, first), gpte, CHUNK_LINKS * bytes)) {
-		memset(gpte, 0, CHUNK_LINKS * sizeof(*gpte));
-		return false;
-	}
-	for (i = CHUNK_LINKS; bytes == 4 && i--;)
-		gpte[i] = ((u32 *)gpte)[i];
-	return true;
 }
 
 /* What changed in one chunk; returns how many. A snapshot counts only where a spte is present. */
@@ -180,17 +135,6 @@ static void sync_entries(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 	trace_umbra_sync(sp->gfn, sp->role.word, changed);
 }
 
-/* The page is in sync, or about to be zapped: forget that it was not. */
-void sync_forget(struct mmu_vm *vm, struct shadow_page *sp)
-{
-	sp->unsync = false;
-	vm->unsync_gen++;
-	list_del_init(&sp->unsync_node);
-	vm->nr_unsync--;
-	host_free_table(sp->snapshot);
-	sp->snapshot = NULL;
-}
-
 /* Track a frame again; its shadows are in sync when this returns. */
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 {
@@ -205,7 +149,7 @@ void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 		if (!sp->unsync)
 			continue;
 		sync_entries(vm, cache, sp);
-		sync_forget(vm, sp);
+		page_unsync_end(vm, sp);
 		gfn_track_count(vm, sp, 1);
 		np_scan(vm, sp);
 	}
@@ -304,7 +248,7 @@ void sync_below(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 		if (!page_under(vm, page, &sp, 1))
 			continue;
 		sync_entries(vm, cache, page);
-		touch(vm, page);
+		page_touch(vm, page);
 	}
 }
 
@@ -370,7 +314,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
 	gfn_track_count(vm, sp, -1);
 	sp->unsync = true;
 	sp->np_faults = 0;
-	touch(vm, sp);
+	page_touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
 	vm->unsync_gen++;
 	vm->nr_unsync++;
@@ -403,4 +347,60 @@ bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 		}
 	}
 	return true;
+}
+
+/* The guest gets a fault for want of this entry. The lock is held. */
+void expect_entry(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index)
+{
+	m->expected.root = m->root;
+	m->expected.link_gen = m->vm->link_gen;
+	m->expected.sp = sp;
+	m->expected.index = index;
+}
+
+static void fill_expected(struct mmu_vcpu *m)
+{
+	struct shadow_page *sp = m->expected.sp;
+	unsigned int index = m->expected.index;
+
+	if (m->expected.link_gen != m->vm->link_gen || !cache_ready(&m->cache))
+		return;
+	if (!spte_present(sp->spt[index]))
+		m->vm->stats.expected += entry_fill(m->vm, &m->cache, sp, index,
+						      entry_now(m->vm, sp, index));
+	else if (sp->unsync)
+		sync_entry(m->vm, &m->cache, sp, index);
+}
+
+/* A root is taken up. */
+void expect_return(struct mmu_vcpu *m)
+{
+	if (!m->root || m->expected.root != m->root)
+		return;
+	m->expected.root = NULL;
+	spin_lock(&m->vm->lock);
+	fill_expected(m);
+	spin_unlock(&m->vm->lock);
+}
+
+/* The shadow page with this identity; @cache provides for a new one. */
+struct shadow_page *page_get(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
+			     union mmu_role role)
+{
+	struct shadow_page *sp = page_find(vm, gfn, role);
+	bool found = sp;
+
+	if (found) {
+		vm->stats.page_hits++;
+		page_mark_used(sp);
+	} else {
+		vm->stats.page_misses++;
+		/* Its other shadows would stay out of sync while writes are seen. */
+		if (!role.metaphysical)
+			resync_frame(vm, cache, gfn);
+		sp = page_make(vm, cache, gfn, role);
+		np_scan(vm, sp);
+	}
+	trace_umbra_page_get(gfn, role.word, !found);
+	return sp;
 }

@@ -117,6 +117,7 @@ static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, u
 	}
 	page_zap_orphans(vm);
 	page_commit(vm);
+	audit_if_due(vm);
 }
 
 /*
@@ -138,6 +139,7 @@ void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa)
 			sptes_update(vm, cache, sp, index, index);
 	page_zap_orphans(vm);
 	page_commit(vm);
+	audit_if_due(vm);
 	spin_unlock(&vm->lock);
 }
 
@@ -229,6 +231,7 @@ bool mmu_unprotect(struct mmu_vcpu *m, gpa_t gpa)
 	zapped = page_zap_gfn(vm, gpa >> PAGE_BITS);
 	if (zapped)
 		vm->stats.unprotects++;
+	audit_if_due(vm);
 	spin_unlock(&vm->lock);
 	return zapped;
 }
