@@ -9,7 +9,7 @@
 #include <asm/processor-flags.h>
 
 #include "breakpoint.h"
-#include "emulate_impl.h"
+#include "emulate/internal.h"
 #include "vcpu.h"
 #include "vendor.h"
 

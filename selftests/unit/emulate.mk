@@ -10,10 +10,8 @@
 #	fuzz_emulate	libFuzzer, with clang; fuzz.sh runs it
 
 EMULATE_TESTS := $(addprefix $(O)/,decode_test emulate_test emulate_native ahead_test)
-EMULATE_UNITS := decode decode_tables decode_tables_0f emulate emulate_access emulate_alu \
-		 emulate_arith emulate_move emulate_stack emulate_string emulate_far \
-		 emulate_system emulate_segment emulate_gate emulate_return emulate_task
-EMULATE_OBJS := $(EMULATE_UNITS:%=$(O)/%.o)
+EMULATE_SRC	:= $(wildcard $(TOP)/emulate/*.c)
+EMULATE_OBJS := $(EMULATE_SRC:$(TOP)/%.c=$(O)/%.o)
 
 $(O)/decode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
 $(O)/decode_test: $(O)/decode_test.o $(EMULATE_OBJS)
@@ -35,7 +33,7 @@ $(O)/ahead.o $(O)/ahead_test.o: CPPFLAGS := -Ishim_vcpu $(CPPFLAGS)
 $(O)/ahead_test: $(O)/ahead_test.o $(O)/ahead.o $(EMULATE_OBJS)
 	$(link)
 
-$(O)/fuzz_emulate: fuzz_emulate.c $(EMULATE_UNITS:%=$(TOP)/%.c)
+$(O)/fuzz_emulate: fuzz_emulate.c $(EMULATE_SRC)
 	@echo "  CLANG   $@"
 	@clang $(CPPFLAGS) -std=gnu11 -O1 -g -fno-strict-aliasing \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Segment registers and the descriptors that they are loaded from. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 #define MSR_EFER	0xc0000080
 #define EFER_LMA	(1ULL << 10)

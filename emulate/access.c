@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Operands: registers, and memory with its segment, canonical and alignment checks. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 /* How often a lost race for a locked operand is tried again before the guest is entered. */
 #define LOCKED_TRIES	16

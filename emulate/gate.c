@@ -3,7 +3,7 @@
  * JMP and CALL in protected mode and long mode: to code segments, through call gates, to tasks.
  * Intel SDM vol. 2 JMP, CALL, vol. 3 5.8; AMD APM vol. 3 has the same.
  */
-#include "emulate_impl.h"
+#include "internal.h"
 
 /* What has to come back when a transfer fails half way; emulate() brings the registers. */
 struct before {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The stack, and near control flow. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 unsigned int emu_stack_bytes(struct emulate_ctxt *ctxt)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Arithmetic on values, with the flags that the processor would set. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 static u64 sign_bit(unsigned int bytes)
 {

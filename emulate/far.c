@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Far control flow of real and vm86 mode; emulate_gate.c has protected mode's. */
-#include "emulate_impl.h"
+/* Far control flow of real and vm86 mode; gate.c has protected mode's. */
+#include "internal.h"
 
 /*
  * A far pointer in memory: the offset, and the selector behind it, each an access of its own.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Executors of data movement: mov, exchanges, conversions, segment registers, SSE moves. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 enum emu_status exec_mov(struct emulate_ctxt *ctxt)
 {

@@ -3,7 +3,7 @@
  * Hardware task switches: Intel SDM vol. 3A 8.3, AMD APM vol. 2 12.3. What comes before the
  * registers of the new task are there faults in the old one, what comes later in the new one.
  */
-#include "emulate_impl.h"
+#include "internal.h"
 
 #define CR0_PG		(1ULL << 31)
 #define DR6_BT		(1U << 15)

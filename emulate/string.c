@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* String instructions, alone and repeated. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 /* Iterations in one go; then interrupts and requests of other threads get their turn. */
 #define MAX_ITERATIONS	256

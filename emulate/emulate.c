@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One instruction: fetch, decode, execute, and commit or roll back. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 static const exec_fn executors[OP_COUNT] = {
 	[OP_MOV] = exec_mov, [OP_MOVNTI] = exec_mov, [OP_MOVZX] = exec_mov,

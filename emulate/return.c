@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* RET and IRET in protected mode and long mode. Intel SDM vol. 2; AMD APM vol. 3 has the same. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 /* What a return takes from the stack: rip, cs, rflags; rsp, ss; and for vm86 mode the others. */
 enum { POP_RIP, POP_CS, POP_FLAGS, POP_RSP, POP_SS, POP_ES, POP_DS, POP_FS, POP_GS, POP_COUNT };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Executors of arithmetic, shift and bit instructions. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 static bool is_locked(const struct emulate_ctxt *ctxt)
 {

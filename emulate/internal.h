@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the parts of the emulator share. */
-#ifndef UMBRA_EMULATE_IMPL_H
-#define UMBRA_EMULATE_IMPL_H
+#ifndef UMBRA_EMULATE_INTERNAL_H
+#define UMBRA_EMULATE_INTERNAL_H
 
 #include "emulate.h"
 
@@ -86,13 +86,13 @@ static inline unsigned int emu_iopl(const struct emulate_ctxt *ctxt)
 	return (ctxt->rflags & FL_IOPL) >> 12;
 }
 
-/* emulate_alu.c: arithmetic on values, no access to anything */
+/* alu.c: arithmetic on values, no access to anything */
 u64 alu_compute(struct alu *alu, u64 dst);
 u64 alu_result_flags(u64 flags, u64 result, unsigned int bytes);
 u64 shift_compute(struct alu *alu, u64 dst);
 bool condition(u8 cc, u64 flags);
 
-/* emulate_access.c: operands and memory, with segment and canonical checks */
+/* access.c: operands and memory, with segment and canonical checks */
 enum emu_status emu_linear(struct emulate_ctxt *ctxt, enum seg_reg seg, u64 offset,
 			   unsigned int bytes, bool write, gva_t *addr);
 enum emu_status emu_read_linear(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
@@ -114,7 +114,7 @@ enum emu_status emu_modify(struct emulate_ctxt *ctxt, const struct insn_opnd *op
 enum emu_status emu_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old, const void *new,
 			    unsigned int bytes, bool *swapped);
 
-/* emulate_stack.c */
+/* stack.c */
 unsigned int emu_stack_bytes(struct emulate_ctxt *ctxt);
 enum emu_status emu_push(struct emulate_ctxt *ctxt, u64 val, unsigned int bytes);
 enum emu_status emu_pop(struct emulate_ctxt *ctxt, u64 *val, unsigned int bytes);
@@ -123,7 +123,7 @@ enum emu_status emu_check_vm86(struct emulate_ctxt *ctxt);
 u64 emu_flags_writable(const struct emulate_ctxt *ctxt, unsigned int bytes);
 
 
-/* emulate_segment.c */
+/* segment.c */
 #define SEL_RPL		3
 #define SEL_TI		4
 #define SEL_ERROR	0xfffc		/* what of a selector is in an error code */
@@ -166,7 +166,7 @@ bool emu_stack_allowed(const struct descriptor *d, unsigned int cpl);
 enum emu_status emu_mark_used(struct emulate_ctxt *ctxt, struct descriptor *d);
 enum emu_status emu_load_segment(struct emulate_ctxt *ctxt, enum seg_reg reg, u16 selector);
 
-/* emulate_gate.c */
+/* gate.c */
 enum emu_status emu_branch_protected(struct emulate_ctxt *ctxt, u16 selector, u64 offset);
 bool emu_is_64bit(struct emulate_ctxt *ctxt, const struct descriptor *code);
 enum emu_status emu_check_target(struct emulate_ctxt *ctxt, const struct descriptor *code,
@@ -176,18 +176,18 @@ enum emu_status emu_check_present(struct emulate_ctxt *ctxt, const struct descri
 enum emu_status emu_set_cs(struct emulate_ctxt *ctxt, struct descriptor *code, unsigned int cpl,
 			   u64 offset);
 
-/* emulate_return.c */
+/* return.c */
 enum emu_status emu_return_protected(struct emulate_ctxt *ctxt);
 enum emu_status emu_iret_protected(struct emulate_ctxt *ctxt);
 
-/* emulate_far.c */
+/* far.c */
 enum emu_status emu_load_far(struct emulate_ctxt *ctxt, u64 *offset, u16 *selector);
 
-/* emulate_system.c */
+/* system.c */
 enum emu_status emu_read_cr(struct emulate_ctxt *ctxt, unsigned int nr, u64 *val);
 enum emu_status emu_io_allowed(struct emulate_ctxt *ctxt, u16 port, unsigned int bytes);
 
-/* emulate_string.c */
+/* string.c */
 bool emu_is_string(const struct insn *insn);
 enum emu_status emu_string(struct emulate_ctxt *ctxt);
 

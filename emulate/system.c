@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Executors of flag, port and privileged instructions. */
-#include "emulate_impl.h"
+#include "internal.h"
 
 static enum emu_status need_cpl0(struct emulate_ctxt *ctxt)
 {
