@@ -9,7 +9,7 @@
 #include <asm/processor-flags.h>
 
 #include "breakpoint.h"
-#include "emulate/internal.h"
+#include "emulate.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -51,8 +51,8 @@ static bool logic(struct vcpu *vcpu, const struct insn *insn)
 	if (!is_quad(&insn->dst) || !source(vcpu, insn, &src))
 		return false;
 	*dst = insn->op == OP_AND ? *dst & src : *dst | src;
-	flags = alu_result_flags(vcpu->regs.rflags, *dst, 8);
-	vcpu->regs.rflags = flags & ~(u64)(FL_CF | FL_OF | FL_AF);
+	flags = insn_result_flags(vcpu->regs.rflags, *dst, 8);
+	vcpu->regs.rflags = flags & ~(u64)(X86_EFLAGS_CF | X86_EFLAGS_OF | X86_EFLAGS_AF);
 	return true;
 }
 
@@ -100,7 +100,7 @@ static bool bit_test(struct vcpu *vcpu, const struct insn *insn)
  */
 static bool branch(struct vcpu *vcpu, const struct insn *insn, u64 *next)
 {
-	if (insn->op == OP_JCC && !condition(insn->cc, vcpu->regs.rflags))
+	if (insn->op == OP_JCC && !insn_condition(insn->cc, vcpu->regs.rflags))
 		return true;
 	*next += insn->imm;
 	return !(insn->flags & INSN_OPSIZE) && !((*next ^ vcpu->regs.rip) >> 47);

@@ -12,8 +12,7 @@ static bool even_parity(u8 byte)
 	return !__builtin_parity(byte);
 }
 
-/* SF, ZF and PF of a result; the other flags stay. */
-u64 alu_result_flags(u64 flags, u64 result, unsigned int bytes)
+u64 insn_result_flags(u64 flags, u64 result, unsigned int bytes)
 {
 	flags &= ~(FL_SF | FL_ZF | FL_PF);
 	if (result & sign_bit(bytes))
@@ -34,7 +33,7 @@ static u64 carry_flags(struct alu *alu, u64 carries, u64 overflow, u64 a, u64 b,
 {
 	u64 sign = sign_bit(alu->bytes);
 
-	alu->flags = alu_result_flags(alu->flags, result, alu->bytes);
+	alu->flags = insn_result_flags(alu->flags, result, alu->bytes);
 	alu->flags = put(alu->flags, FL_CF, carries & sign);
 	alu->flags = put(alu->flags, FL_OF, overflow & sign);
 	alu->flags = put(alu->flags, FL_AF, (a ^ b ^ result) & 0x10);
@@ -57,7 +56,7 @@ static u64 sub(struct alu *alu, u64 a, u64 b, bool borrow)
 
 static u64 logic(struct alu *alu, u64 result)
 {
-	alu->flags = alu_result_flags(alu->flags, result, alu->bytes);
+	alu->flags = insn_result_flags(alu->flags, result, alu->bytes);
 	alu->flags &= ~(FL_CF | FL_OF | FL_AF);
 	return result;
 }
@@ -138,7 +137,7 @@ static u64 rotate_carry(struct alu *alu, u64 val, unsigned int count, bool left)
 
 static u64 shift_flags(struct alu *alu, u64 r, bool carry, bool overflow)
 {
-	alu->flags = alu_result_flags(alu->flags, r, alu->bytes);
+	alu->flags = insn_result_flags(alu->flags, r, alu->bytes);
 	alu->flags = put(alu->flags, FL_CF, carry);
 	alu->flags = put(alu->flags, FL_OF, overflow);
 	alu->flags &= ~FL_AF;
@@ -218,7 +217,7 @@ u64 shift_compute(struct alu *alu, u64 dst)
 }
 
 /* Condition codes in their encoding order. */
-bool condition(u8 cc, u64 flags)
+bool insn_condition(u8 cc, u64 flags)
 {
 	bool sf = flags & FL_SF, of = flags & FL_OF, zf = flags & FL_ZF, result;
 

@@ -95,7 +95,7 @@ static struct wide mul_signed(s64 a, s64 b)
 /* The other arithmetic flags are undefined: they follow the low half. */
 static void mul_flags(struct emulate_ctxt *ctxt, u64 low, unsigned int bytes, bool overflow)
 {
-	ctxt->rflags = alu_result_flags(ctxt->rflags, low, bytes) & ~(FL_CF | FL_OF | FL_AF);
+	ctxt->rflags = insn_result_flags(ctxt->rflags, low, bytes) & ~(FL_CF | FL_OF | FL_AF);
 	if (overflow)
 		ctxt->rflags |= FL_CF | FL_OF;
 }
@@ -361,7 +361,7 @@ enum emu_status exec_bit_scan(struct emulate_ctxt *ctxt)
 static void set_al(struct emulate_ctxt *ctxt, u8 al)
 {
 	emu_set_gpr(ctxt, GPR_RAX, 1, al);
-	ctxt->rflags = alu_result_flags(ctxt->rflags, al, 1);
+	ctxt->rflags = insn_result_flags(ctxt->rflags, al, 1);
 }
 
 /* daa and das, SDM vol. 2. */
@@ -392,7 +392,7 @@ static void ascii_adjust(struct emulate_ctxt *ctxt, bool subtract)
 	if (adjust)
 		ax = subtract ? ax - 0x106 : ax + 0x106;
 	emu_set_gpr(ctxt, GPR_RAX, 2, ax & 0xff0f);
-	ctxt->rflags = alu_result_flags(ctxt->rflags, ax & 0xf, 1);
+	ctxt->rflags = insn_result_flags(ctxt->rflags, ax & 0xf, 1);
 	put_flag(ctxt, FL_CF, adjust);
 	put_flag(ctxt, FL_AF, adjust);
 	put_flag(ctxt, FL_OF, false);

@@ -88,9 +88,7 @@ static inline unsigned int emu_iopl(const struct emulate_ctxt *ctxt)
 
 /* alu.c: arithmetic on values, no access to anything */
 u64 alu_compute(struct alu *alu, u64 dst);
-u64 alu_result_flags(u64 flags, u64 result, unsigned int bytes);
 u64 shift_compute(struct alu *alu, u64 dst);
-bool condition(u8 cc, u64 flags);
 
 /* access.c: operands and memory, with segment and canonical checks */
 enum emu_status emu_linear(struct emulate_ctxt *ctxt, enum seg_reg seg, u64 offset,

@@ -255,7 +255,7 @@ enum emu_status exec_cmovcc(struct emulate_ctxt *ctxt)
 	status = emu_load(ctxt, &insn->src, &val);
 	if (status)
 		return status;
-	if (!condition(insn->cc, ctxt->rflags))
+	if (!insn_condition(insn->cc, ctxt->rflags))
 		val = emu_get_reg(ctxt, &insn->dst);
 	emu_set_reg(ctxt, &insn->dst, val);
 	return EMU_DONE;
@@ -263,7 +263,7 @@ enum emu_status exec_cmovcc(struct emulate_ctxt *ctxt)
 
 enum emu_status exec_setcc(struct emulate_ctxt *ctxt)
 {
-	return emu_store(ctxt, &ctxt->insn.dst, condition(ctxt->insn.cc, ctxt->rflags));
+	return emu_store(ctxt, &ctxt->insn.dst, insn_condition(ctxt->insn.cc, ctxt->rflags));
 }
 
 enum emu_status exec_xlat(struct emulate_ctxt *ctxt)

@@ -290,7 +290,7 @@ enum emu_status exec_ret(struct emulate_ctxt *ctxt)
 
 enum emu_status exec_jcc(struct emulate_ctxt *ctxt)
 {
-	if (!condition(ctxt->insn.cc, ctxt->rflags))
+	if (!insn_condition(ctxt->insn.cc, ctxt->rflags))
 		return EMU_DONE;
 	return exec_jmp(ctxt);
 }

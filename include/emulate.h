@@ -198,6 +198,25 @@ int insn_decode(struct insn *insn, const u8 *bytes, unsigned int n, enum insn_mo
  */
 u64 insn_address(const struct insn *insn, const u64 *regs, u64 rip);
 
+/**
+ * insn_condition() - does a conditional instruction do it?
+ * @cc:		insn->cc
+ * @flags:	rflags
+ *
+ * Return: whether the condition holds. Intel SDM vol. 1 appendix B.
+ */
+bool insn_condition(u8 cc, u64 flags);
+
+/**
+ * insn_result_flags() - what a result alone says about the flags
+ * @flags:	rflags before
+ * @result:	the value
+ * @bytes:	how many of it count, 1 to 8
+ *
+ * Return: @flags with SF, ZF and PF set anew. Intel SDM vol. 1 3.4.3.1.
+ */
+u64 insn_result_flags(u64 flags, u64 result, unsigned int bytes);
+
 enum emu_status {
 	EMU_DONE,		/* executed; for ops: the access is complete */
 	EMU_FAULT,		/* emulate_ctxt.fault is to be injected */
