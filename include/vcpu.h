@@ -12,7 +12,7 @@
 
 #include "compat.h"
 #include "emulate.h"
-#include "emulation.h"
+#include "emul.h"
 #include "event.h"
 #include "exit.h"
 #include "mmu.h"
@@ -84,7 +84,7 @@ struct vcpu_events {
 #define IO_LOG_MAX 16
 
 /**
- * struct vcpu_io - an instruction that waits for user space (io.c, emulate_ops.c)
+ * struct vcpu_io - an instruction that waits for user space (io.c, emul_ops.c)
  * @log:	device accesses of the instruction so far, @nr of them; an emulation
  *		that starts again replays the ones that are done
  * @pos:	how many of them this emulation has come by

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The emulator at work for a vCPU, and what it leaves to user space. */
-#ifndef UMBRA_EMULATION_H
-#define UMBRA_EMULATION_H
+#ifndef UMBRA_EMUL_H
+#define UMBRA_EMUL_H
 
 #include "emulate.h"
 #include "exit.h"
@@ -18,11 +18,11 @@ struct io_access {
 	u8 data[8];
 };
 
-/* ---- emulate_glue.c, emulate_mem.c, emulate_ops.c ---- */
+/* ---- emul.c, emul_mem.c, emul_ops.c ---- */
 
 extern const struct emulate_ops vcpu_emulate_ops;
 
-/* Those of the operations that reach memory, see struct emulate_ops (emulate_mem.c). */
+/* Those of the operations that reach memory, see struct emulate_ops (emul_mem.c). */
 enum emu_status emulate_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
 				  unsigned int bytes);
 enum emu_status emulate_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
