@@ -25,7 +25,7 @@ static void load_ctxt(struct vcpu *vcpu)
 {
 	struct emulate_ctxt *ctxt = vcpu->emul;
 
-	ctxt->ops = &vcpu_emulate_ops;
+	ctxt->ops = &emul_ops;
 	ctxt->priv = vcpu;
 	memcpy(ctxt->regs, vcpu->regs.gpr, sizeof(ctxt->regs));
 	ctxt->rip = vcpu->regs.rip;
@@ -138,7 +138,7 @@ static int failed(struct vcpu *vcpu)
 	return 0;
 }
 
-bool emulate_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault)
+bool emul_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	struct vcpu_io *io = &vcpu->io;
 
@@ -161,7 +161,7 @@ static bool run_alone(struct vcpu *vcpu)
 
 static int unhandled(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
-	if (fault && fault->to_table && emulate_unprotect(vcpu, fault))
+	if (fault && fault->to_table && emul_unprotect(vcpu, fault))
 		return 1;
 	if (!fault && run_alone(vcpu))
 		return 1;
@@ -236,13 +236,13 @@ static int act(struct vcpu *vcpu, enum emu_status status, const struct mmu_fault
 	return unhandled(vcpu, fault);
 }
 
-int emulate_one(struct vcpu *vcpu, const struct mmu_fault *fault)
+int emul_one(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	io_begin(vcpu);
 	return act(vcpu, run_emulator(vcpu, fault), fault);
 }
 
-int emulate_fault(struct vcpu *vcpu, const struct event *fault)
+int emul_fault(struct vcpu *vcpu, const struct event *fault)
 {
 	enum emu_status status;
 
@@ -285,7 +285,7 @@ static enum emu_status run_event(struct vcpu *vcpu, const struct event *event)
 	return status;
 }
 
-int emulate_event(struct vcpu *vcpu, const struct event *event)
+int emul_event(struct vcpu *vcpu, const struct event *event)
 {
 	static const struct event none = { .type = EVENT_NONE };
 
@@ -324,7 +324,7 @@ static bool find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
 	*next = vcpu->regs.rip;
 	if (exit->delivering.type != EVENT_NONE)
 		return true;
-	len = emulate_length(vcpu);
+	len = emul_length(vcpu);
 	*next = exit->next_rip ?: (u32)(vcpu->regs.rip + len);
 	return exit->next_rip || len;
 }
@@ -363,7 +363,7 @@ static void task_arrived(struct vcpu *vcpu, const struct exit *exit)
 		vcpu->events.nmi_masked = false;
 }
 
-int emulate_task(struct vcpu *vcpu, const struct exit *exit)
+int emul_task(struct vcpu *vcpu, const struct exit *exit)
 {
 	enum emu_status status = EMU_UNHANDLED;
 	u64 next;
@@ -389,12 +389,12 @@ int emulate_task(struct vcpu *vcpu, const struct exit *exit)
 				   exit->hw_info[0], exit->hw_info[1]);
 }
 
-int emulate_resume(struct vcpu *vcpu)
+int emul_resume(struct vcpu *vcpu)
 {
 	return act(vcpu, run_emulator(vcpu, NULL), NULL);
 }
 
-unsigned int emulate_length(struct vcpu *vcpu)
+unsigned int emul_length(struct vcpu *vcpu)
 {
 	struct emulate_ctxt *ctxt = vcpu->emul;
 	struct emulate_segment cs;
@@ -410,7 +410,7 @@ unsigned int emulate_length(struct vcpu *vcpu)
 	}
 	while (decoded == INSN_MORE && n < INSN_MAX_BYTES) {
 		bytes = min_t(unsigned int, INSN_MAX_BYTES - n, PAGE_SIZE - offset_in_page(gva));
-		if (emulate_mem_fetch(ctxt, gva, ctxt->code + n, bytes))
+		if (emul_mem_fetch(ctxt, gva, ctxt->code + n, bytes))
 			break;
 		n += bytes;
 		gva += bytes;

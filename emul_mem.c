@@ -99,7 +99,7 @@ static void watch(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes, uns
 		ctxt->traps |= debug_hits(ctxt->priv, addr, bytes, kind);
 }
 
-enum emu_status emulate_error(struct vcpu *vcpu, int err)
+enum emu_status emul_error(struct vcpu *vcpu, int err)
 {
 	vcpu->io.err = err;
 	return EMU_EXIT;
@@ -110,7 +110,7 @@ static enum emu_status ram_result(struct vcpu *vcpu, int err)
 {
 	if (!err)
 		return EMU_DONE;
-	return err == -ENXIO ? EMU_RETRY : emulate_error(vcpu, err);
+	return err == -ENXIO ? EMU_RETRY : emul_error(vcpu, err);
 }
 
 /* User space takes at most 8 bytes at a time. */
@@ -188,8 +188,8 @@ static enum emu_status translate_code(struct emulate_ctxt *ctxt, gva_t addr, gpa
 	return status;
 }
 
-enum emu_status emulate_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
-				  unsigned int bytes)
+enum emu_status emul_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+			       unsigned int bytes)
 {
 	struct vcpu *vcpu = ctxt->priv;
 	enum emu_status status;
@@ -203,8 +203,8 @@ enum emu_status emulate_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *b
 	return ram_result(vcpu, mmu_read_guest(&vcpu->mmu, gpa, buf, bytes));
 }
 
-enum emu_status emulate_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
-				 unsigned int bytes, unsigned int flags)
+enum emu_status emul_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+			      unsigned int bytes, unsigned int flags)
 {
 	const struct mmu_access access = access_for(ctxt, flags, false);
 	struct vcpu *vcpu = ctxt->priv;
@@ -220,8 +220,8 @@ enum emu_status emulate_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *bu
 	return status;
 }
 
-enum emu_status emulate_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
-				  unsigned int bytes, unsigned int flags)
+enum emu_status emul_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
+			       unsigned int bytes, unsigned int flags)
 {
 	const struct mmu_access access = access_for(ctxt, flags, true);
 	struct vcpu *vcpu = ctxt->priv;
@@ -244,12 +244,12 @@ static enum emu_status cmpxchg_split(struct emulate_ctxt *ctxt, gva_t addr, void
 	enum emu_status status;
 	u8 now[16];
 
-	status = emulate_mem_read(ctxt, addr, now, bytes, EMU_ACC_RMW);
+	status = emul_mem_read(ctxt, addr, now, bytes, EMU_ACC_RMW);
 	if (status)
 		return status;
 	*swapped = !memcmp(now, old, bytes);
 	if (*swapped)
-		return emulate_mem_write(ctxt, addr, new, bytes, 0);
+		return emul_mem_write(ctxt, addr, new, bytes, 0);
 	memcpy(old, now, bytes);
 	return EMU_DONE;
 }
@@ -274,8 +274,8 @@ static enum emu_status cmpxchg_ram(struct vcpu *vcpu, gpa_t gpa, void *old, cons
 	return ram_result(vcpu, err);
 }
 
-enum emu_status emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
-				    const void *new, unsigned int bytes, bool *swapped)
+enum emu_status emul_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
+				 const void *new, unsigned int bytes, bool *swapped)
 {
 	const struct mmu_access access = access_for(ctxt, 0, true);
 	enum emu_status status;
@@ -290,14 +290,14 @@ enum emu_status emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void 
 	/* @old has just been read from the device; a second time may have effects. */
 	*swapped = true;
 	if (p[0].device || (p[1].len && p[1].device))
-		return emulate_mem_write(ctxt, addr, new, bytes, 0);
+		return emul_mem_write(ctxt, addr, new, bytes, 0);
 	if (p[1].len || (addr & (bytes - 1)))
 		return cmpxchg_split(ctxt, addr, old, new, bytes, swapped);
 	return cmpxchg_ram(ctxt->priv, p[0].gpa, old, new, bytes, swapped);
 }
 
-enum emu_status emulate_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
-				  unsigned int flags)
+enum emu_status emul_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
+			       unsigned int flags)
 {
 	const struct mmu_access access = access_for(ctxt, flags, true);
 	struct piece p[2];

@@ -100,7 +100,7 @@ static enum emu_status op_write_cr(struct emulate_ctxt *ctxt, unsigned int nr, u
 	}
 	if (err == -EINVAL)
 		return emulate_raise(ctxt, EMU_GP, 0);
-	return err ? emulate_error(vcpu, err) : EMU_DONE;
+	return err ? emul_error(vcpu, err) : EMU_DONE;
 }
 
 /* DR4 and DR5 are other names of DR6 and DR7 unless CR4.DE says that they are not there. */
@@ -164,7 +164,7 @@ static enum emu_status op_write_msr(struct emulate_ctxt *ctxt, u32 msr, u64 val)
 
 	if (err == -EINVAL)
 		return emulate_raise(ctxt, EMU_GP, 0);
-	return err ? emulate_error(vcpu, err) : EMU_DONE;
+	return err ? emul_error(vcpu, err) : EMU_DONE;
 }
 
 static enum emu_status op_cpuid(struct emulate_ctxt *ctxt, u32 regs[4])
@@ -233,12 +233,12 @@ static enum emu_status op_wbinvd(struct emulate_ctxt *ctxt)
 	return EMU_DONE;
 }
 
-const struct emulate_ops vcpu_emulate_ops = {
-	.fetch = emulate_mem_fetch,
-	.read = emulate_mem_read,
-	.write = emulate_mem_write,
-	.cmpxchg = emulate_mem_cmpxchg,
-	.probe = emulate_mem_probe,
+const struct emulate_ops emul_ops = {
+	.fetch = emul_mem_fetch,
+	.read = emul_mem_read,
+	.write = emul_mem_write,
+	.cmpxchg = emul_mem_cmpxchg,
+	.probe = emul_mem_probe,
 	.committed = op_committed,
 	.io_in = op_io_in,
 	.io_out = op_io_out,

@@ -101,7 +101,7 @@ static int find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
 	*next = exit->next_rip;
 	if (*next)
 		return 1;
-	len = emulate_length(vcpu);
+	len = emul_length(vcpu);
 	if (!len)
 		return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
 					   exit->hw_reason, (u64)vcpu->cpu);
@@ -135,7 +135,7 @@ static int skip_or_gp(struct vcpu *vcpu, const struct exit *exit, int err)
 /* An event was being delivered, so no instruction is to be emulated: free the way for it. */
 static int pf_in_delivery(struct vcpu *vcpu, const struct exit *exit, const struct mmu_fault *f)
 {
-	if (f->to_table && emulate_unprotect(vcpu, f))
+	if (f->to_table && emul_unprotect(vcpu, f))
 		return 1;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 4,
 				   (u64)exit->delivering.vector, exit->hw_reason, f->gpa,
@@ -177,7 +177,7 @@ static int handle_pf(struct vcpu *vcpu, struct exit *exit)
 	case MMU_EMULATE:
 		if (exit->delivering.type != EVENT_NONE)
 			return pf_in_delivery(vcpu, exit, f);
-		return emulate_one(vcpu, f);
+		return emul_one(vcpu, f);
 	case MMU_INJECT:
 		event_queue_pf(vcpu, f->gva, f->inject_error);
 		return 1;
@@ -192,7 +192,7 @@ static int handle_pf(struct vcpu *vcpu, struct exit *exit)
 /* #UD is intercepted where CPUID offers an instruction that this processor lacks. */
 static bool only_in_software(struct vcpu *vcpu)
 {
-	return emulate_length(vcpu) && vcpu->emul->insn.op == OP_INVPCID;
+	return emul_length(vcpu) && vcpu->emul->insn.op == OP_INVPCID;
 }
 
 /*
@@ -238,7 +238,7 @@ static int handle_exception(struct vcpu *vcpu, struct exit *exit)
 
 	vcpu->stats.exits_exception++;
 	if (vector == X86_TRAP_UD && only_in_software(vcpu))
-		return emulate_one(vcpu, NULL);
+		return emul_one(vcpu, NULL);
 	if (vector == X86_TRAP_AC && is_split_lock(vcpu))
 		return handle_split_lock(vcpu, exit);
 	if (vector == X86_TRAP_MC)
@@ -277,7 +277,7 @@ static int handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 static int handle_io(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_io++;
-	return exit->io.string ? emulate_one(vcpu, NULL) : io_port(vcpu, exit);
+	return exit->io.string ? emul_one(vcpu, NULL) : io_port(vcpu, exit);
 }
 
 void exit_cpuid(struct vcpu *vcpu)
@@ -432,12 +432,12 @@ static int handle_ud(struct vcpu *vcpu, struct exit *exit)
 static int handle_deliver(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
-	return emulate_event(vcpu, &exit->delivering);
+	return emul_event(vcpu, &exit->delivering);
 }
 
 static int handle_emulate(struct vcpu *vcpu, struct exit *exit)
 {
-	return emulate_one(vcpu, NULL);
+	return emul_one(vcpu, NULL);
 }
 
 /* To the processor it was a fault. What the emulator does not know was one, then. */
@@ -450,7 +450,7 @@ static int handle_fault(struct vcpu *vcpu, struct exit *exit)
 		.error = exit->exception.error,
 	};
 
-	return emulate_fault(vcpu, &fault);
+	return emul_fault(vcpu, &fault);
 }
 
 /* TF was the backend's; the guest's own, and its breakpoints, are due all the same. */
@@ -467,7 +467,7 @@ static int handle_stepped(struct vcpu *vcpu, struct exit *exit)
 static int handle_task_switch(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
-	return emulate_task(vcpu, exit);
+	return emul_task(vcpu, exit);
 }
 
 static int handle_shutdown(struct vcpu *vcpu, struct exit *exit)

@@ -85,7 +85,7 @@ static int complete_emulation(struct vcpu *vcpu)
 	a->done = true;
 	if (!a->write)
 		memcpy(a->data, a->port ? port_data(vcpu) : vcpu->run->mmio.data, a->len);
-	return emulate_resume(vcpu);
+	return emul_resume(vcpu);
 }
 
 /* Byte and word forms leave the rest of RAX alone, the others clear it. */
@@ -111,7 +111,7 @@ int io_port(struct vcpu *vcpu, const struct exit *exit)
 	struct vcpu_io *io = &vcpu->io;
 
 	if (!exit->next_rip)
-		return emulate_one(vcpu, NULL);
+		return emul_one(vcpu, NULL);
 	io->pending = IO_PIO;
 	io->rip = vcpu->regs.rip;
 	io->next_rip = exit->next_rip;

@@ -20,31 +20,31 @@ struct io_access {
 
 /* ---- emul.c, emul_mem.c, emul_ops.c ---- */
 
-extern const struct emulate_ops vcpu_emulate_ops;
+extern const struct emulate_ops emul_ops;
 
 /* Those of the operations that reach memory, see struct emulate_ops (emul_mem.c). */
-enum emu_status emulate_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
-				  unsigned int bytes);
-enum emu_status emulate_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
-				 unsigned int bytes, unsigned int flags);
-enum emu_status emulate_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
-				  unsigned int bytes, unsigned int flags);
-enum emu_status emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
-				    const void *new, unsigned int bytes, bool *swapped);
-enum emu_status emulate_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
-				  unsigned int flags);
+enum emu_status emul_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+			       unsigned int bytes);
+enum emu_status emul_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
+			      unsigned int bytes, unsigned int flags);
+enum emu_status emul_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
+			       unsigned int bytes, unsigned int flags);
+enum emu_status emul_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
+				 const void *new, unsigned int bytes, bool *swapped);
+enum emu_status emul_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
+			       unsigned int flags);
 
 /**
- * emulate_error() - an op found that the host lacks something
+ * emul_error() - an op found that the host lacks something
  * @vcpu:	the vCPU
  * @err:	negative errno, which KVM_RUN returns
  *
  * Return: EMU_EXIT.
  */
-enum emu_status emulate_error(struct vcpu *vcpu, int err);
+enum emu_status emul_error(struct vcpu *vcpu, int err);
 
 /**
- * emulate_one() - run the instruction at rip in the emulator
+ * emul_one() - run the instruction at rip in the emulator
  * @vcpu:	loaded, slots held
  * @write_fault: the MMU's fault if a write to a shadowed table brought us here,
  *		else NULL; an instruction that the emulator does not know then
@@ -52,51 +52,51 @@ enum emu_status emulate_error(struct vcpu *vcpu, int err);
  *
  * Return: as exit_handle().
  */
-int emulate_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
+int emul_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
 
 /**
- * emulate_fault() - as emulate_one(), after the processor raised a fault
+ * emul_fault() - as emul_one(), after the processor raised a fault
  * @vcpu:	loaded, slots held
  * @fault:	which is the guest's, unless the emulator knows the instruction better
  *
  * Return: as exit_handle().
  */
-int emulate_fault(struct vcpu *vcpu, const struct event *fault);
+int emul_fault(struct vcpu *vcpu, const struct event *fault);
 
 /**
- * emulate_event() - deliver an event where the processor can't be entered for it
+ * emul_event() - deliver an event where the processor can't be entered for it
  * @vcpu:	loaded, slots held
  * @event:	queued and marked as injected
  *
  * Return: as exit_handle().
  */
-int emulate_event(struct vcpu *vcpu, const struct event *event);
+int emul_event(struct vcpu *vcpu, const struct event *event);
 
 /**
- * emulate_task() - make the task switch that the processor left to us
+ * emul_task() - make the task switch that the processor left to us
  * @vcpu:	loaded, slots held
  * @exit:	kind EXIT_TASK_SWITCH
  *
  * Return: as exit_handle().
  */
-int emulate_task(struct vcpu *vcpu, const struct exit *exit);
+int emul_task(struct vcpu *vcpu, const struct exit *exit);
 
 /**
- * emulate_unprotect() - let a write go that can't be emulated
+ * emul_unprotect() - let a write go that can't be emulated
  * @vcpu:	loaded, slots held
  * @fault:	the MMU's, with to_table
  *
  * Return: whether to enter again; not if that won't help, or has not helped again and again.
  */
-bool emulate_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault);
+bool emul_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault);
 
 /**
- * emulate_length() - how long is the instruction at rip?
+ * emul_length() - how long is the instruction at rip?
  * @vcpu:	loaded, slots held
  *
  * Return: bytes, or 0 if it could not be fetched or decoded.
  */
-unsigned int emulate_length(struct vcpu *vcpu);
+unsigned int emul_length(struct vcpu *vcpu);
 
 /* ---- io.c ---- */
 
@@ -118,12 +118,12 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 void io_begin(struct vcpu *vcpu);
 
 /**
- * emulate_resume() - emulate once more what waited for user space
+ * emul_resume() - emulate once more what waited for user space
  * @vcpu:	loaded, slots held
  *
  * Return: as exit_handle().
  */
-int emulate_resume(struct vcpu *vcpu);
+int emul_resume(struct vcpu *vcpu);
 
 /**
  * io_port() - a port access that the processor decoded
