@@ -172,7 +172,6 @@ bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int f
  */
 void page_touch(struct mmu_vm *vm, struct shadow_page *sp)
 {
-	sp->idle = 0;
 	sp->synced_at = ++vm->sync_clock;
 	WRITE_ONCE(vm->synced_at, sp->synced_at);
 }

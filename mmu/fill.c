@@ -86,29 +86,12 @@ static bool fill_one(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_p
 	return false;
 }
 
-/*
- * The guest gets its memory page by page, upwards: what it touched before is filled, and what
- * comes next is not in its table, or was never used. (If the former may be learnt, looking pays.)
- */
-static bool fill_futile(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index,
-			unsigned int end)
-{
-	u64 next;
-
-	if (mmu_passthrough || !index || !spte_present(sp->spt[index - 1]) || sp->role.metaphysical)
-		return false;
-	if (index + 1 == end)
-		return true;
-	next = entry_now(vm, sp, index + 1);
-	return !(next & PTE_P) || !(next & PTE_A);
-}
-
 static noinline_for_stack void fill_group(struct mmu_vm *vm, struct mmu_cache *cache,
 					  struct shadow_page *sp, unsigned int index,
 					  unsigned int first, unsigned int n)
 {
 	unsigned int i, bytes = role_entry_bytes(sp->role);
-	u8 gptes[64 * 8] __aligned(8);
+	u8 gptes[NEIGHBOURS_MAX * 8] __aligned(8);
 
 	if (!sp->role.metaphysical &&
 	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))
@@ -121,16 +104,12 @@ static noinline_for_stack void fill_group(struct mmu_vm *vm, struct mmu_cache *c
 			break;
 }
 
-/*
- * Fill empty entries beside one that just faulted in a level-1 shadow page: up
- * and then down in its aligned group (of @group, not 0), until the host has no memory there.
- */
+/* Fill empty entries beside one that just faulted, up and then down, until the host has no memory there. */
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		 unsigned int index, unsigned int group)
+		 unsigned int index)
 {
-	unsigned int n = rounddown_pow_of_two(min(group, 64u));
-	unsigned int first = index & ~(n - 1);
+	unsigned int first, n = policy_neighbours(vm, sp, index, &first);
 
-	if (!fill_futile(vm, sp, index, first + n))
+	if (n)
 		fill_group(vm, cache, sp, index, first, n);
 }

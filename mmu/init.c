@@ -10,10 +10,6 @@ bool mmu_cache_on = true;
 module_param_named(cache, mmu_cache_on, bool, 0644);
 MODULE_PARM_DESC(cache, "keep shadow pages over CR3 loads (default: Y)");
 
-bool mmu_eager = true;
-module_param_named(eager, mmu_eager, bool, 0644);
-MODULE_PARM_DESC(eager, "refill a spte when the guest writes its entry (default: Y)");
-
 bool mmu_large = true;
 module_param_named(large, mmu_large, bool, 0644);
 MODULE_PARM_DESC(large, "use large sptes where guest and host allow (default: Y)");
@@ -26,31 +22,8 @@ bool mmu_passthrough;
 static bool passthrough = true;
 module_param(passthrough, bool, 0444);
 MODULE_PARM_DESC(passthrough, "leave the guest's own not-present faults to it, where VT-x can (default: Y)");
+module_param_named(straight, passthrough, bool, 0444);	/* its old name, for one more release */
 
-bool mmu_expect = true;
-module_param_named(expect, mmu_expect, bool, 0644);
-MODULE_PARM_DESC(expect, "fill what the guest was sent a fault for when it is back (default: Y)");
-
-unsigned int mmu_prefill = 16;
-module_param_named(prefill, mmu_prefill, uint, 0644);
-MODULE_PARM_DESC(prefill, "entries looked at around a fault; 0: none (default: 16, at most 64)");
-
-unsigned int mmu_unsync_max = 64;
-module_param_named(unsync, mmu_unsync_max, uint, 0644);
-MODULE_PARM_DESC(unsync, "page tables that may be out of sync; 0: none (default: 64)");
-
-unsigned int mmu_unsync_after = 4;
-module_param_named(unsync_after, mmu_unsync_after, uint, 0644);
-MODULE_PARM_DESC(unsync_after, "unused writes after which a table goes out of sync, with passthrough (default: 4)");
-
-unsigned int mmu_drop_after = 8;
-module_param_named(drop_after, mmu_drop_after, uint, 0644);
-MODULE_PARM_DESC(drop_after, "unused writes after which a table's shadow is dropped (default: 8)");
-
-/* Their old names, for one more release. */
-module_param_named(straight, passthrough, bool, 0444);
-module_param_named(burst, mmu_unsync_after, uint, 0644);
-module_param_named(flood, mmu_drop_after, uint, 0644);
 
 bool mmu_nx_huge;
 static char *nx_huge_pages = "auto";

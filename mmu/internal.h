@@ -56,6 +56,27 @@
 #define SP_CHUNKS	(TABLE_ENTRIES / CHUNK_LINKS)
 
 /**
+ * struct page_history - what guesses about a shadow page are made from; policy.c's
+ * @idle_since:	synced_at when it was last found changed
+ * @writes:	guest writes since a walk went through it
+ * @last_write:	spte that the last of them touched
+ * @idle:	flushes since a spte last changed, while it is out of sync
+ * @np_faults:	not-present faults of the guest by it, while it is out of sync
+ */
+struct page_history {
+	u64 idle_since;
+	u16 writes;
+	u16 last_write;
+	u8 idle;
+	u8 np_faults;
+};
+
+/* A walk sets all of them; who asks clears his own. */
+#define USED_SINCE_LOOK		1u	/* page_make_room() */
+#define USED_SINCE_WRITE	2u	/* policy.c */
+#define USED			3u
+
+/**
  * struct shadow_page - a host page table that stands in for a guest's
  * @hash:	in mmu_vm.hash, by gfn; unhashed once zapped
  * @list:	in mmu_vm.active, or mmu_vm.doomed
@@ -66,15 +87,13 @@
  * @parents:	first link of the sptes that point here
  * @roots:	vCPUs that have it in their root
  * @present:	present sptes
- * @writes:	guest writes since the page was last seen in use (floods)
- * @last_write:	spte that the last of them touched
  * @era:	mmu_vm.era when it was made
- * @used:	the guest walked through it since it was last a candidate for page_make_room()
+ * @used:	USED_* bits: a walk went through it since somebody looked last
  * @obsolete:	zapped; lives until the last vCPU lets go of it
  * @unsync:	the guest may write the table freely, see sync.c
+ * @resync:	out of sync, and to be tracked again
  * @synced_at:	mmu_vm.sync_clock when a spte last changed, while @unsync
- * @np_faults:	not-present faults of the guest, while @unsync and mmu_passthrough
- * @idle:	flushes since a spte last changed, while @unsync
+ * @history:	for policy.c alone
  * @chunk:	links of @spt's entries, CHUNK_LINKS by CHUNK_LINKS, on demand
  * @snapshot:	while @unsync: guest entries that the present sptes were made from
  */
@@ -88,15 +107,13 @@ struct shadow_page {
 	u32 parents;
 	u32 roots;
 	u16 present;
-	u16 last_write;
-	u16 writes;
-	unsigned int era;
-	bool used;
+	u8 used;
 	bool obsolete;
 	bool unsync;
-	u8 idle;
-	u8 np_faults;
+	bool resync;
+	unsigned int era;
 	u64 synced_at;
+	struct page_history history;
 	u32 chunk[SP_CHUNKS];
 	u64 *snapshot;
 };
@@ -363,12 +380,29 @@ void np_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64
 void np_scan(struct mmu_vm *vm, struct shadow_page *sp);
 void np_forget(struct shadow_page *sp, unsigned int first, unsigned int last);
 
+/* ---- policy.c: guesses; any answer is correct, only the cost differs ---- */
+
+#define NEIGHBOURS_MAX 64u
+
+bool policy_drop_written(struct shadow_page *sp, unsigned int index);
+bool policy_drop_unsync(struct shadow_page *sp);
+bool policy_keep_in_sync(struct shadow_page *sp);
+unsigned int policy_unsync_max(void);
+void policy_unsynced(struct shadow_page *sp);
+bool policy_resync_idle(struct shadow_page *sp, bool changed);
+bool policy_resync_np(struct shadow_page *sp);
+bool policy_fill_written(void);
+bool policy_expect(void);
+bool policy_adopt(void);
+unsigned int policy_neighbours(struct mmu_vm *vm, const struct shadow_page *sp,
+			       unsigned int index, unsigned int *first);
+
 /* ---- fill.c: entries shadowed ahead of a fault ---- */
 
 bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		  unsigned int index, u64 gpte);
 void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		 unsigned int index, unsigned int group);
+		 unsigned int index);
 
 /* ---- fetch.c ---- */
 
@@ -414,16 +448,10 @@ static inline void audit_if_due(struct mmu_vm *vm)
 		audit_locked(vm);
 }
 
-/* Module parameters, each a switch of one optimisation or a limit. */
+/* Module parameters of what is no guess; for the others see policy.c. */
 extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
-extern bool mmu_eager;		/* eager: refill sptes when the guest writes an entry */
 extern bool mmu_audit_on;	/* audit: check the invariants all the time */
 extern bool mmu_nx_huge;	/* nx_huge_pages: large sptes don't map code */
 extern bool mmu_large;		/* large: use large sptes */
-extern bool mmu_expect;		/* expect: fill what the guest was sent a fault for */
-extern unsigned int mmu_prefill; /* prefill: entries looked at around a fault */
-extern unsigned int mmu_unsync_max; /* unsync: shadow pages that may be out of sync */
-extern unsigned int mmu_unsync_after;	/* unsync_after: writes before a table goes out of sync, with passthrough */
-extern unsigned int mmu_drop_after;	/* drop_after: unused writes after which a shadow is dropped */
 
 #endif

@@ -191,10 +191,8 @@ static enum mmu_verdict map_in(struct mmu_vcpu *m, struct mmu_fault *f, const st
 			       const struct memslot *slot, const struct host_page *page,
 			       struct shadow_page *sp, unsigned int access)
 {
-	unsigned int group = READ_ONCE(mmu_prefill);
-
-	if (sp->role.level == 1 && group > 1)
-		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1), group);
+	if (sp->role.level == 1)
+		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1));
 	return map_leaf(m, f, w, slot, page, sp, access);
 }
 

@@ -98,11 +98,10 @@ struct shadow_page *page_make(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t 
 	return sp;
 }
 
-/* The guest walks through it: it is no flood of data, and not old. */
+/* The guest walks through it. */
 void page_mark_used(struct shadow_page *sp)
 {
-	sp->writes = 0;
-	sp->used = true;
+	sp->used = USED;
 }
 
 /* The shadow page that a non-leaf spte points to. */
@@ -150,6 +149,7 @@ static bool is_loaded(const struct mmu_vm *vm, const struct shadow_page *sp)
 void page_unsync_end(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	sp->unsync = false;
+	sp->resync = false;
 	vm->unsync_gen++;
 	list_del_init(&sp->unsync_node);
 	vm->nr_unsync--;
@@ -221,11 +221,11 @@ static bool page_drop_first(struct mmu_vm *vm, bool force)
 	struct shadow_page *sp = list_first_entry(&vm->active, struct shadow_page, list);
 
 	vm->work++;
-	if ((force || !sp->used) && !(sp->roots && is_loaded(vm, sp))) {
+	if ((force || !(sp->used & USED_SINCE_LOOK)) && !(sp->roots && is_loaded(vm, sp))) {
 		page_zap(vm, sp);
 		return true;
 	}
-	sp->used = false;
+	sp->used &= ~USED_SINCE_LOOK;
 	list_move_tail(&sp->list, &vm->active);
 	return false;
 }

@@ -29,7 +29,7 @@ static struct shadow_page *quick_page(const struct mmu_vcpu *m, struct walk *w)
 /* The next one need not exit; a table out of sync is tracked again for that, if it has many. */
 static void demand_fault(struct mmu_vcpu *m, struct shadow_page *sp, unsigned int index, u64 pte)
 {
-	if (mmu_passthrough && sp->unsync && ++sp->np_faults > READ_ONCE(mmu_unsync_after))
+	if (sp->unsync && policy_resync_np(sp))
 		resync_frame(m->vm, &m->cache, sp->gfn);
 	else
 		np_learn(m->vm, sp, index, pte);
@@ -111,7 +111,7 @@ static enum mmu_verdict quick_locked(struct mmu_vcpu *m, struct mmu_fault *f)
 	if (!sp)
 		return MMU_WAIT;
 	verdict = quick_walk(m, f, sp, &w);
-	if (verdict == MMU_INJECT && READ_ONCE(mmu_expect))
+	if (verdict == MMU_INJECT && policy_expect())
 		expect_entry(m, sp, spte_index(f->gva, 1));
 	return verdict == MMU_FIXED ? quick_map(m, f, sp, &w) : verdict;
 }

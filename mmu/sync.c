@@ -25,9 +25,6 @@
  */
 #include "internal.h"
 
-/* Tables for a moment only (text_poke) are written before and after a pair of CR3 loads. */
-#define IDLE_FLUSHES	2
-
 /* May a frame be written with no look at the host? */
 static bool may_grant_write(struct mmu_vm *vm, gfn_t gfn, u64 spte)
 {
@@ -119,8 +116,8 @@ static unsigned int sync_chunk_32(struct mmu_vm *vm, struct mmu_cache *cache,
 	return changed;
 }
 
-/* Bring all present sptes up to date. */
-static void sync_entries(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
+/* Bring all present sptes up to date; returns whether any was not. */
+static bool sync_entries(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)
 {
 	bool wide = role_entry_bytes(sp->role) == 8;
 	unsigned int i, changed = 0;
@@ -133,6 +130,7 @@ static void sync_entries(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 	}
 	vm->stats.syncs++;
 	trace_umbra_sync(sp->gfn, sp->role.word, changed);
+	return changed;
 }
 
 /* Track a frame again; its shadows are in sync when this returns. */
@@ -155,13 +153,13 @@ void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 	}
 }
 
-/* A page that the guest left alone over several flushes. */
-static struct shadow_page *idle_page(struct mmu_vm *vm)
+/* A page that is to be tracked again. */
+static struct shadow_page *page_to_resync(struct mmu_vm *vm)
 {
 	struct shadow_page *sp;
 
 	list_for_each_entry(sp, &vm->unsync, unsync_node)
-		if (sp->idle > IDLE_FLUSHES)
+		if (sp->resync)
 			return sp;
 	return NULL;
 }
@@ -203,15 +201,17 @@ static void root_look(struct mmu_vm *vm, struct mmu_root *r)
 	}
 }
 
-/* Of a page below a root; returns whether the guest has left it alone for some time. */
+/* Of a page below a root; returns whether it is to be tracked again. */
 static bool sync_page(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		      const struct mmu_root *r, bool flush)
 {
+	bool changed;
+
 	if (sp->synced_at <= r->left_at)
 		return false;
-	sp->idle += flush;
-	sync_entries(vm, cache, sp);
-	return flush && sp->idle > IDLE_FLUSHES;
+	changed = sync_entries(vm, cache, sp);
+	sp->resync |= flush && policy_resync_idle(sp, changed);
+	return sp->resync;
 }
 
 /*
@@ -233,7 +233,7 @@ void sync_below_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root
 		list_for_each_entry(sp, &vm->unsync, unsync_node)
 			if (sp->synced_at > r->left_at && page_under(vm, sp, r->page, 4))
 				idle |= sync_page(vm, cache, sp, r, flush);
-	while (idle && (sp = idle_page(vm)))
+	while (idle && (sp = page_to_resync(vm)))
 		resync_frame(vm, cache, sp->gfn);
 }
 
@@ -262,26 +262,18 @@ void sync_address(struct mmu_vcpu *m, const struct mmu_root *r, gva_t gva)
 		sync_entry(m->vm, &m->cache, sp, index);
 }
 
-/*
- * May the frame's shadows go out of sync? Only page tables may, and only if that pays: where
- * not-present faults go straight to the guest, a demand fault is one exit, the write of its entry,
- * while the table is in sync. So it takes a burst there.
- */
-static bool frame_may_unsync(struct mmu_vm *vm, gfn_t gfn)
+/* May the frame's shadows go out of sync? Only page tables may, all of a frame or none. */
+bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
 {
-	unsigned int burst = READ_ONCE(mmu_unsync_after);
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
+	if (!policy_unsync_max())
+		return false;
 	for_each_shadow_of(vm, sp, n, gfn)
-		if (sp->role.level > 1 || (mmu_passthrough && sp->writes < burst))
+		if (sp->role.level > 1 || policy_keep_in_sync(sp))
 			return false;
 	return true;
-}
-
-bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
-{
-	return READ_ONCE(mmu_unsync_max) && frame_may_unsync(vm, gfn);
 }
 
 /* So many are tracked again for one that goes out of sync, after the limit was lowered. */
@@ -313,7 +305,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
 	np_forget(sp, 0, TABLE_ENTRIES - 1);
 	gfn_track_count(vm, sp, -1);
 	sp->unsync = true;
-	sp->np_faults = 0;
+	policy_unsynced(sp);
 	page_touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
 	vm->unsync_gen++;
@@ -330,16 +322,16 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
  */
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 {
-	unsigned int max = READ_ONCE(mmu_unsync_max), flood = READ_ONCE(mmu_drop_after);
+	unsigned int max = policy_unsync_max();
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
-	if (!max || !frame_may_unsync(vm, gfn))
+	if (!max || !may_unsync(vm, gfn))
 		return false;
 	unsync_make_room(vm, cache, max);
 	for_each_shadow_of(vm, sp, n, gfn) {
 		/* Leave enough for the links of the fault that brought us here. */
-		if (++sp->writes > flood || cache->tables <= 2) {
+		if (policy_drop_unsync(sp) || cache->tables <= 2) {
 			vm->stats.floods++;
 			page_zap(vm, sp);
 		} else {

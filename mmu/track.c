@@ -45,20 +45,12 @@ static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 	if (sp->role.level > 1) {
 		if (spte_present(sp->spt[index]) && !link_current(sp, index, gpte))
 			upper_drop(vm, sp, index, gpte);
-	} else if (READ_ONCE(mmu_eager) && entry_fill(vm, cache, sp, index, gpte)) {
+	} else if (policy_fill_written() && entry_fill(vm, cache, sp, index, gpte)) {
 		vm->stats.pte_updates++;
 	} else {
 		entry_drop(vm, sp, index);
 		np_learn(vm, sp, index, gpte);
 	}
-}
-
-/* Written over and over, with no walk through it in between? */
-static bool written_too_often(struct shadow_page *sp)
-{
-	if (sp->role.level == 1 && spte_accessed(sp->spt[sp->last_write]))
-		sp->writes = 0;
-	return ++sp->writes > READ_ONCE(mmu_drop_after);
 }
 
 /*
@@ -87,15 +79,8 @@ static void sptes_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 {
 	unsigned int i;
 
-	for (i = first; i <= last; i++) {
-		u64 gpte = 0;
-
-		/* What can't be read is not there. */
-		if (host_read_atomic(vm, entry_gpa(sp, i), &gpte, role_entry_bytes(sp->role)))
-			gpte = 0;
-		entry_update(vm, cache, sp, i, gpte);
-	}
-	sp->last_write = first;
+	for (i = first; i <= last; i++)
+		entry_update(vm, cache, sp, i, entry_now(vm, sp, i));
 }
 
 static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, unsigned int len)
@@ -108,7 +93,7 @@ static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, u
 		if (!sptes_written(sp, gpa & (TABLE_BYTES - 1), len, &first, &last))
 			continue;
 		vm->stats.pte_writes++;
-		if (!sp->unsync && written_too_often(sp)) {
+		if (policy_drop_written(sp, first)) {
 			vm->stats.floods++;
 			page_zap(vm, sp);
 		} else {

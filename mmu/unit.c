@@ -12,6 +12,7 @@
 #include "rmap.c"
 #include "entry.c"
 #include "fetch.c"
+#include "policy.c"
 #include "page.c"
 #include "fill.c"
 #include "sync.c"

@@ -5,14 +5,14 @@
  */
 #include "tap.h"
 
+#include <linux/moduleparam.h>
+
 #include "guest.h"
 
 #define VA	0x40005000ull
 #define TABLE_VA 0x80001000ull	/* the page table that has VA's entry */
 #define OTHER_VA 0xc0005000ull
 #define FLAGS	(P | W | U | A | D)
-
-extern bool mmu_expect;		/* a module parameter */
 
 static gpa_t here, there;	/* two roots with the same tables below */
 static u64 global;		/* G or 0: in VA's entry, and CR4.PGE accordingly */
@@ -201,9 +201,9 @@ TEST(what_a_fault_was_sent_for_is_filled_on_return)
 	comes_back(0, (DATA + PAGE) | FLAGS, true, 0);
 	comes_back(DATA | P | U | A, (DATA + PAGE) | FLAGS, true, 0);
 	comes_back(0, (DATA + PAGE) | (FLAGS & ~A), false, 1);
-	mmu_expect = false;
+	shim_param_set("expect", 0);
 	comes_back(0, (DATA + PAGE) | FLAGS, true, 1);
-	mmu_expect = true;
+	shim_param_set("expect", 1);
 }
 
 /* INVLPG drops global translations whatever the PCID; INVPCID of all but globals does not. */
