@@ -157,9 +157,10 @@ struct mmu_cache {
  * @split_gen:	grows when a large guest page that was mapped in pieces loses them, and when a
  *		table is unlinked: an INVLPG, which covers all of the page and the links for
  *		all addresses, must then make the hardware forget more than the address
- * @reload:	a root was zapped, and its vCPUs are not told yet
+ * @reload:	... of which one is loaded, and its vCPUs are not told yet
  * @audit_failures: found by mmu_audit()
  * @work:	steps of a long operation since others had a chance, see work_relax()
+ * @commit_due:	something was zapped: page_commit() before the lock is let go
  * @audit_due:	something was freed, and the audit is on
  * @going:	sptes of a slot that is not found any more are being dropped
  * @era:	grows when all shadow pages are dropped
@@ -169,7 +170,7 @@ struct mmu_vm {
 	unsigned int work;
 	unsigned int era;
 	bool going;
-	bool audit_due;
+	bool commit_due, audit_due;
 	struct hlist_head *hash;
 	unsigned int hash_bits;
 	struct list_head active;

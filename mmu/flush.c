@@ -31,6 +31,7 @@ void page_commit(struct mmu_vm *vm)
 {
 	struct shadow_page *sp, *n;
 
+	vm->commit_due = false;
 	if (vm->reload) {
 		vm->reload = false;
 		host_request_reload(vm);

@@ -199,6 +199,18 @@ static inline unsigned int next_present(const struct shadow_page *sp, unsigned i
 #define for_each_present(sp, i) \
 	for (i = next_present(sp, 0); i < TABLE_ENTRIES; i = next_present(sp, i + 1))
 
+/* The shadow page that a non-leaf spte points to. */
+static inline struct shadow_page *page_of(u64 spte)
+{
+	return host_table_owner(spte_child(spte));
+}
+
+/* The part of a root that translates an address. */
+static inline struct shadow_page *root_page(const struct mmu_root *r, gva_t gva)
+{
+	return r->page[r->level == 3 ? gva >> 30 & 3 : 0];
+}
+
 /* ---- rmap.c: which sptes map a gfn ---- */
 
 /*
@@ -235,7 +247,6 @@ bool work_relax(struct mmu_vm *vm);
 
 /* ---- page.c: shadow pages ---- */
 
-struct shadow_page *page_of(u64 spte);
 struct shadow_page *page_find(struct mmu_vm *vm, gfn_t gfn, union mmu_role role);
 struct shadow_page *page_make(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn,
 			      union mmu_role role);
@@ -286,6 +297,7 @@ struct shadow_page *cache_page(struct mmu_cache *cache);
  * @above:	[level] ACC_* granted by the entries above that level
  * @access:	ACC_* granted by all entries
  * @dirty:	the leaf's dirty bit is set (or there is no leaf)
+ * @odd:	bit per level: A or D was set in an odd one of 4-byte entries, see track_accessed()
  * @error:	if the walk failed: architectural error code
  */
 struct walk {
@@ -297,6 +309,7 @@ struct walk {
 	gpa_t pte_gpa[MAX_LEVEL + 1];
 	u8 above[MAX_LEVEL + 1];
 	u8 access;
+	u8 odd;
 	bool dirty;
 	u32 error;
 };
@@ -317,9 +330,9 @@ struct pt_format {
 
 const struct pt_format *format_of(const struct mmu_regs *regs, unsigned int *glevels);
 int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w);
-u32 walk_error(const struct mmu_vcpu *m, const struct mmu_access *access);
-bool walk_allowed(const struct mmu_vcpu *m, const struct mmu_access *access, unsigned int page);
-int walk_set_leaf(struct mmu_vcpu *m, struct walk *w, bool write);
+struct shadow_page *walk_shadow(const struct mmu_vcpu *m, gva_t gva, struct walk *w);
+int walk_page(struct mmu_vcpu *m, const struct shadow_page *sp, const struct mmu_access *access,
+	      struct walk *w);
 bool pte_is_leaf(union mmu_role role, u64 pte, int level);
 u64 reserved_bits(union mmu_role role, int level, bool leaf);
 bool pte_reserved(union mmu_role role, u64 pte, int level);
@@ -347,18 +360,27 @@ static inline gpa_t entry_gpa(const struct shadow_page *sp, unsigned int index)
 	       entry / sptes_per_entry(sp->role) * role_entry_bytes(sp->role);
 }
 
-/* ---- fault.c, quick.c ---- */
-
-bool fault_emulates(const struct mmu_vcpu *m, const struct mmu_fault *f, const struct walk *w);
-enum mmu_verdict fault_quick(struct mmu_vcpu *m, struct mmu_fault *f);
-
 /* ---- map.c: the shadow tables ---- */
 
-enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
-			   const struct memslot *slot, const struct host_page *page);
-enum mmu_verdict map_page(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
-			  const struct memslot *slot, const struct host_page *page,
-			  struct shadow_page *sp);
+/**
+ * struct fault - a fault on its way through fault.c
+ * @f:		what the caller asked, and gets
+ * @w:		how the guest translates the address
+ * @table:	shadow of the guest's page table, if the walk went by the shadow tables
+ * @slot:	slot of w.gfn
+ * @page:	the host's frame, while @held
+ */
+struct fault {
+	struct mmu_fault *f;
+	struct walk w;
+	struct shadow_page *table;
+	const struct memslot *slot;
+	struct host_page page;
+	bool held;
+};
+
+enum mmu_verdict map_walk(struct mmu_vcpu *m, struct fault *c);
+enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct fault *c, struct shadow_page *sp);
 bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w);
 
 /* ---- entry.c: one entry of a shadow page ---- */
@@ -412,12 +434,6 @@ struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int 
 
 void root_drop_locked(struct mmu_vcpu *m);
 
-/* The part of a root that translates an address. */
-static inline struct shadow_page *root_page(const struct mmu_root *r, gva_t gva)
-{
-	return r->page[r->level == 3 ? gva >> 30 & 3 : 0];
-}
-
 /* ---- sync.c: page tables out of sync ---- */
 
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn);
@@ -435,7 +451,7 @@ void expect_return(struct mmu_vcpu *m);
 
 /* ---- track.c ---- */
 
-void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa);
+void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, const struct walk *w);
 
 /* ---- audit.c ---- */
 

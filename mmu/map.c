@@ -18,9 +18,10 @@
  * gets set. Where CR0.WP is clear and the supervisor writes to a read-only page, it
  * may: the spte is then the supervisor's alone, until a user access comes.
  */
-static unsigned int leaf_access(const struct mmu_vcpu *m, const struct mmu_fault *f,
-				const struct walk *w)
+static unsigned int leaf_access(const struct mmu_vcpu *m, const struct fault *c)
 {
+	const struct mmu_fault *f = c->f;
+	const struct walk *w = &c->w;
 	unsigned int access = w->access;
 
 	if (f->access.write && !f->access.user && !(access & ACC_WRITE)) {
@@ -48,17 +49,16 @@ static bool level_fits(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 }
 
 /* Largest level at which guest, host and slot agree. */
-static int map_level(const struct mmu_vcpu *m, const struct mmu_fault *f, const struct walk *w,
-		     const struct memslot *slot, const struct host_page *page)
+static int map_level(const struct mmu_vcpu *m, const struct fault *c)
 {
-	int level = m->format ? w->level : 2;
+	int level = m->format ? c->w.level : 2;
 
-	if (!READ_ONCE(mmu_large) || (slot->flags & MEMSLOT_LOG_DIRTY))
+	if (!READ_ONCE(mmu_large) || (c->slot->flags & MEMSLOT_LOG_DIRTY))
 		return 1;
-	if (mmu_nx_huge && f->access.fetch)
+	if (mmu_nx_huge && c->f->access.fetch)
 		return 1;
-	level = min_t(int, level, page->level);
-	while (level > 1 && !level_fits(m->vm, slot, w->gfn, level))
+	level = min_t(int, level, c->page.level);
+	while (level > 1 && !level_fits(m->vm, c->slot, c->w.gfn, level))
 		level--;
 	return level;
 }
@@ -127,17 +127,6 @@ static struct shadow_page *map_descend(struct mmu_vcpu *m, struct shadow_page *s
 	return child;
 }
 
-/* A table may be written directly only while its shadows are out of sync. */
-static bool may_write(struct mmu_vcpu *m, const struct mmu_fault *f, const struct memslot *slot,
-		      gfn_t gfn, int level)
-{
-	if (slot->flags & MEMSLOT_READONLY)
-		return false;
-	if (level > 1 || !gfn_is_tracked(m->vm, slot, gfn))
-		return true;
-	return f->access.write && unsync_frame(m->vm, &m->cache, gfn);
-}
-
 /* Does the write go to a table that also translates its own address? */
 bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w)
 {
@@ -149,99 +138,92 @@ bool writes_own_table(const struct mmu_vcpu *m, const struct walk *w)
 	return false;
 }
 
-static enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
-				 const struct memslot *slot, const struct host_page *page,
-				 struct shadow_page *sp, unsigned int access)
+/*
+ * May the leaf be writable, as far as the frame is concerned? A table may be written directly
+ * only while its shadows are out of sync. Only a write that happens is logged.
+ */
+static bool may_write(struct mmu_vcpu *m, const struct fault *c, int level)
+{
+	const struct memslot *slot = c->slot;
+	bool write = c->f->access.write;
+
+	if (!c->page.writable || (slot->flags & MEMSLOT_READONLY))
+		return false;
+	if (level == 1 && gfn_is_tracked(m->vm, slot, c->w.gfn) &&
+	    !(write && unsync_frame(m->vm, &m->cache, c->w.gfn)))
+		return false;
+	if (!(slot->flags & MEMSLOT_LOG_DIRTY))
+		return true;
+	if (write)
+		host_mark_dirty(slot, c->w.gfn);
+	return write;
+}
+
+/**
+ * map_leaf - set the leaf that the walk found, and its neighbours
+ * @m:	the vCPU; the lock is held, its cache is ready
+ * @c:	the fault: walked, slot and host frame known
+ * @sp:	the shadow page that the leaf goes to
+ *
+ * Return: MMU_FIXED, MMU_RETRY, or MMU_EMULATE for a write to a shadowed table. The caller commits.
+ */
+enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct fault *c, struct shadow_page *sp)
 {
 	int level = sp->role.level;
-	unsigned int index = spte_index(w->gva, level);
+	unsigned int index = spte_index(c->w.gva, level), access = leaf_access(m, c);
 	u64 mask = level_frames(level) - 1;
-	bool writable = (access & ACC_WRITE) && page->writable &&
-			may_write(m, f, slot, w->gfn, level);
+	bool writable;
 
-	/* Only a write that happens is logged. */
-	if (writable && (slot->flags & MEMSLOT_LOG_DIRTY)) {
-		writable = f->access.write;
-		if (writable)
-			host_mark_dirty(slot, w->gfn);
-	}
+	if (level == 1)
+		fill_around(m->vm, &m->cache, sp, index);
+	writable = (access & ACC_WRITE) && may_write(m, c, level);
 	if (!writable)
 		access &= ~ACC_WRITE;
 	if (mmu_nx_huge && level > 1)
 		access &= ~ACC_EXEC;
 	/* The table written may be the one that @sp shadowed until now. */
-	if (hlist_unhashed(&sp->hash))
+	if (unlikely(m->vm->commit_due) && hlist_unhashed(&sp->hash))
 		return MMU_RETRY;
 	if (spte_present(sp->spt[index]))
-		host_flush_gva(m, f->gva);
-	leaf_install(m->vm, &m->cache, sp, index, slot, w->gfn & ~mask,
-		     spte_of_host(spte_leaf(page->pfn & ~mask, level, access, true),
-				  page->writable));
-	entry_remember(m->vm, sp, index, w->pte[level]);
-	page_mark_used(sp);
-	if (!f->access.write || writable)
+		host_flush_gva(m, c->f->gva);
+	leaf_install(m->vm, &m->cache, sp, index, c->slot, c->w.gfn & ~mask,
+		     spte_of_host(spte_leaf(c->page.pfn & ~mask, level, access, true),
+				  c->page.writable));
+	if (sp->unsync)
+		entry_remember(m->vm, sp, index, c->w.pte[level]);
+	if (!c->f->access.write || writable)
 		return MMU_FIXED;
-	f->to_table = true;
-	f->self_map = writes_own_table(m, w);
+	c->f->to_table = true;
+	c->f->self_map = writes_own_table(m, &c->w);
 	return MMU_EMULATE;
 }
 
-/* The leaf itself, and its neighbours. */
-static enum mmu_verdict map_in(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
-			       const struct memslot *slot, const struct host_page *page,
-			       struct shadow_page *sp, unsigned int access)
-{
-	if (sp->role.level == 1)
-		fill_around(m->vm, &m->cache, sp, spte_index(w->gva, 1));
-	return map_leaf(m, f, w, slot, page, sp, access);
-}
-
-/* The page table is known already: quick.c. */
-enum mmu_verdict map_page(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
-			  const struct memslot *slot, const struct host_page *page,
-			  struct shadow_page *sp)
-{
-	return map_in(m, f, w, slot, page, sp, leaf_access(m, f, w));
-}
-
 /**
- * map_fault - make the shadow tables translate as the walk did
- * @m:		the vCPU; the lock is held, its cache is filled
- * @f:		the fault
- * @w:		a successful walk
- * @slot:	slot of w->gfn
- * @page:	its host frame, not stale
+ * map_walk - make the shadow tables translate as the walk did
+ * @m: @c: as map_leaf(); the root is good
  *
- * Return: MMU_FIXED, MMU_RETRY, or MMU_EMULATE for a write to a shadowed table.
+ * Return: as map_leaf().
  */
-enum mmu_verdict map_fault(struct mmu_vcpu *m, struct mmu_fault *f, const struct walk *w,
-			   const struct memslot *slot, const struct host_page *page)
+enum mmu_verdict map_walk(struct mmu_vcpu *m, struct fault *c)
 {
-	unsigned int access = leaf_access(m, f, w);
-	struct shadow_page *sp;
+	struct shadow_page *sp = root_page(m->root, c->w.gva);
+	unsigned int access = leaf_access(m, c);
 	int level;
 
-	if (!mmu_root_ok(m))
-		return MMU_RETRY;
-	sp = root_page(m->root, w->gva);
 	if (!sp)
 		return MMU_RETRY;
-	/* The root's frame had no memory when it was loaded, but has now. */
-	if (sp->role.metaphysical && m->format) {
-		root_drop_locked(m);
-		return MMU_RETRY;
-	}
 	page_mark_used(sp);
-	level = map_level(m, f, w, slot, page);
-	while (sp->role.level > level || in_pieces(sp, w->gva)) {
-		sp = map_descend(m, sp, w, access);
+	level = map_level(m, c);
+	while (sp->role.level > level || in_pieces(sp, c->w.gva)) {
+		sp = map_descend(m, sp, &c->w, access);
 		if (!sp)
 			return MMU_RETRY;
 		/* A table made on the way may forbid a large spte over it. */
-		if (level > 1 && !level_fits(m->vm, slot, w->gfn, level))
-			level = map_level(m, f, w, slot, page);
+		if (level > 1 && !level_fits(m->vm, c->slot, c->w.gfn, level))
+			level = map_level(m, c);
 	}
-	if (!walk_current(m, sp, w))
+	if (!walk_current(m, sp, &c->w))
 		return MMU_RETRY;
-	return map_in(m, f, w, slot, page, sp, access);
+	page_mark_used(sp);
+	return map_leaf(m, c, sp);
 }

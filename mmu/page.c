@@ -104,12 +104,6 @@ void page_mark_used(struct shadow_page *sp)
 	sp->used = USED;
 }
 
-/* The shadow page that a non-leaf spte points to. */
-struct shadow_page *page_of(u64 spte)
-{
-	return host_table_owner(spte_child(spte));
-}
-
 static void page_drop_parents(struct mmu_vm *vm, struct shadow_page *sp)
 {
 	struct shadow_page *parent;
@@ -178,6 +172,7 @@ void page_zap(struct mmu_vm *vm, struct shadow_page *sp)
 	vm->nr_pages--;
 	vm->stats.pages = vm->nr_pages;
 	vm->stats.page_zaps++;
+	vm->commit_due = true;
 	if (sp->roots) {
 		WRITE_ONCE(sp->obsolete, true);
 		smp_mb();	/* with root_enter() */
@@ -211,8 +206,10 @@ void page_root_get(struct shadow_page *sp)
 /* The caller commits. */
 void page_root_put(struct mmu_vm *vm, struct shadow_page *sp)
 {
-	if (--sp->roots == 0 && sp->obsolete)
-		list_add_tail(&sp->list, &vm->doomed);
+	if (--sp->roots || !sp->obsolete)
+		return;
+	list_add_tail(&sp->list, &vm->doomed);
+	vm->commit_due = true;
 }
 
 /* The next one to go, if it is not in use (if @force: not loaded); else it has been put off. */

@@ -109,23 +109,26 @@ static void track_write(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa, u
  * The MMU itself set A or D in a 4-byte entry. To shadows of 32-bit tables that
  * is no news, but if the frame is also shadowed as a table of 8-byte entries,
  * an odd entry is the upper half of one, where the same bits are a frame's.
+ * The lock is held.
  */
-void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, gpa_t gpa)
+void track_accessed(struct mmu_vm *vm, struct mmu_cache *cache, const struct walk *w)
 {
-	unsigned int index = (gpa & (TABLE_BYTES - 1)) / 8;
+	unsigned int index;
 	struct shadow_page *sp;
 	struct hlist_node *n;
+	int level;
 
-	if (!(gpa & 4))
-		return;
-	spin_lock(&vm->lock);
-	for_each_shadow_of(vm, sp, n, gpa >> PAGE_BITS)
-		if (role_entry_bytes(sp->role) == 8)
-			sptes_update(vm, cache, sp, index, index);
+	for (level = 1; level <= w->top; level++) {
+		if (!(w->odd & BIT(level)))
+			continue;
+		index = (w->pte_gpa[level] & (TABLE_BYTES - 1)) / 8;
+		for_each_shadow_of(vm, sp, n, w->pte_gpa[level] >> PAGE_BITS)
+			if (role_entry_bytes(sp->role) == 8)
+				sptes_update(vm, cache, sp, index, index);
+	}
 	page_zap_orphans(vm);
 	page_commit(vm);
 	audit_if_due(vm);
-	spin_unlock(&vm->lock);
 }
 
 /*

@@ -21,6 +21,5 @@
 #include "root.c"
 #include "track.c"
 #include "slot.c"
-#include "quick.c"
 #include "fault.c"
 #include "init.c"

@@ -10,6 +10,8 @@
  *   level 1   PTE      PTE      PTE        PTE
  *
  * Formats are data. Intel SDM 3A chapter 4, AMD APM 2 chapter 5.
+ *
+ * Floor 1.
  */
 #include "internal.h"
 
@@ -131,7 +133,7 @@ static bool walk_start(const struct mmu_vcpu *m, struct walk *w, gfn_t *table)
 }
 
 /* Error-code bits that depend only on the access. */
-u32 walk_error(const struct mmu_vcpu *m, const struct mmu_access *access)
+static u32 walk_error(const struct mmu_vcpu *m, const struct mmu_access *access)
 {
 	bool reports_fetch = (m->role.nxe && m->role.glevels > 2) || (m->regs.cr4 & CR4_SMEP);
 	u32 error = 0;
@@ -146,7 +148,7 @@ u32 walk_error(const struct mmu_vcpu *m, const struct mmu_access *access)
 }
 
 /* Intel SDM 3A 4.6.1: does the page allow the access? */
-bool walk_allowed(const struct mmu_vcpu *m, const struct mmu_access *access,
+static bool walk_allowed(const struct mmu_vcpu *m, const struct mmu_access *access,
 			   unsigned int page)
 {
 	if (access->user && !(page & ACC_USER))
@@ -179,41 +181,45 @@ static int entry_read(struct mmu_vcpu *m, gpa_t gpa, u64 *pte)
 	return r == -EFAULT ? -EBUSY : 0;
 }
 
+/* Take in the entry at @gpa: 0; -EFAULT, w->error says why; -EBUSY. */
+static __always_inline int walk_entry(struct mmu_vcpu *m, struct walk *w, int level, gpa_t gpa)
+{
+	u64 pte;
+
+	if (entry_read(m, gpa, &pte))
+		return -EBUSY;
+	w->pte[level] = pte;
+	if (!(pte & PTE_P))
+		return -EFAULT;
+	if (pte & m->reserved[level][pte_is_leaf(m->role, pte, level)]) {
+		w->error |= PFERR_PRESENT | PFERR_RSVD;
+		return -EFAULT;
+	}
+	w->level = level;
+	w->pte_gpa[level] = gpa;
+	w->access &= pte_access(m->role, pte);
+	return 0;
+}
+
 /* Read the entries from the top down to the leaf. */
 static int walk_read(struct mmu_vcpu *m, struct walk *w)
 {
 	const struct pt_format *fmt = m->format;
 	gfn_t table;
-	bool leaf;
-	int level;
+	int level, r;
 
 	w->access = ACC_ALL;
 	w->top = fmt->levels;
 	if (!walk_start(m, w, &table))
 		return -EFAULT;
 	for (level = fmt->levels;; level--) {
-		gpa_t gpa = (table << PAGE_BITS) +
-			    guest_index(fmt, w->gva, level) * fmt->entry_bytes;
-		u64 pte;
-
-		if (entry_read(m, gpa, &pte))
-			return -EBUSY;
-		if (!(pte & PTE_P))
-			return -EFAULT;
-		leaf = pte_is_leaf(m->role, pte, level);
-		if (pte & m->reserved[level][leaf]) {
-			w->error |= PFERR_PRESENT | PFERR_RSVD;
-			return -EFAULT;
-		}
 		w->table[level] = table;
-		w->pte[level] = pte;
-		w->pte_gpa[level] = gpa;
 		w->above[level] = w->access;
-		w->access &= pte_access(m->role, pte);
-		w->level = level;
-		if (leaf)
-			return 0;
-		table = pte_gfn(m->role, pte, level);
+		r = walk_entry(m, w, level, (table << PAGE_BITS) +
+			       guest_index(fmt, w->gva, level) * fmt->entry_bytes);
+		if (r || pte_is_leaf(m->role, w->pte[level], level))
+			return r;
+		table = pte_gfn(m->role, w->pte[level], level);
 	}
 }
 
@@ -235,13 +241,14 @@ static int entry_set_bits(struct mmu_vcpu *m, struct walk *w, int level, u64 bit
 	if (r == -EFAULT && m->atomic)
 		return -EBUSY;
 	w->pte[level] = new;
-	if (!r && m->format->entry_bytes == 4)
-		track_accessed(m->vm, &m->cache, w->pte_gpa[level]);
+	/* The upper half of an 8-byte entry, should the frame also be a table of those. */
+	if (!r && (w->pte_gpa[level] & 4))
+		w->odd |= BIT(level);
 	return r == 1 ? -EAGAIN : r;
 }
 
 /* Accessed, and dirty if written, in the leaf. */
-int walk_set_leaf(struct mmu_vcpu *m, struct walk *w, bool write)
+static int walk_set_leaf(struct mmu_vcpu *m, struct walk *w, bool write)
 {
 	int r = entry_set_bits(m, w, w->level, write ? PTE_A | PTE_D : PTE_A);
 
@@ -259,6 +266,17 @@ static int walk_set_ad(struct mmu_vcpu *m, struct walk *w, bool write)
 	return r ?: walk_set_leaf(m, w, write);
 }
 
+/* The leaf was read: where is it, and does it allow the access? */
+static __always_inline int walk_check(const struct mmu_vcpu *m, const struct mmu_access *access,
+				      struct walk *w)
+{
+	w->gfn = leaf_gfn(m->format, m->role, w);
+	if (walk_allowed(m, access, w->access))
+		return 0;
+	w->error |= PFERR_PRESENT;
+	return -EFAULT;
+}
+
 /**
  * walk_guest - translate as the processor would
  * @m:		the vCPU
@@ -274,34 +292,77 @@ int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, s
 	int r;
 
 	*w = (struct walk) { .gva = gva, .level = 1, .access = ACC_ALL, .dirty = true };
-	if (!m->format) {
-		w->gfn = (gva & U32_MAX) >> PAGE_BITS;
-		return 0;
-	}
 	if (m->role.glevels < 4)
 		w->gva &= U32_MAX;
+	w->gfn = w->gva >> PAGE_BITS;
+	if (!m->format)
+		return 0;
 	if (access)
 		w->error = walk_error(m, access);
 	r = walk_read(m, w);
 	if (r)
 		return r;
+	if (access)
+		return walk_check(m, access, w) ?: walk_set_ad(m, w, access->write);
 	w->gfn = leaf_gfn(m->format, m->role, w);
-	if (!access)
-		return 0;
-	if (!walk_allowed(m, access, w->access)) {
-		w->error |= PFERR_PRESENT;
-		return -EFAULT;
-	}
-	return walk_set_ad(m, w, access->write);
+	return 0;
 }
 
-int mmu_translate(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, gpa_t *gpa,
-		  u32 *error)
+/**
+ * walk_shadow - the way down the shadow tables: it says what the guest's upper entries say
+ * @m:		the vCPU; the lock is held
+ * @gva:	linear address
+ * @w:		its tables are filled in
+ *
+ * Return: the shadow of the page table, for walk_page(); NULL if there is none, or something
+ * else than a page table translates the address.
+ */
+struct shadow_page *walk_shadow(const struct mmu_vcpu *m, gva_t gva, struct walk *w)
 {
-	struct walk w;
-	int r = walk_guest(m, gva, access, &w);
+	struct shadow_page *sp = m->root ? root_page(m->root, gva) : NULL;
+	u64 spte;
 
-	*error = w.error;
-	*gpa = w.gfn << PAGE_BITS | (gva & (TABLE_BYTES - 1));
-	return r;
+	w->gva = m->role.glevels < 4 ? (u32)gva : gva;
+	w->top = sp ? sp->role.level : 0;
+	for (; sp; sp = page_of(spte)) {
+		w->table[sp->role.level] = sp->gfn;
+		sp->used = USED;
+		if (sp->role.level == 1)
+			break;
+		spte = sp->spt[spte_index(gva, sp->role.level)];
+		if (!spte_present(spte) || spte_is_leaf(spte, sp->role.level))
+			return NULL;
+	}
+	/* Below a large guest page there is no page table. */
+	return sp && sp->role.metaphysical && m->format ? NULL : sp;
+}
+
+/**
+ * walk_page - the last step of a walk, from the page table on
+ * @m:		the vCPU; the lock is held
+ * @sp:		what walk_shadow() found
+ * @access:	what is attempted
+ * @w:		what walk_shadow() began
+ *
+ * Return: as walk_guest().
+ */
+int walk_page(struct mmu_vcpu *m, const struct shadow_page *sp, const struct mmu_access *access,
+	      struct walk *w)
+{
+	gva_t gva = w->gva;
+	int r;
+
+	w->odd = 0;
+	w->level = 1;
+	w->access = sp->role.access;
+	if (!m->format) {
+		w->gfn = gva >> PAGE_BITS;
+		w->dirty = true;
+		return 0;
+	}
+	w->error = walk_error(m, access);
+	r = walk_entry(m, w, 1, entry_gpa(sp, spte_index(gva, 1)));
+	if (!r)
+		r = walk_check(m, access, w);
+	return r ?: walk_set_leaf(m, w, access->write);
 }
