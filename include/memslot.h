@@ -44,12 +44,8 @@ static inline bool memslot_has(const struct memslot *slot, gfn_t gfn)
 }
 
 /* A frame's number in its slot, in bounds under speculation too: the guest chose the gfn. */
-static inline u64 memslot_index(const struct memslot *slot, gfn_t gfn)
-{
-	u64 index = gfn - slot->base_gfn;
-
-	return array_index_nospec(index, slot->npages);
-}
+#define memslot_index(slot, gfn)	\
+	array_index_nospec((u64)((gfn) - (slot)->base_gfn), (slot)->npages)
 
 static inline unsigned long memslot_hva(const struct memslot *slot, gfn_t gfn)
 {

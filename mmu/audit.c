@@ -114,7 +114,7 @@ static void audit_rights(struct audit *a, struct shadow_page *sp, unsigned int i
 {
 	u64 spte = sp->spt[index];
 
-	if (spte_loses(spte, spte_leaf(spte_pfn(spte), sp->role.level, access, true)))
+	if (spte_loses(spte, spte_leaf(spte_pfn(spte), sp->role.level, access, true, false)))
 		breach(a, sp, index, "leaf with rights that the guest's table does not give");
 }
 

@@ -5,11 +5,6 @@
  */
 #include "internal.h"
 
-bool cache_ready(const struct mmu_cache *cache)
-{
-	return likely(cache->tables >= CACHE_MIN && cache->pages >= CACHE_MIN);
-}
-
 int cache_fill(struct mmu_cache *cache)
 {
 	if (cache_ready(cache))

@@ -33,7 +33,7 @@ static void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int in
 void page_link(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *parent,
 	       unsigned int index, struct shadow_page *child)
 {
-	link_add(vm, link_of(vm, cache, parent, index), &child->parents, 0);
+	link_add(vm, link_make(vm, cache, parent, index), &child->parents, 0);
 	parent->present++;
 	vm->link_gen++;
 	if (child->present || child->unsync)
@@ -151,18 +151,18 @@ u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int inde
 	return gpte;
 }
 
-/* Read CHUNK_LINKS entries of the guest's table at once. What can't be read (false) is 0. */
+/* Read @n entries of the guest's table at once. What can't be read (false) is 0. */
 bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first,
-			u64 *gpte)
+		 unsigned int n, u64 *gpte)
 {
-	unsigned int bytes = role_entry_bytes(sp->role), i;
+	unsigned int bytes = role_entry_bytes(sp->role);
 
-	if (host_read_atomic(vm, entry_gpa(sp, first), gpte, CHUNK_LINKS * bytes)) {
-		memset(gpte, 0, CHUNK_LINKS * sizeof(*gpte));
+	if (host_read_atomic(vm, entry_gpa(sp, first), gpte, n * bytes)) {
+		memset(gpte, 0, n * sizeof(*gpte));
 		return false;
 	}
-	for (i = CHUNK_LINKS; bytes == 4 && i--;)
-		gpte[i] = ((u32 *)gpte)[i];
+	while (bytes == 4 && n--)
+		gpte[n] = ((u32 *)gpte)[n];
 	return true;
 }
 
@@ -216,7 +216,7 @@ void np_scan(struct mmu_vm *vm, struct shadow_page *sp)
 	unsigned int i, j;
 
 	for (i = 0; i < TABLE_ENTRIES && may_be_np(vm, sp); i += CHUNK_LINKS) {
-		if (!entries_now(vm, sp, i, gpte))
+		if (!entries_now(vm, sp, i, CHUNK_LINKS, gpte))
 			continue;
 		for (j = 0; j < CHUNK_LINKS; j++)
 			np_learn(vm, sp, i + j, gpte[j]);

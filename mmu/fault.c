@@ -41,7 +41,7 @@ static enum mmu_verdict fault_inject(struct mmu_vcpu *m, struct fault *c)
 	c->f->inject_error = c->w.error;
 	if (!sp)
 		return MMU_INJECT;
-	if (!(c->w.error & PFERR_PRESENT)) {
+	if (mmu_passthrough && !(c->w.error & PFERR_PRESENT)) {
 		if (sp->unsync && policy_resync_np(sp))
 			resync_frame(m->vm, &m->cache, sp->gfn);
 		else
@@ -81,7 +81,7 @@ static __always_inline enum mmu_verdict fault_translate(struct mmu_vcpu *m, stru
 static bool write_escapes_smap(const struct mmu_vcpu *m, const struct mmu_fault *f,
 			       const struct walk *w)
 {
-	return m->role.smap && !f->access.user && !(w->access & ACC_WRITE) &&
+	return !f->access.user && !(w->access & ACC_WRITE) &&
 	       (w->access & ACC_USER);
 }
 
@@ -93,7 +93,7 @@ static __always_inline enum mmu_verdict fault_resolve(struct mmu_vcpu *m, struct
 	c->slot = host_slot(m->vm, c->w.gfn);
 	if (!c->slot || (write && (c->slot->flags & MEMSLOT_READONLY)))
 		return MMU_EMULATE;
-	if (write && write_escapes_smap(m, f, &c->w))
+	if (write && m->role.smap && write_escapes_smap(m, f, &c->w))
 		return MMU_EMULATE;
 	if (m->atomic)
 		return MMU_FIXED;

@@ -54,7 +54,7 @@ bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 	stale = host_page_stale(vm, &page, gfn);
 	if (!stale)
 		leaf_install(vm, cache, sp, index, slot, gfn,
-			     spte_of_host(spte_leaf(page.pfn, 1, access, false), page.writable));
+			     spte_leaf(page.pfn, 1, access, false, page.writable));
 	host_page_put(&page, !stale && page.writable);
 	if (!stale) {
 		entry_remember(vm, sp, index, gpte);
@@ -65,48 +65,44 @@ drop:
 	return false;
 }
 
-/* An entry that could be filled but was not: memory that the host has not got. */
+/* Returns false if the entry could be filled but is not: memory that the host has not got. */
 static bool fill_one(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		       unsigned int index, const u8 *gptes)
+		     unsigned int index, u64 gpte)
 {
-	unsigned int bytes = role_entry_bytes(sp->role);
-	u64 gpte = 0;
-
 	if (spte_present(sp->spt[index]))
-		return false;
+		return true;
 	if (!sp->role.metaphysical) {
-		gpte = bytes == 8 ? *(const u64 *)gptes : *(const u32 *)gptes;
-		np_learn(vm, sp, index, gpte);
+		if (mmu_passthrough)
+			np_learn(vm, sp, index, gpte);
 		if (!(gpte & PTE_P) || !(gpte & PTE_A))
-			return false;
+			return true;
 	}
 	if (!entry_fill(vm, cache, sp, index, gpte))
-		return true;
+		return false;
 	vm->stats.prefilled++;
-	return false;
+	return true;
 }
 
 static noinline_for_stack void fill_group(struct mmu_vm *vm, struct mmu_cache *cache,
 					  struct shadow_page *sp, unsigned int index,
 					  unsigned int first, unsigned int n)
 {
-	unsigned int i, bytes = role_entry_bytes(sp->role);
-	u8 gptes[NEIGHBOURS_MAX * 8] __aligned(8);
+	u64 gpte[NEIGHBOURS_MAX];
+	unsigned int i;
 
-	if (!sp->role.metaphysical &&
-	    host_read_atomic(vm, entry_gpa(sp, first), gptes, n * bytes))
+	if (!sp->role.metaphysical && !entries_now(vm, sp, first, n, gpte))
 		return;
 	for (i = index + 1; i < first + n; i++)
-		if (fill_one(vm, cache, sp, i, gptes + (i - first) * bytes))
+		if (!fill_one(vm, cache, sp, i, gpte[i - first]))
 			break;
 	for (i = index; i-- > first;)
-		if (fill_one(vm, cache, sp, i, gptes + (i - first) * bytes))
+		if (!fill_one(vm, cache, sp, i, gpte[i - first]))
 			break;
 }
 
-/* Fill empty entries beside one that just faulted, up and then down, until the host has no memory there. */
-void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		 unsigned int index)
+/* Fill empty entries beside one that just faulted in a level-1 shadow page, up and then down. */
+void fill_neighbours(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		     unsigned int index)
 {
 	unsigned int first, n = policy_neighbours(vm, sp, index, &first);
 

@@ -28,16 +28,6 @@
 #define TABLE_ENTRIES	512
 #define MAX_LEVEL	5
 
-/* Bits of guest and host page-table entries alike (Intel SDM 3A 4.3 to 4.5). */
-#define PTE_P		BIT_ULL(0)
-#define PTE_W		BIT_ULL(1)
-#define PTE_U		BIT_ULL(2)
-#define PTE_A		BIT_ULL(5)
-#define PTE_D		BIT_ULL(6)
-#define PTE_PS		BIT_ULL(7)
-#define PTE_NX		BIT_ULL(63)
-#define PTE_FRAME	GENMASK_ULL(51, 12)
-
 #define CR0_WP		BIT_ULL(16)
 #define CR0_PG		BIT_ULL(31)
 #define CR4_PSE		BIT_ULL(4)
@@ -49,8 +39,7 @@
 #define EFER_LMA_BIT	BIT_ULL(10)
 #define EFER_NXE_BIT	BIT_ULL(11)
 
-/* Of a spte that is not filled, see spte.c. Must be reserved. */
-#define SPTE_MARK_BIT	51
+#include "spte.h"
 
 #define CHUNK_LINKS	32
 #define SP_CHUNKS	(TABLE_ENTRIES / CHUNK_LINKS)
@@ -133,56 +122,42 @@ struct link {
 	u32 next, prev;
 };
 
+#define PAGE_LINKS	512
+#define PAGE_CHUNKS	15
+
+struct chunk_owner {
+	struct shadow_page *sp;
+	u64 first;	/* index in sp->spt of the chunk's first link */
+};
+
+struct link_page {
+	union {
+		struct link link[PAGE_LINKS];
+		struct {
+			struct link chunk[PAGE_CHUNKS][CHUNK_LINKS];
+			struct chunk_owner owner[PAGE_CHUNKS];
+		};
+	};
+};
+
 /*
  * Shadow pages that there may be beyond the quota, since they can't be dropped: the roots that all
  * vCPUs have loaded, four each, and what a fault makes.
  */
 #define QUOTA_EXCESS 512
 
+/* The link with a number; and of a spte that has one, its number. */
+#define link_at(vm, id)		(&(vm)->links.dir[(id) / PAGE_LINKS]->link[(id) % PAGE_LINKS])
+#define link_find(sp, index)	((sp)->chunk[(index) / CHUNK_LINKS] + (index) % CHUNK_LINKS)
+
 int links_reserve(struct mmu_vm *vm, unsigned long quota);
 u32 links_alloc_heads(struct mmu_vm *vm, unsigned long heads);
 void links_free_heads(struct mmu_vm *vm, u32 base, unsigned long heads);
 void links_destroy(struct mmu_vm *vm);
-struct link *link_at(struct mmu_vm *vm, u32 id);
 struct shadow_page *link_owner(struct mmu_vm *vm, u32 id, unsigned int *index);
-u32 link_of(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-	    unsigned int index);
-u32 link_find(const struct shadow_page *sp, unsigned int index);
+u32 link_make(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+	      unsigned int index);
 void links_release(struct mmu_vm *vm, struct shadow_page *sp);
-void link_add(struct mmu_vm *vm, u32 id, u32 *head, u32 head_id);
-void link_del(struct mmu_vm *vm, u32 id, u32 *head);
-
-/* ---- spte.c: the only owner of spte bits ---- */
-
-u64 spte_empty(void);
-u64 spte_table(hpa_t table);
-u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed);
-u64 spte_of_host(u64 spte, bool writable);
-bool spte_host_writable(u64 spte);
-bool spte_present(u64 spte);
-bool spte_is_leaf(u64 spte, int level);
-bool spte_writable(u64 spte);
-bool spte_user(u64 spte);
-bool spte_accessed(u64 spte);
-hfn_t spte_pfn(u64 spte);
-hpa_t spte_child(u64 spte);
-bool spte_same_frame(u64 a, u64 b);
-bool spte_loses(u64 old, u64 new);
-void spte_write(u64 *sptep, u64 spte);
-u64 spte_take(u64 *sptep);
-bool spte_protect(u64 *sptep);
-bool spte_age(u64 *sptep);
-
-static inline unsigned int spte_index(gva_t addr, int level)
-{
-	return (addr >> (PAGE_BITS + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
-}
-
-/* Frames that one spte of this level maps. */
-static inline u64 level_frames(int level)
-{
-	return 1ull << (9 * (level - 1));
-}
 
 /* First present entry from @i on; only entries with a link can be. */
 static inline unsigned int next_present(const struct shadow_page *sp, unsigned int i)
@@ -200,31 +175,16 @@ static inline unsigned int next_present(const struct shadow_page *sp, unsigned i
 	for (i = next_present(sp, 0); i < TABLE_ENTRIES; i = next_present(sp, i + 1))
 
 /* The shadow page that a non-leaf spte points to. */
-static inline struct shadow_page *page_of(u64 spte)
-{
-	return host_table_owner(spte_child(spte));
-}
+#define page_of(spte)	((struct shadow_page *)host_table_owner(spte_child(spte)))
 
 /* The part of a root that translates an address. */
-static inline struct shadow_page *root_page(const struct mmu_root *r, gva_t gva)
-{
-	return r->page[r->level == 3 ? gva >> 30 & 3 : 0];
-}
+#define root_page(r, gva)	((r)->page[(r)->level == 3 ? (gva) >> 30 & 3 : 0])
 
 /* ---- rmap.c: which sptes map a gfn ---- */
 
-/*
- * A gfn before the slot, in the large frame that the slot begins in, has that frame's head. In
- * bounds under speculation, too.
- */
-static inline u32 rmap_head_id(const struct memslot *slot, gfn_t gfn, int level)
-{
-	int shift = 9 * (level - 1);
-
-	gfn = slot->base_gfn + memslot_index(slot, gfn);
-	return slot->rmap_base[level - 1] + (gfn >> shift) - (slot->base_gfn >> shift);
-}
-
+void link_add(struct mmu_vm *vm, u32 id, u32 *head, u32 head_id);
+void link_del(struct mmu_vm *vm, u32 id, u32 *head);
+u32 rmap_head_id(const struct memslot *slot, gfn_t gfn, int level);
 struct link *rmap_head(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn, int level);
 void rmap_add(struct mmu_vm *vm, struct mmu_cache *cache, const struct memslot *slot, gfn_t gfn,
 	      struct shadow_page *sp, unsigned int index);
@@ -277,8 +237,10 @@ int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
  */
 #define CACHE_MIN 12
 
+#define cache_ready(cache) \
+	likely((cache)->tables >= CACHE_MIN && (cache)->pages >= CACHE_MIN)
+
 int cache_fill(struct mmu_cache *cache);
-bool cache_ready(const struct mmu_cache *cache);
 void cache_free(struct mmu_cache *cache);
 u64 *cache_table(struct mmu_cache *cache);
 struct shadow_page *cache_page(struct mmu_cache *cache);
@@ -330,6 +292,7 @@ struct pt_format {
 
 const struct pt_format *format_of(const struct mmu_regs *regs, unsigned int *glevels);
 int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, struct walk *w);
+gpa_t entry_gpa(const struct shadow_page *sp, unsigned int index);
 struct shadow_page *walk_shadow(const struct mmu_vcpu *m, gva_t gva, struct walk *w);
 int walk_page(struct mmu_vcpu *m, const struct shadow_page *sp, const struct mmu_access *access,
 	      struct walk *w);
@@ -340,25 +303,10 @@ unsigned int pte_access(union mmu_role role, u64 pte);
 gfn_t pte_gfn(union mmu_role role, u64 pte, int level);
 
 /* Bytes of an entry in the guest tables that a role stands for. */
-static inline unsigned int role_entry_bytes(union mmu_role role)
-{
-	return role.glevels == 2 ? 4 : 8;
-}
+#define role_entry_bytes(role)	((role).glevels == 2 ? 4u : 8u)
 
 /* A 32-bit directory entry maps 4 MiB, a shadow one 2 MiB. */
-static inline unsigned int sptes_per_entry(union mmu_role role)
-{
-	return role.glevels == 2 && role.level == 2 ? 2 : 1;
-}
-
-/* Where the guest's entry for a spte of a guest table's shadow is. */
-static inline gpa_t entry_gpa(const struct shadow_page *sp, unsigned int index)
-{
-	unsigned int entry = sp->role.quadrant * TABLE_ENTRIES + index;
-
-	return (sp->gfn << PAGE_BITS) +
-	       entry / sptes_per_entry(sp->role) * role_entry_bytes(sp->role);
-}
+#define sptes_per_entry(role)	((role).glevels == 2 && (role).level == 2 ? 2u : 1u)
 
 /* ---- map.c: the shadow tables ---- */
 
@@ -395,7 +343,8 @@ union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned in
 bool rmap_drop_first(struct mmu_vm *vm, struct link *head);
 bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
 u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index);
-bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first, u64 *gpte);
+bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first,
+		 unsigned int n, u64 *gpte);
 void entry_remember(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
 void page_touch(struct mmu_vm *vm, struct shadow_page *sp);
 void np_learn(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index, u64 gpte);
@@ -423,8 +372,8 @@ unsigned int policy_neighbours(struct mmu_vm *vm, const struct shadow_page *sp,
 
 bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		  unsigned int index, u64 gpte);
-void fill_around(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-		 unsigned int index);
+void fill_neighbours(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+		     unsigned int index);
 
 /* ---- fetch.c ---- */
 

@@ -17,30 +17,7 @@
  */
 #include "internal.h"
 
-#define PAGE_LINKS	512
-#define PAGE_CHUNKS	15
-
-struct chunk_owner {
-	struct shadow_page *sp;
-	u64 first;	/* index in sp->spt of the chunk's first link */
-};
-
-struct link_page {
-	union {
-		struct link link[PAGE_LINKS];
-		struct {
-			struct link chunk[PAGE_CHUNKS][CHUNK_LINKS];
-			struct chunk_owner owner[PAGE_CHUNKS];
-		};
-	};
-};
-
 _Static_assert(sizeof(struct link_page) == TABLE_BYTES, "a link page is a page");
-
-struct link *link_at(struct mmu_vm *vm, u32 id)
-{
-	return &vm->links.dir[id / PAGE_LINKS]->link[id % PAGE_LINKS];
-}
 
 static struct chunk_owner *chunk_owner(struct mmu_vm *vm, u32 id)
 {
@@ -316,21 +293,15 @@ static u32 chunk_get(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_p
 	return id;
 }
 
-/* The link of a spte that is there already. */
-u32 link_find(const struct shadow_page *sp, unsigned int index)
-{
-	return sp->chunk[index / CHUNK_LINKS] + index % CHUNK_LINKS;
-}
-
 /* The link of a spte; its chunk is made if need be. */
-u32 link_of(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
-	    unsigned int index)
+u32 link_make(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
+	      unsigned int index)
 {
 	u32 *chunk = &sp->chunk[index / CHUNK_LINKS];
 
 	if (!*chunk)
 		*chunk = chunk_get(vm, cache, sp, index - index % CHUNK_LINKS);
-	return *chunk + index % CHUNK_LINKS;
+	return link_find(sp, index);
 }
 
 /* A shadow page with no present spte gives its chunks back. */
@@ -358,31 +329,4 @@ void links_destroy(struct mmu_vm *vm)
 			host_free_table((u64 *)vm->links.dir[i]);
 	host_free(vm->links.dir);
 	vm->links.dir = NULL;
-}
-
-/* Put a link at the front of a list whose head is the word @head. */
-void link_add(struct mmu_vm *vm, u32 id, u32 *head, u32 head_id)
-{
-	struct link *link = link_at(vm, id);
-
-	link->next = *head;
-	link->prev = head_id;
-	if (link->next)
-		link_at(vm, link->next)->prev = id;
-	*head = id;
-}
-
-/* Take a link off its list. @head is used if the list's head is no link. */
-void link_del(struct mmu_vm *vm, u32 id, u32 *head)
-{
-	struct link *link = link_at(vm, id);
-
-	if (link->prev)
-		link_at(vm, link->prev)->next = link->next;
-	else
-		*head = link->next;
-	if (link->next)
-		link_at(vm, link->next)->prev = link->prev;
-	link->next = 0;
-	link->prev = 0;
 }

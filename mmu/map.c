@@ -175,7 +175,7 @@ enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct fault *c, struct shadow_pag
 	bool writable;
 
 	if (level == 1)
-		fill_around(m->vm, &m->cache, sp, index);
+		fill_neighbours(m->vm, &m->cache, sp, index);
 	writable = (access & ACC_WRITE) && may_write(m, c, level);
 	if (!writable)
 		access &= ~ACC_WRITE;
@@ -187,8 +187,7 @@ enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct fault *c, struct shadow_pag
 	if (spte_present(sp->spt[index]))
 		host_flush_gva(m, c->f->gva);
 	leaf_install(m->vm, &m->cache, sp, index, c->slot, c->w.gfn & ~mask,
-		     spte_of_host(spte_leaf(c->page.pfn & ~mask, level, access, true),
-				  c->page.writable));
+		     spte_leaf(c->page.pfn & ~mask, level, access, true, c->page.writable));
 	if (sp->unsync)
 		entry_remember(m->vm, sp, index, c->w.pte[level]);
 	if (!c->f->access.write || writable)

@@ -8,7 +8,6 @@
  *
  * Floor 5.
  */
-#include <linux/log2.h>
 #include <linux/moduleparam.h>
 
 #include "internal.h"
@@ -116,7 +115,7 @@ bool policy_resync_idle(struct shadow_page *sp, bool changed)
 /* A not-present fault by a table out of sync; in sync, the next one need not exit. */
 bool policy_resync_np(struct shadow_page *sp)
 {
-	return mmu_passthrough && ++sp->history.np_faults > READ_ONCE(unsync_after);
+	return ++sp->history.np_faults > READ_ONCE(unsync_after);
 }
 
 /* Is an entry that the guest has just written to be filled at once? */
@@ -163,7 +162,8 @@ unsigned int policy_neighbours(struct mmu_vm *vm, const struct shadow_page *sp,
 
 	if (n <= 1)
 		return 0;
-	n = rounddown_pow_of_two(min(n, NEIGHBOURS_MAX));
-	*first = index & ~(n - 1);
+	n = min(n, NEIGHBOURS_MAX);
+	*first = index - index % n;
+	n = min(n, TABLE_ENTRIES - *first);
 	return comes_page_by_page(vm, sp, index, *first + n) ? 0 : n;
 }

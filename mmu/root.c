@@ -313,7 +313,7 @@ static void link_existing(struct mmu_vm *vm, struct mmu_cache *cache, struct sha
 		u64 entry;
 
 		if (i % CHUNK_LINKS == 0)
-			entries_now(vm, sp, i, gpte);
+			entries_now(vm, sp, i, CHUNK_LINKS, gpte);
 		entry = gpte[i % CHUNK_LINKS];
 		if (!(entry & PTE_P) || !(entry & PTE_A) ||
 		    pte_reserved(sp->role, entry, sp->role.level))

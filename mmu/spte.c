@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shadow page-table entries. Nobody else knows their bits or writes them.
+ * Shadow page-table entries. Nobody else knows their bits (spte.h) or writes them.
  *
  * Hardware sets A and D on its own, so every change is atomic. Shadow tables
  * above a leaf allow everything: a leaf holds all of the guest's rights. CR0.WP
@@ -17,11 +17,6 @@
  */
 #include "internal.h"
 
-/* For software: the host allows writing, whatever the guest says. */
-#define SPTE_HOST_WRITABLE	BIT_ULL(9)
-
-#define SPTE_MARK		BIT_ULL(SPTE_MARK_BIT)
-
 u64 spte_empty(void)
 {
 	return mmu_passthrough ? SPTE_MARK | PTE_P : 0;
@@ -32,7 +27,7 @@ u64 spte_table(hpa_t table)
 	return table | PTE_P | PTE_W | PTE_U | PTE_A;
 }
 
-u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed)
+u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed, bool host_writable)
 {
 	u64 spte = pfn << PAGE_BITS | PTE_P;
 
@@ -46,52 +41,9 @@ u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed)
 		spte |= PTE_A;
 	if (level > 1)
 		spte |= PTE_PS;
+	if (host_writable)
+		spte |= SPTE_HOST_WRITABLE;
 	return spte;
-}
-
-u64 spte_of_host(u64 spte, bool writable)
-{
-	return writable ? spte | SPTE_HOST_WRITABLE : spte;
-}
-
-bool spte_host_writable(u64 spte)
-{
-	return spte & SPTE_HOST_WRITABLE;
-}
-
-bool spte_present(u64 spte)
-{
-	return (spte & (PTE_P | SPTE_MARK)) == PTE_P;
-}
-
-bool spte_is_leaf(u64 spte, int level)
-{
-	return level == 1 || (spte & PTE_PS);
-}
-
-bool spte_writable(u64 spte)
-{
-	return spte & PTE_W;
-}
-
-bool spte_user(u64 spte)
-{
-	return spte & PTE_U;
-}
-
-bool spte_accessed(u64 spte)
-{
-	return spte & PTE_A;
-}
-
-hfn_t spte_pfn(u64 spte)
-{
-	return (spte & PTE_FRAME) >> PAGE_BITS;
-}
-
-hpa_t spte_child(u64 spte)
-{
-	return spte & PTE_FRAME;
 }
 
 /* Do both map the same frame, whatever the rights? */
@@ -108,11 +60,6 @@ bool spte_loses(u64 old, u64 new)
 	if ((old ^ new) & (PTE_FRAME | PTE_P | PTE_PS))
 		return true;
 	return (old & ~new & (PTE_W | PTE_U)) || (~old & new & PTE_NX);
-}
-
-void spte_write(u64 *sptep, u64 spte)
-{
-	WRITE_ONCE(*sptep, spte);
 }
 
 /* Make a spte empty; returns what it was. */

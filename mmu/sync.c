@@ -50,8 +50,7 @@ static bool same_frame(struct mmu_vm *vm, struct shadow_page *sp, unsigned int i
 	if (!(gpte & PTE_D) ||
 	    ((access & ACC_WRITE) && !spte_writable(old) && !may_grant_write(vm, gfn, old)))
 		access &= ~ACC_WRITE;
-	new = spte_of_host(spte_leaf(spte_pfn(old), 1, access, spte_accessed(old)),
-			   spte_host_writable(old));
+	new = spte_leaf(spte_pfn(old), 1, access, spte_accessed(old), spte_host_writable(old));
 	if (spte_loses(old, new))
 		vm->tlb_dirty = true;
 	spte_write(&sp->spt[index], new);
@@ -106,7 +105,7 @@ static unsigned int sync_chunk_32(struct mmu_vm *vm, struct mmu_cache *cache,
 	unsigned int i, changed = 0;
 	u64 gpte[CHUNK_LINKS];
 
-	entries_now(vm, sp, first, gpte);
+	entries_now(vm, sp, first, CHUNK_LINKS, gpte);
 	for (i = 0; i < CHUNK_LINKS; i++) {
 		if (gpte[i] == sp->snapshot[first + i] || !spte_present(sp->spt[first + i]))
 			continue;
@@ -296,7 +295,8 @@ static void snapshot_take(struct mmu_vm *vm, struct mmu_cache *cache, struct sha
 	sp->snapshot = cache_table(cache);
 	for (i = 0; i < SP_CHUNKS; i++)
 		if (sp->chunk[i])
-			entries_now(vm, sp, i * CHUNK_LINKS, sp->snapshot + i * CHUNK_LINKS);
+			entries_now(vm, sp, i * CHUNK_LINKS, CHUNK_LINKS,
+				    sp->snapshot + i * CHUNK_LINKS);
 }
 
 static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp)

@@ -118,6 +118,15 @@ static gfn_t leaf_gfn(const struct pt_format *fmt, union mmu_role role, const st
 	return pte_gfn(role, w->pte[w->level], w->level) + (w->gva >> PAGE_BITS & (frames - 1));
 }
 
+/* Where the guest's entry for a spte of a guest table's shadow is. */
+gpa_t entry_gpa(const struct shadow_page *sp, unsigned int index)
+{
+	unsigned int entry = sp->role.quadrant * TABLE_ENTRIES + index;
+
+	return (sp->gfn << PAGE_BITS) +
+	       entry / sptes_per_entry(sp->role) * role_entry_bytes(sp->role);
+}
+
 /* The table that the walk begins with; false if its PDPTE is not present. */
 static bool walk_start(const struct mmu_vcpu *m, struct walk *w, gfn_t *table)
 {
@@ -147,24 +156,6 @@ static u32 walk_error(const struct mmu_vcpu *m, const struct mmu_access *access)
 	return error;
 }
 
-/* Intel SDM 3A 4.6.1: does the page allow the access? */
-static bool walk_allowed(const struct mmu_vcpu *m, const struct mmu_access *access,
-			   unsigned int page)
-{
-	if (access->user && !(page & ACC_USER))
-		return false;
-	if (access->fetch) {
-		if (!access->user && (page & ACC_USER) && (m->regs.cr4 & CR4_SMEP))
-			return false;
-		return page & ACC_EXEC;
-	}
-	if (!access->user && (page & ACC_USER) && (m->regs.cr4 & CR4_SMAP) && !access->ac)
-		return false;
-	if (access->write && !(page & ACC_WRITE))
-		return !access->user && !m->role.wp;
-	return true;
-}
-
 /* No memory there: the table reads as if nothing were present. */
 static int entry_read(struct mmu_vcpu *m, gpa_t gpa, u64 *pte)
 {
@@ -172,13 +163,15 @@ static int entry_read(struct mmu_vcpu *m, gpa_t gpa, u64 *pte)
 	int r;
 
 	*pte = 0;
-	if (!m->atomic) {
-		if (host_read(m->vm, gpa, pte, bytes))
-			*pte = 0;
-		return 0;
-	}
-	r = host_read_atomic(m->vm, gpa, pte, bytes);
-	return r == -EFAULT ? -EBUSY : 0;
+	if (m->atomic && likely(bytes == 8))
+		r = host_read_atomic(m->vm, gpa, pte, 8);
+	else if (m->atomic)
+		r = host_read_atomic(m->vm, gpa, pte, 4);
+	else
+		r = host_read(m->vm, gpa, pte, bytes);
+	if (r)
+		*pte = 0;
+	return r == -EFAULT && m->atomic ? -EBUSY : 0;
 }
 
 /* Take in the entry at @gpa: 0; -EFAULT, w->error says why; -EBUSY. */
@@ -191,7 +184,7 @@ static __always_inline int walk_entry(struct mmu_vcpu *m, struct walk *w, int le
 	w->pte[level] = pte;
 	if (!(pte & PTE_P))
 		return -EFAULT;
-	if (pte & m->reserved[level][pte_is_leaf(m->role, pte, level)]) {
+	if (pte & m->reserved[level][level == 1 || pte_is_leaf(m->role, pte, level)]) {
 		w->error |= PFERR_PRESENT | PFERR_RSVD;
 		return -EFAULT;
 	}
@@ -217,7 +210,7 @@ static int walk_read(struct mmu_vcpu *m, struct walk *w)
 		w->above[level] = w->access;
 		r = walk_entry(m, w, level, (table << PAGE_BITS) +
 			       guest_index(fmt, w->gva, level) * fmt->entry_bytes);
-		if (r || pte_is_leaf(m->role, w->pte[level], level))
+		if (r || level == 1 || pte_is_leaf(m->role, w->pte[level], level))
 			return r;
 		table = pte_gfn(m->role, w->pte[level], level);
 	}
@@ -266,15 +259,25 @@ static int walk_set_ad(struct mmu_vcpu *m, struct walk *w, bool write)
 	return r ?: walk_set_leaf(m, w, write);
 }
 
-/* The leaf was read: where is it, and does it allow the access? */
-static __always_inline int walk_check(const struct mmu_vcpu *m, const struct mmu_access *access,
-				      struct walk *w)
+/* Intel SDM 3A 4.6.1: does the page not allow the access? Then why is in w->error. */
+static bool walk_denied(const struct mmu_vcpu *m, const struct mmu_access *access, struct walk *w)
 {
-	w->gfn = leaf_gfn(m->format, m->role, w);
-	if (walk_allowed(m, access, w->access))
-		return 0;
-	w->error |= PFERR_PRESENT;
-	return -EFAULT;
+	unsigned int page = w->access;
+	bool ok;
+
+	if (access->user)
+		ok = page & ACC_USER;
+	else if (access->fetch)
+		ok = !(page & ACC_USER) || !(m->regs.cr4 & CR4_SMEP);
+	else
+		ok = !(page & ACC_USER) || !(m->regs.cr4 & CR4_SMAP) || access->ac;
+	if (access->fetch)
+		ok &= !!(page & ACC_EXEC);
+	else if (access->write && !(page & ACC_WRITE))
+		ok &= !access->user && !m->role.wp;
+	if (!ok)
+		w->error |= PFERR_PRESENT;
+	return !ok;
 }
 
 /**
@@ -302,10 +305,10 @@ int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, s
 	r = walk_read(m, w);
 	if (r)
 		return r;
-	if (access)
-		return walk_check(m, access, w) ?: walk_set_ad(m, w, access->write);
 	w->gfn = leaf_gfn(m->format, m->role, w);
-	return 0;
+	if (!access)
+		return 0;
+	return walk_denied(m, access, w) ? -EFAULT : walk_set_ad(m, w, access->write);
 }
 
 /**
@@ -362,7 +365,8 @@ int walk_page(struct mmu_vcpu *m, const struct shadow_page *sp, const struct mmu
 	}
 	w->error = walk_error(m, access);
 	r = walk_entry(m, w, 1, entry_gpa(sp, spte_index(gva, 1)));
-	if (!r)
-		r = walk_check(m, access, w);
-	return r ?: walk_set_leaf(m, w, access->write);
+	if (r)
+		return r;
+	w->gfn = pte_gfn(m->role, w->pte[1], 1);
+	return walk_denied(m, access, w) ? -EFAULT : walk_set_leaf(m, w, access->write);
 }
