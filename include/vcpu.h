@@ -189,7 +189,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @lost:	that was in the middle of an ioctl: its state is partly gone, for good
  * @where:	VCPU_*
  * @requests:	REQ_* bits
- * @stale:	by mmu_vcpu.root_tag: forget translations by that root before it is entered
+ * @flush_tags: by mmu_vcpu.root_tag: forget translations by that root before it is entered
  * @recheck:	user space set some of the state: entry_check() before the next entry
  * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED
  * @fpu:	guest XSAVE area (state.c)
@@ -211,7 +211,7 @@ struct vcpu {
 	bool lost;
 	int where;
 	unsigned long requests;
-	u32 stale;
+	u32 flush_tags;
 	u32 mp_state;
 
 	struct vcpu_regs regs;
@@ -243,17 +243,17 @@ static inline void vcpu_request(struct vcpu *vcpu, int req)
 /* Forget all translations before the next entry. */
 static inline void vcpu_flush_tlb(struct vcpu *vcpu)
 {
-	vcpu->stale = ~0u;
+	vcpu->flush_tags = ~0u;
 }
 
 /* By the backend before an entry: are those by the root in use to be forgotten? */
-static inline bool vcpu_take_stale(struct vcpu *vcpu)
+static inline bool vcpu_take_flush(struct vcpu *vcpu)
 {
 	u32 bit = BIT(vcpu->mmu.root_tag);
 
-	if (likely(!(vcpu->stale & bit)))
+	if (likely(!(vcpu->flush_tags & bit)))
 		return false;
-	vcpu->stale &= ~bit;
+	vcpu->flush_tags &= ~bit;
 	return true;
 }
 

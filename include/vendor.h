@@ -49,7 +49,7 @@ struct insn;
  * inject: deliver @event at the next entry; EVENT_NONE takes back.
  * open_windows: exit with EXIT_IRQ_WINDOW or EXIT_NMI_WINDOW as soon as the guest can take one.
  * get_shadow, set_shadow: SHADOW_* in force.
- * flush_gva: forget translations of one address by the root in use (see vcpu.stale for the rest).
+ * flush_gva: forget translations of one address by the root in use (others: vcpu.flush_tags).
  * get_msr, set_msr: MSRs that live in the control structure or are switched
  *	by the backend. -ENOENT: not one of them.
  * dump: the control structure into the log, for FAIL_ENTRY.

@@ -517,7 +517,7 @@ void host_flush_vcpu(struct mmu_vcpu *m)
 
 void host_flush_root(struct mmu_vcpu *m)
 {
-	mmu_to_vcpu(m)->stale |= BIT(m->root_tag);
+	mmu_to_vcpu(m)->flush_tags |= BIT(m->root_tag);
 }
 
 void host_flush_gva(struct mmu_vcpu *m, gva_t gva)

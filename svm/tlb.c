@@ -28,7 +28,7 @@ void svm_prepare_asid(struct vcpu *vcpu, struct svm_cpu *cpu)
 {
 	struct svm *svm = to_svm(vcpu);
 	struct vmcb_control *control = &svm->vmcb->control;
-	bool stale = vcpu_take_stale(vcpu);
+	bool stale = vcpu_take_flush(vcpu);
 	u8 tag = vcpu->mmu.root_tag;
 
 	control->tlb_control = TLB_CTL_KEEP;
@@ -79,7 +79,7 @@ static bool flush_now(struct vcpu *vcpu, const struct svm_cpu *cpu, gva_t gva)
 	const struct svm *svm = to_svm(vcpu);
 	u8 tag = vcpu->mmu.root_tag;
 
-	return !(vcpu->stale & BIT(tag)) && cpu->enabled && svm->cpu == smp_processor_id() &&
+	return !(vcpu->flush_tags & BIT(tag)) && cpu->enabled && svm->cpu == smp_processor_id() &&
 	       svm->asid_gen[tag] == cpu->asid_gen && invlpga(gva, svm->asid[tag]);
 }
 
@@ -88,6 +88,6 @@ void svm_flush_gva(struct vcpu *vcpu, gva_t gva)
 	const struct svm_cpu *cpu = get_cpu_ptr(&svm_cpu);
 
 	if (!flush_now(vcpu, cpu, gva))
-		vcpu->stale |= BIT(vcpu->mmu.root_tag);
+		vcpu->flush_tags |= BIT(vcpu->mmu.root_tag);
 	put_cpu_ptr(&svm_cpu);
 }

@@ -61,7 +61,7 @@ static void invvpid(unsigned long type, u16 vpid, gva_t gva)
 void vmx_do_flush(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
-	bool stale = vcpu_take_stale(vcpu);
+	bool stale = vcpu_take_flush(vcpu);
 	u16 vpid = vmx->vpid + vcpu->mmu.root_tag;
 
 	if (!vmx->vpid)
@@ -79,10 +79,10 @@ void vmx_flush_gva(struct vcpu *vcpu, gva_t gva)
 	u8 tag = vcpu->mmu.root_tag;
 
 	preempt_disable();
-	if (!(vcpu->stale & BIT(tag)) && vmx->vpid && vmx->loaded && vmx_caps.invvpid_gva &&
+	if (!(vcpu->flush_tags & BIT(tag)) && vmx->vpid && vmx->loaded && vmx_caps.invvpid_gva &&
 	    canonical_in(gva, 48))
 		invvpid(INVVPID_GVA, vmx->vpid + tag, gva);
 	else
-		vcpu->stale |= BIT(tag);
+		vcpu->flush_tags |= BIT(tag);
 	preempt_enable();
 }
