@@ -76,15 +76,6 @@ int vcpu_put(struct vcpu *vcpu)
 	return vcpu->lost ? -EIO : 0;
 }
 
-void vcpu_kick(struct vcpu *vcpu)
-{
-	int self = get_cpu(), cpu = READ_ONCE(vcpu->cpu);
-
-	if (READ_ONCE(vcpu->where) == VCPU_IN_GUEST && cpu >= 0 && cpu != self && cpu_online(cpu))
-		smp_send_reschedule(cpu);
-	put_cpu();
-}
-
 /* ---- ioctls that move a struct of fixed size ---- */
 
 static int get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *state)

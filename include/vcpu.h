@@ -17,6 +17,7 @@
 #include "exit.h"
 #include "mmu.h"
 #include "mode.h"
+#include "request.h"
 #include "state.h"
 #include "stats.h"
 #include "vm.h"
@@ -150,14 +151,6 @@ struct vcpu_cpuid {
 struct vcpu_msrs {
 	u64 pat, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 misc_enable, tsc_aux, spec_ctrl, tsc_adjust, mcg_status, hwcr, de_cfg;
-};
-
-/* Bits of vcpu.requests. */
-enum {
-	REQ_FLUSH_TLB,		/* forget all hardware translations */
-	REQ_RELOAD_ROOT,	/* the MMU zapped a root: check it */
-	REQ_TRIPLE_FAULT,
-	REQ_EVENT,		/* something may be deliverable */
 };
 
 /**
@@ -309,14 +302,6 @@ int vcpu_load(struct vcpu *vcpu);
  */
 int vcpu_put(struct vcpu *vcpu);
 
-/**
- * vcpu_kick() - make a vCPU leave guest mode soon
- * @vcpu:	any
- *
- * Any context. Does not wait.
- */
-void vcpu_kick(struct vcpu *vcpu);
-
 /* ---- run.c ---- */
 
 /**
@@ -327,15 +312,5 @@ void vcpu_kick(struct vcpu *vcpu);
  * immediate_exit), -EFAULT (guest memory is not there), -ENOMEM, or as vcpu_load() and vcpu_put().
  */
 int vcpu_run(struct vcpu *vcpu);
-
-/**
- * vm_make_request() - ask all vCPUs of a VM for something and wait until seen
- * @vm:		the VM
- * @req:	REQ_FLUSH_TLB or REQ_RELOAD_ROOT
- *
- * Every processor in guest mode leaves it before this returns, and handles
- * the request before it enters again. Spinlocks may be held, interrupts are on.
- */
-void vm_make_request(struct vm *vm, int req);
 
 #endif

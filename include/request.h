@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is asked of vCPUs by others, and how it reaches those in guest mode. In request.c. */
+#ifndef UMBRA_REQUEST_H
+#define UMBRA_REQUEST_H
+
+struct vcpu;
+struct vm;
+
+/* Bits of vcpu.requests. */
+enum {
+	REQ_FLUSH_TLB,		/* forget all hardware translations */
+	REQ_RELOAD_ROOT,	/* the MMU zapped a root: check it */
+	REQ_TRIPLE_FAULT,
+	REQ_EVENT,		/* something may be deliverable */
+};
+
+/**
+ * vcpu_kick() - make a vCPU leave guest mode soon
+ * @vcpu:	any
+ *
+ * Any context. Does not wait.
+ */
+void vcpu_kick(struct vcpu *vcpu);
+
+/**
+ * vm_make_request() - ask all vCPUs of a VM for something and wait until seen
+ * @vm:		the VM
+ * @req:	REQ_FLUSH_TLB or REQ_RELOAD_ROOT
+ *
+ * Every processor in guest mode leaves it before this returns, and handles
+ * the request before it enters again. Spinlocks may be held, interrupts are on.
+ */
+void vm_make_request(struct vm *vm, int req);
+
+#endif
