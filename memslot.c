@@ -2,7 +2,6 @@
 /* Guest memory: the set of slots, the dirty log, and the host's MMU notifier. */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -19,41 +18,11 @@
 /* Before the first slot, and after the last. */
 static struct memslots no_slots;
 
-/* mmu.lock is no substitute for SRCU: who publishes another set does not hold it. */
-static struct memslots *slots_of(struct vm *vm)
-{
-	return rcu_dereference_check(vm->slots, srcu_read_lock_held(&vm->srcu) ||
-				     lockdep_is_held(&vm->slots_lock) ||
-				     !refcount_read(&vm->users));
-}
-
 /* ---- lookup ---- */
-
-struct memslot *memslot_find(struct vm *vm, gfn_t gfn)
-{
-	struct memslots *set = slots_of(vm);
-	unsigned int lo = 0, hi = set->nr, mid = READ_ONCE(set->hint);
-
-	while (lo < hi) {
-		struct memslot *slot = set->slot[array_index_nospec(mid, set->nr)];
-
-		if (memslot_has(slot, gfn)) {
-			if (READ_ONCE(set->hint) != mid)
-				WRITE_ONCE(set->hint, mid);
-			return slot;
-		}
-		if (gfn < slot->base_gfn)
-			hi = mid;
-		else
-			lo = mid + 1;
-		mid = lo + (hi - lo) / 2;
-	}
-	return NULL;
-}
 
 static struct memslot *find_id(struct vm *vm, u32 id)
 {
-	struct memslots *set = slots_of(vm);
+	struct memslots *set = memslots_of(vm);
 	unsigned int i;
 
 	for (i = 0; i < set->nr; i++)
@@ -64,7 +33,7 @@ static struct memslot *find_id(struct vm *vm, u32 id)
 
 u64 memslots_pages(struct vm *vm)
 {
-	struct memslots *set = slots_of(vm);
+	struct memslots *set = memslots_of(vm);
 	unsigned int i;
 	u64 n = 0;
 
@@ -138,7 +107,7 @@ static void set_free(struct memslots *set)
 /* When this returns nobody uses the set that was there before, and it is freed. */
 static void set_publish(struct vm *vm, struct memslots *new)
 {
-	struct memslots *old = slots_of(vm);
+	struct memslots *old = memslots_of(vm);
 
 	rcu_assign_pointer(vm->slots, new);
 	synchronize_srcu_expedited(&vm->srcu);
@@ -155,7 +124,7 @@ static int slot_create(struct vm *vm, const struct memslot *want)
 
 	if (!slot)
 		return r;
-	set = set_make(slots_of(vm), NULL, slot);
+	set = set_make(memslots_of(vm), NULL, slot);
 	if (!set)
 		goto out;
 	r = mmu_slot_create(&vm->mmu, slot);
@@ -193,7 +162,7 @@ static void slot_withdraw(struct vm *vm, struct memslot *slot, struct memslots *
 
 static int slot_delete(struct vm *vm, struct memslot *slot)
 {
-	struct memslots *set = set_make(slots_of(vm), slot, NULL);
+	struct memslots *set = set_make(memslots_of(vm), slot, NULL);
 
 	if (!set)
 		return -ENOMEM;
@@ -206,7 +175,7 @@ static int slot_delete(struct vm *vm, struct memslot *slot)
 static int slot_move(struct vm *vm, struct memslot *old, const struct memslot *want)
 {
 	struct memslot *slot = slot_new(want);
-	struct memslots *without = set_make(slots_of(vm), old, NULL);
+	struct memslots *without = set_make(memslots_of(vm), old, NULL);
 	struct memslots *with = NULL;
 	int r = -ENOMEM;
 
@@ -254,7 +223,7 @@ static int slot_reflag(struct vm *vm, struct memslot *old, const struct memslot 
 	if (!slot)
 		return -ENOMEM;
 	memcpy(slot->rmap_base, old->rmap_base, sizeof(slot->rmap_base));
-	set = set_make(slots_of(vm), old, slot);
+	set = set_make(memslots_of(vm), old, slot);
 	if (!set) {
 		slot_free(slot);
 		return -ENOMEM;
@@ -268,7 +237,7 @@ static int slot_reflag(struct vm *vm, struct memslot *old, const struct memslot 
 
 static bool overlaps(struct vm *vm, const struct memslot *want, const struct memslot *self)
 {
-	struct memslots *set = slots_of(vm);
+	struct memslots *set = memslots_of(vm);
 	unsigned int i;
 
 	for (i = 0; i < set->nr; i++) {
@@ -446,7 +415,7 @@ static bool slot_hva(struct vm *vm, const struct memslot *slot, const struct hva
 /* All slots, and the one on its way out; mmu.lock is held, and let go between them if op->relax. */
 static bool for_each_hva(struct vm *vm, const struct hva_op *op)
 {
-	struct memslots *set = slots_of(vm);
+	struct memslots *set = memslots_of(vm);
 	bool any = vm->dying && slot_hva(vm, vm->dying, op);
 	unsigned int i;
 
@@ -570,7 +539,7 @@ void memslots_quiesce(struct vm *vm)
 /* As when each is deleted: what is freed is not found any more. */
 void memslots_destroy(struct vm *vm)
 {
-	struct memslots *set = slots_of(vm);
+	struct memslots *set = memslots_of(vm);
 	unsigned int i;
 
 	rcu_assign_pointer(vm->slots, &no_slots);

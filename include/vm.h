@@ -129,6 +129,33 @@ static inline void vm_get(struct vm *vm)
  */
 void vm_put(struct vm *vm);
 
+/* ---- slots.c ---- */
+
+/**
+ * memslots_of() - the set of slots that is in force
+ * @vm:	the VM
+ *
+ * Under srcu or slots_lock, or when the VM has no users. mmu.lock is no substitute for SRCU: who
+ * publishes another set does not hold it. Return: the set, never NULL.
+ */
+static inline struct memslots *memslots_of(struct vm *vm)
+{
+	return rcu_dereference_check(vm->slots, srcu_read_lock_held(&vm->srcu) ||
+				     lockdep_is_held(&vm->slots_lock) ||
+				     !refcount_read(&vm->users));
+}
+
+/**
+ * memslot_find() - the slot of a gfn
+ * @vm:		the VM
+ * @gfn:	guest frame
+ *
+ * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
+ */
+struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
+
+/* ---- memslot.c ---- */
+
 /**
  * memslots_init() - start with no slots and register the MMU notifier
  * @vm:	the VM, mm set
@@ -169,15 +196,6 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
  * after the last two a part of the log may be lost.
  */
 int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
-
-/**
- * memslot_find() - the slot of a gfn
- * @vm:		the VM
- * @gfn:	guest frame
- *
- * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
- */
-struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
 
 /**
  * memslots_pages() - how much memory does the guest have?
