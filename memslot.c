@@ -293,7 +293,6 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
 		.npages = region->memory_size >> PAGE_SHIFT,
 		.hva = region->userspace_addr,
 	};
-	int r;
 
 	if (!region_valid(region))
 		return -EINVAL;
@@ -301,12 +300,7 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
 		want.flags |= MEMSLOT_READONLY;
 	if (region->flags & KVM_MEM_LOG_DIRTY_PAGES)
 		want.flags |= MEMSLOT_LOG_DIRTY;
-	mutex_lock(&vm->slots_lock);
-	r = slot_change(vm, &want);
-	if (!r)
-		vm_update_quota(vm);
-	mutex_unlock(&vm->slots_lock);
-	return r;
+	return slot_change(vm, &want);
 }
 
 /* ---- the dirty log ---- */

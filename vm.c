@@ -108,7 +108,8 @@ void vm_module_exit(void)
 	vm_shrinker_unregister();
 }
 
-void vm_update_quota(struct vm *vm)
+/* Unless user space has set it, the quota fits the guest's memory; slots_lock is held. */
+static void update_quota(struct vm *vm)
 {
 	unsigned long pages = READ_ONCE(quota);
 
@@ -154,10 +155,16 @@ static int set_identity_map(struct vm *vm, const u64 __user *arg)
 static int set_memory_region(struct vm *vm, const void __user *arg)
 {
 	struct kvm_userspace_memory_region region;
+	int r;
 
 	if (copy_from_user(&region, arg, sizeof(region)))
 		return -EFAULT;
-	return memslot_set(vm, &region);
+	mutex_lock(&vm->slots_lock);
+	r = memslot_set(vm, &region);
+	if (!r)
+		update_quota(vm);
+	mutex_unlock(&vm->slots_lock);
+	return r;
 }
 
 static int get_dirty_log(struct vm *vm, const void __user *arg)
@@ -289,7 +296,7 @@ static struct vm *create_vm(void)
 	if (r)
 		goto out_mm;
 	mutex_lock(&vm->slots_lock);
-	vm_update_quota(vm);
+	update_quota(vm);
 	mutex_unlock(&vm->slots_lock);
 	stats_add_vm(vm);
 	mutex_lock(&vms_lock);

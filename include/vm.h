@@ -99,12 +99,6 @@ void vm_stop_all(void);
 void vm_for_each(void (*fn)(struct vm *vm, void *data), void *data);
 
 /**
- * vm_update_quota() - fit the automatic quota of shadow pages to the guest's memory
- * @vm:	the VM, slots_lock held
- */
-void vm_update_quota(struct vm *vm);
-
-/**
  * vm_create_file() - KVM_CREATE_VM
  * @type:	must be 0
  *
@@ -178,7 +172,7 @@ void memslots_destroy(struct vm *vm);
 
 /**
  * memslot_set() - KVM_SET_USER_MEMORY_REGION
- * @vm:		the VM
+ * @vm:		the VM, slots_lock held
  * @region:	user space's wish; nothing in it is trusted
  *
  * Creates, moves, changes the flags of, or deletes a slot. May sleep.
