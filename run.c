@@ -11,10 +11,10 @@
 #include <linux/interrupt.h>
 
 #include "compat.h"
+#include "cpus.h"
 #include "entry_check.h"
 #include "guestmode.h"
 #include "hostmsr.h"
-#include "main.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "vendor.h"

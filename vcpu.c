@@ -12,7 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "compat.h"
-#include "main.h"
+#include "cpus.h"
 #include "vcpu.h"
 #include "vendor.h"
 

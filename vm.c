@@ -9,7 +9,7 @@
 #include <linux/uaccess.h>
 
 #include "compat.h"
-#include "main.h"
+#include "cpus.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -186,6 +186,42 @@ static int set_tss_addr(struct vm *vm, unsigned long addr)
 	return 0;
 }
 
+long vm_check_extension(unsigned long cap)
+{
+	switch (cap) {
+	case KVM_CAP_USER_MEMORY:
+	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
+	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
+	case KVM_CAP_READONLY_MEM:
+	case KVM_CAP_SYNC_MMU:
+	case KVM_CAP_MMU_SHADOW_CACHE_CONTROL:
+	case KVM_CAP_SET_TSS_ADDR:
+	case KVM_CAP_SET_IDENTITY_MAP_ADDR:
+	case KVM_CAP_EXT_CPUID:
+	case KVM_CAP_MP_STATE:
+	case KVM_CAP_USER_NMI:
+	case KVM_CAP_VCPU_EVENTS:
+	case KVM_CAP_DEBUGREGS:
+	case KVM_CAP_IMMEDIATE_EXIT:
+	case KVM_CAP_INTERNAL_ERROR_DATA:
+	case KVM_CAP_CHECK_EXTENSION_VM:
+	case KVM_CAP_BINARY_STATS_FD:
+	case KVM_CAP_XSAVE:
+		return 1;
+	case KVM_CAP_XCRS:
+		return fpu_xcr0_supported() != 0;
+	case KVM_CAP_NR_VCPUS:
+		return min_t(unsigned int, num_online_cpus(), UMBRA_MAX_VCPUS);
+	case KVM_CAP_MAX_VCPUS:
+		return UMBRA_MAX_VCPUS;
+	case KVM_CAP_MAX_VCPU_ID:
+		return UMBRA_MAX_VCPU_IDS;
+	case KVM_CAP_NR_MEMSLOTS:
+		return UMBRA_MAX_SLOTS;
+	}
+	return 0;
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vm *vm = file->private_data;
@@ -209,7 +245,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_NR_MMU_PAGES:
 		return READ_ONCE(vm->mmu.max_pages);
 	case KVM_CHECK_EXTENSION:
-		return umbra_check_extension(arg);
+		return vm_check_extension(arg);
 	case KVM_GET_STATS_FD:
 		return vm_stats_fd(vm);
 	}

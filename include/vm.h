@@ -99,6 +99,14 @@ void vm_stop_all(void);
 void vm_for_each(void (*fn)(struct vm *vm, void *data), void *data);
 
 /**
+ * vm_check_extension() - KVM_CHECK_EXTENSION, on the device or a VM
+ * @cap:	KVM_CAP_*
+ *
+ * KVM API 4.4. Return: 0 if it is not there.
+ */
+long vm_check_extension(unsigned long cap);
+
+/**
  * vm_create_file() - KVM_CREATE_VM
  * @type:	must be 0
  *
