@@ -41,9 +41,10 @@ struct counts {
 	u64 vms, vcpus;
 };
 
-/* What VMs that are gone have counted. */
+/* All VMs, and what those that are gone have counted. */
+static LIST_HEAD(vms);
 static struct counts gone;
-static DEFINE_MUTEX(gone_lock);
+static DEFINE_MUTEX(vms_lock);
 static atomic_t vm_serial;
 static struct dentry *root;
 
@@ -57,10 +58,9 @@ static void add(u64 *sum, const u64 *from, unsigned int nr)
 		sum[i] += READ_ONCE(from[i]);
 }
 
-static void add_vm(struct vm *vm, void *data)
+static void add_vm(struct counts *sum, struct vm *vm)
 {
 	unsigned int i, nr = smp_load_acquire(&vm->nr_vcpus);
-	struct counts *sum = data;
 	struct mmu_stats mmu;
 
 	mmu_stats_snapshot(&vm->mmu, &mmu);
@@ -92,13 +92,15 @@ static void show_counts(struct seq_file *m, const struct counts *counts)
 static int sums_show(struct seq_file *m, void *unused)
 {
 	struct counts *sum = kzalloc(sizeof(*sum), GFP_KERNEL);
+	struct vm *vm;
 
 	if (!sum)
 		return -ENOMEM;
-	mutex_lock(&gone_lock);
+	mutex_lock(&vms_lock);
 	*sum = gone;
-	mutex_unlock(&gone_lock);
-	vm_for_each(add_vm, sum);
+	list_for_each_entry(vm, &vms, stats_node)
+		add_vm(sum, vm);
+	mutex_unlock(&vms_lock);
 	show_counts(m, sum);
 	seq_printf(m, "%-22s %llu\n", "vms", sum->vms);
 	kfree(sum);
@@ -112,7 +114,7 @@ static int vm_stats_show(struct seq_file *m, void *unused)
 
 	if (!counts)
 		return -ENOMEM;
-	add_vm(m->private, counts);
+	add_vm(counts, m->private);
 	show_counts(m, counts);
 	kfree(counts);
 	return 0;
@@ -175,24 +177,34 @@ void stats_add_vm(struct vm *vm)
 	vm->debugfs = debugfs_create_dir(vm->stats_id, root);
 	debugfs_create_file("stats", 0444, vm->debugfs, vm, &vm_stats_fops);
 	debugfs_create_file("audit", 0400, vm->debugfs, vm, &vm_audit_fops);
+	mutex_lock(&vms_lock);
+	list_add(&vm->stats_node, &vms);
+	mutex_unlock(&vms_lock);
+}
+
+/* What is in the sums stays: what the VM has counted, but for what it only had. */
+static void keep(const struct counts *last)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_MMU_COUNTERS; i++)
+		if (mmu_counters[i].flags != KVM_STATS_TYPE_INSTANT)
+			gone.mmu[i] += last->mmu[i];
+	add(gone.vcpu, last->vcpu, NR_VCPU_COUNTERS);
 }
 
 void stats_remove_vm(struct vm *vm)
 {
 	struct counts *last = kzalloc(sizeof(*last), GFP_KERNEL);
-	unsigned int i;
 
 	debugfs_remove_recursive(vm->debugfs);
-	if (!last)
-		return;
-	add_vm(vm, last);
-	for (i = 0; i < NR_MMU_COUNTERS; i++)
-		if (mmu_counters[i].flags == KVM_STATS_TYPE_INSTANT)
-			last->mmu[i] = 0;
-	mutex_lock(&gone_lock);
-	add(gone.mmu, last->mmu, NR_MMU_COUNTERS);
-	add(gone.vcpu, last->vcpu, NR_VCPU_COUNTERS);
-	mutex_unlock(&gone_lock);
+	if (last)
+		add_vm(last, vm);
+	mutex_lock(&vms_lock);
+	list_del(&vm->stats_node);
+	if (last)
+		keep(last);
+	mutex_unlock(&vms_lock);
 	kfree(last);
 }
 

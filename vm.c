@@ -23,17 +23,7 @@ MODULE_PARM_DESC(quota, "shadow pages per VM; 0: a fiftieth of its memory, at le
 static LIST_HEAD(vms);
 static DEFINE_MUTEX(vms_lock);
 
-void vm_for_each(void (*fn)(struct vm *vm, void *data), void *data)
-{
-	struct vm *vm;
-
-	mutex_lock(&vms_lock);
-	list_for_each_entry(vm, &vms, node)
-		fn(vm, data);
-	mutex_unlock(&vms_lock);
-}
-
-static void stop_vm(struct vm *vm, void *unused)
+static void stop_vm(struct vm *vm)
 {
 	unsigned int i, nr = smp_load_acquire(&vm->nr_vcpus);
 
@@ -45,7 +35,12 @@ static void stop_vm(struct vm *vm, void *unused)
 
 void vm_stop_all(void)
 {
-	vm_for_each(stop_vm, NULL);
+	struct vm *vm;
+
+	mutex_lock(&vms_lock);
+	list_for_each_entry(vm, &vms, node)
+		stop_vm(vm);
+	mutex_unlock(&vms_lock);
 }
 
 static unsigned long shrink_count(struct shrinker *shrinker, struct shrink_control *sc)

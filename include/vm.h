@@ -48,6 +48,7 @@ struct memslots {
  * @tss_addr: @identity_addr: from user space, for VT-x
  * @mmu:	the MMU's part
  * @node:	in the list of all VMs
+ * @stats_node:	in the list of those that are counted (stats.c)
  * @stats_id:	names the VM in debugfs and stats
  */
 struct vm {
@@ -70,6 +71,7 @@ struct vm {
 	struct mmu_vm mmu;
 
 	struct list_head node;
+	struct list_head stats_node;
 	char stats_id[48];
 	struct dentry *debugfs;
 };
@@ -90,13 +92,6 @@ void vm_module_exit(void);
  * vm_stop_all() - make every vCPU leave its guest for good: the host goes down
  */
 void vm_stop_all(void);
-
-/**
- * vm_for_each() - look at all VMs
- * @fn:		called with the list held; must not destroy a VM
- * @data:	its second argument
- */
-void vm_for_each(void (*fn)(struct vm *vm, void *data), void *data);
 
 /**
  * vm_check_extension() - KVM_CHECK_EXTENSION, on the device or a VM
@@ -229,7 +224,7 @@ void stats_add_vm(struct vm *vm);
 
 /**
  * stats_remove_vm() - remove the folder; what the VM counted stays in the sums
- * @vm:	on its way out, not in the list of VMs any more
+ * @vm:	on its way out
  */
 void stats_remove_vm(struct vm *vm);
 
