@@ -221,10 +221,12 @@ struct stats_head {
 
 /**
  * struct stats_source - what a statistics file shows
- * @vm:		of this VM (a reference is held) ...
+ * @of:		the VM's or the vCPU's file: as long as it is open they are there
+ * @vm:		of this VM ...
  * @vcpu:	... or of this vCPU of it, if not NULL
  */
 struct stats_source {
+	struct file *of;
 	struct vm *vm;
 	struct vcpu *vcpu;
 };
@@ -299,7 +301,7 @@ static int stats_release(struct inode *inode, struct file *file)
 {
 	struct stats_source *src = file->private_data;
 
-	vm_put(src->vm);
+	fput(src->of);
 	kfree(src);
 	return 0;
 }
@@ -311,7 +313,7 @@ static const struct file_operations stats_fops = {
 	.llseek = noop_llseek,
 };
 
-static int stats_fd(struct vm *vm, struct vcpu *vcpu)
+static int stats_fd(struct file *of, struct vm *vm, struct vcpu *vcpu)
 {
 	struct stats_source *src = kzalloc(sizeof(*src), GFP_KERNEL_ACCOUNT);
 	struct file *file;
@@ -319,6 +321,7 @@ static int stats_fd(struct vm *vm, struct vcpu *vcpu)
 
 	if (!src)
 		return fd;
+	src->of = of;
 	src->vm = vm;
 	src->vcpu = vcpu;
 	fd = get_unused_fd_flags(O_CLOEXEC);
@@ -327,7 +330,7 @@ static int stats_fd(struct vm *vm, struct vcpu *vcpu)
 	file = anon_inode_getfile("umbra-stats", &stats_fops, src, O_RDONLY);
 	if (IS_ERR(file))
 		goto out_fd;
-	vm_get(vm);
+	get_file(of);
 	file->f_mode |= FMODE_PREAD;
 	fd_install(fd, file);
 	return fd;
@@ -340,12 +343,12 @@ out_free:
 	return fd;
 }
 
-int vm_stats_fd(struct vm *vm)
+int vm_stats_fd(struct file *file, struct vm *vm)
 {
-	return stats_fd(vm, NULL);
+	return stats_fd(file, vm, NULL);
 }
 
-int vcpu_stats_fd(struct vcpu *vcpu)
+int vcpu_stats_fd(struct file *file, struct vcpu *vcpu)
 {
-	return stats_fd(vcpu->vm, vcpu);
+	return stats_fd(file, vcpu->vm, vcpu);
 }

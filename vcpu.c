@@ -260,8 +260,9 @@ static long run(struct vcpu *vcpu)
 	return vcpu->sigset_active ? run_masked(vcpu) : vcpu_run(vcpu);
 }
 
-static long locked_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	struct vcpu *vcpu = file->private_data;
 	const struct vcpu_op *op = find_op(cmd);
 	void __user *uarg = (void __user *)arg;
 
@@ -283,7 +284,7 @@ static long locked_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 	case KVM_SET_MSRS:
 		return vcpu_do(vcpu, msr_set_many(vcpu, uarg));
 	case KVM_GET_STATS_FD:
-		return vcpu_stats_fd(vcpu);
+		return vcpu_stats_fd(file, vcpu);
 	}
 	return -ENOTTY;
 }
@@ -297,7 +298,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EIO;
 	if (mutex_lock_killable(&vcpu->lock))
 		return -EINTR;
-	r = locked_ioctl(vcpu, cmd, arg);
+	r = locked_ioctl(file, cmd, arg);
 	mutex_unlock(&vcpu->lock);
 	return r;
 }

@@ -242,7 +242,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_CHECK_EXTENSION:
 		return vm_check_extension(arg);
 	case KVM_GET_STATS_FD:
-		return vm_stats_fd(vm);
+		return vm_stats_fd(file, vm);
 	}
 	return -ENOTTY;
 }

@@ -17,6 +17,7 @@
 #define UMBRA_MAX_VCPU_IDS	256
 #define UMBRA_MAX_SLOTS		512
 
+struct file;
 struct vcpu;
 
 /**
@@ -230,19 +231,21 @@ void stats_remove_vm(struct vm *vm);
 
 /**
  * vm_stats_fd() - KVM_GET_STATS_FD on a VM
- * @vm:	the VM
+ * @file:	the VM's, which is kept open
+ * @vm:		the VM
  *
  * KVM API 4.133. Return: a file descriptor or a negative errno.
  */
-int vm_stats_fd(struct vm *vm);
+int vm_stats_fd(struct file *file, struct vm *vm);
 
 /**
  * vcpu_stats_fd() - KVM_GET_STATS_FD on a vCPU
+ * @file:	the vCPU's, which is kept open
  * @vcpu:	the vCPU
  *
  * Return: as vm_stats_fd().
  */
-int vcpu_stats_fd(struct vcpu *vcpu);
+int vcpu_stats_fd(struct file *file, struct vcpu *vcpu);
 
 static inline struct vm *mmu_to_vm(struct mmu_vm *mmu)
 {

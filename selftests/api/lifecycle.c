@@ -243,4 +243,25 @@ TEST(inherited_by_a_child)
 	vm_free(vm);
 }
 
+/* What is counted can be read when the VM and the vCPU have no descriptor left. */
+TEST(statistics_closed_last)
+{
+	struct vm *vm = vm_create(MODE_LONG4);
+	struct kvm_stats_header h;
+	char id[2][256] = {};
+	int fd[2];
+
+	EXPECT_DONE(guest_write(&vm->vcpu[0], LOW_DATA, 5, 4));
+	fd[0] = ioctl(vm->fd, KVM_GET_STATS_FD, NULL);
+	fd[1] = ioctl(vm->vcpu[0].fd, KVM_GET_STATS_FD, NULL);
+	vm_free(vm);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(sizeof(h), pread(fd[i], &h, sizeof(h), 0));
+		ASSERT_LT(h.name_size, sizeof(id[i]));
+		EXPECT_EQ(h.name_size, pread(fd[i], id[i], h.name_size, h.id_offset));
+		EXPECT_NE('\0', id[i][0]);
+		close(fd[i]);
+	}
+}
+
 TEST_HARNESS_MAIN
