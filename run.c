@@ -11,7 +11,6 @@
 #include <linux/interrupt.h>
 
 #include "compat.h"
-#include "cpus.h"
 #include "entry_check.h"
 #include "guestmode.h"
 #include "hostmsr.h"
@@ -211,21 +210,14 @@ static void show_state(struct vcpu *vcpu)
 
 int vcpu_run(struct vcpu *vcpu)
 {
-	int srcu, r, err;
+	int srcu = srcu_read_lock(&vcpu->vm->srcu), r;
 
-	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->io.code.valid = false;
-	r = vcpu_load(vcpu);
-	if (r)
-		return r;
-	srcu = srcu_read_lock(&vcpu->vm->srcu);
 	r = begin(vcpu);
 	if (r > 0)
 		r = run_loop(vcpu, &srcu);
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
 	show_state(vcpu);
 	vcpu->stats.exits_user++;
-	err = vcpu_put(vcpu);
-	/* When the host goes down, user space has been told so. */
-	return err && cpus_usable() ? err : r;
+	return r;
 }

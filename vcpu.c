@@ -238,6 +238,20 @@ static long set_signal_mask(struct vcpu *vcpu, const struct kvm_signal_mask __us
 	return 0;
 }
 
+static long run_loaded(struct vcpu *vcpu)
+{
+	int r, err;
+
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	r = vcpu_load(vcpu);
+	if (r)
+		return r;
+	r = vcpu_run(vcpu);
+	err = vcpu_put(vcpu);
+	/* When the host goes down, user space has been told so. */
+	return err && cpus_usable() ? err : r;
+}
+
 /*
  * As ppoll() and KVM do: with the old mask in real_blocked a signal that only the
  * temporary mask lets through is neither dropped as ignored nor kills at once.
@@ -247,7 +261,7 @@ static long run_masked(struct vcpu *vcpu)
 	long r;
 
 	sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
-	r = vcpu_run(vcpu);
+	r = run_loaded(vcpu);
 	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 	sigemptyset(&current->real_blocked);
 	return r;
@@ -257,7 +271,7 @@ static long run(struct vcpu *vcpu)
 {
 	if (!cpus_usable())
 		return -EBUSY;
-	return vcpu->sigset_active ? run_masked(vcpu) : vcpu_run(vcpu);
+	return vcpu->sigset_active ? run_masked(vcpu) : run_loaded(vcpu);
 }
 
 static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

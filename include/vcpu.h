@@ -197,7 +197,6 @@ struct vcpu {
 	unsigned int index;
 	struct mutex lock;
 	struct kvm_run *run;
-	struct file *file;
 	struct preempt_notifier notifier;
 	int cpu;
 	int unreachable;
@@ -306,10 +305,10 @@ int vcpu_put(struct vcpu *vcpu);
 
 /**
  * vcpu_run() - KVM_RUN
- * @vcpu:	locked, not loaded
+ * @vcpu:	locked and loaded
  *
  * KVM API 4.10. Return: 0 with run->exit_reason set, -EINTR (a signal, or
- * immediate_exit), -EFAULT (guest memory is not there), -ENOMEM, or as vcpu_load() and vcpu_put().
+ * immediate_exit), -EFAULT (guest memory is not there) or -ENOMEM.
  */
 int vcpu_run(struct vcpu *vcpu);
 
