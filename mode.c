@@ -284,7 +284,7 @@ bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *s)
 		return false;
 	if ((s->cr4 & X86_CR4_PCIDE) && !(s->efer & EFER_LMA))
 		return false;
-	return long_mode_consistent(s) && entry_segments_ok(s);
+	return long_mode_consistent(s);
 }
 
 int mode_load(struct vcpu *vcpu)

@@ -135,7 +135,7 @@ int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	struct kvm_sregs old;
 	int r;
 
-	if (!mode_valid_sregs(vcpu, sregs))
+	if (!mode_valid_sregs(vcpu, sregs) || !entry_segments_ok(sregs))
 		return -EINVAL;
 	state_get_sregs(vcpu, &old);
 	r = load_sregs(vcpu, sregs);

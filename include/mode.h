@@ -88,11 +88,11 @@ int mode_set_apic_base(struct vcpu *vcpu, u64 value);
 u64 mode_settled_cr0(u64 cr0);
 
 /**
- * mode_valid_sregs() - could a processor be in this state?
+ * mode_valid_sregs() - could a processor have these control registers?
  * @vcpu:	its CPUID decides
  * @sregs:	not trusted
  *
- * Return: whether KVM_SET_SREGS may take it.
+ * Return: whether KVM_SET_SREGS may take them; see also entry_segments_ok().
  */
 bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
 
