@@ -189,7 +189,7 @@ static bool rip_is_refused(struct vcpu *vcpu)
 {
 	unsigned int bits = vcpu->mode.cr4 & X86_CR4_LA57 ? 57 : 48;
 
-	return mode_insn(vcpu) == INSN_LONG64 && !canonical_in(vcpu->regs.rip, bits);
+	return vmx_is_64bit(vcpu) && !canonical_in(vcpu->regs.rip, bits);
 }
 
 /* Segments are looked at again when software changed them, or the flag that gives them meaning. */

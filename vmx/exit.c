@@ -54,7 +54,7 @@ static void insn_exit(struct vcpu *vcpu, struct exit *exit, u8 kind)
 {
 	u64 rip = vcpu->regs.rip, next = rip + vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 
-	exit->long_mode = mode_insn(vcpu) == INSN_LONG64;
+	exit->long_mode = vmx_is_64bit(vcpu);
 	/* Only 64-bit code goes on beyond 4 GiB. */
 	if (!exit->long_mode)
 		next = (u32)next;

@@ -9,6 +9,7 @@
  * ports: all that differs there faults, exits and is emulated. The rest is emulated,
  * instruction by instruction, until the segments are ordinary again.
  */
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
 #include "vmx.h"
@@ -274,6 +275,11 @@ void vmx_find_how(struct vcpu *vcpu)
 }
 
 /* ---- for all others ---- */
+
+bool vmx_is_64bit(struct vcpu *vcpu)
+{
+	return vcpu->mode.efer & EFER_LMA && segment(to_vmx(vcpu), VCPU_SREG_CS)->l;
+}
 
 void vmx_get_segment(struct vcpu *vcpu, int seg, struct kvm_segment *out)
 {

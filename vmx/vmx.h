@@ -195,6 +195,7 @@ void vmx_dump(struct vcpu *vcpu);
 
 /* segment.c */
 void vmx_reset_segments(struct vmx *vmx);
+bool vmx_is_64bit(struct vcpu *vcpu);
 void vmx_get_segment(struct vcpu *vcpu, int seg, struct kvm_segment *out);
 void vmx_set_segment(struct vcpu *vcpu, int seg, const struct kvm_segment *in);
 void vmx_get_dt(struct vcpu *vcpu, int dt, struct kvm_dtable *out);
