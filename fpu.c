@@ -302,26 +302,3 @@ int state_set_xsave(struct vcpu *vcpu, const struct kvm_xsave *xsave)
 	memcpy(vcpu->fpu, in, area_bytes);
 	return 0;
 }
-
-int state_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs)
-{
-	memset(xcrs, 0, sizeof(*xcrs));
-	if (!supported)
-		return -EINVAL;
-	xcrs->nr_xcrs = 1;
-	xcrs->xcrs[0].xcr = XCR_XFEATURE_ENABLED_MASK;
-	xcrs->xcrs[0].value = vcpu->mode.xcr0;
-	return 0;
-}
-
-int state_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs)
-{
-	unsigned int i;
-
-	if (!supported || xcrs->nr_xcrs > KVM_MAX_XCRS || xcrs->flags)
-		return -EINVAL;
-	for (i = 0; i < xcrs->nr_xcrs; i++)
-		if (xcrs->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK)
-			return mode_set_xcr0(vcpu, xcrs->xcrs[i].value);
-	return 0;
-}

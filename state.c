@@ -3,6 +3,7 @@
 #include <linux/bitmap.h>
 #include <linux/string.h>
 
+#include <asm/fpu/xcr.h>
 #include <asm/processor-flags.h>
 
 #include "entry_check.h"
@@ -144,6 +145,29 @@ int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 		return r;
 	}
 	queue_irq(vcpu, sregs);
+	return 0;
+}
+
+int state_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs)
+{
+	memset(xcrs, 0, sizeof(*xcrs));
+	if (!fpu_xcr0_supported())
+		return -EINVAL;
+	xcrs->nr_xcrs = 1;
+	xcrs->xcrs[0].xcr = XCR_XFEATURE_ENABLED_MASK;
+	xcrs->xcrs[0].value = vcpu->mode.xcr0;
+	return 0;
+}
+
+int state_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs)
+{
+	unsigned int i;
+
+	if (!fpu_xcr0_supported() || xcrs->nr_xcrs > KVM_MAX_XCRS || xcrs->flags)
+		return -EINVAL;
+	for (i = 0; i < xcrs->nr_xcrs; i++)
+		if (xcrs->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK)
+			return mode_set_xcr0(vcpu, xcrs->xcrs[i].value);
 	return 0;
 }
 

@@ -427,11 +427,6 @@ void insn_end(struct vcpu *vcpu, u32 shadow, bool step)
 	vcpu->debug.held = 0;
 }
 
-int mode_set_xcr0(struct vcpu *vcpu, u64 value)
-{
-	return 0;
-}
-
 /* ---- processors ---- */
 
 void shim_set_cpu(int cpu)
