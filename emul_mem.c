@@ -12,6 +12,7 @@
 #include <asm/processor-flags.h>
 
 #include "breakpoint.h"
+#include "slots.h"
 #include "vcpu.h"
 
 #define MAX_TRANSLATIONS	1000	/* then the tables change all the time: enter again */

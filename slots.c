@@ -3,8 +3,7 @@
 #include <linux/compiler.h>
 #include <linux/nospec.h>
 
-#include "memslot.h"
-#include "vm.h"
+#include "slots.h"
 
 struct memslot *memslot_find(struct vm *vm, gfn_t gfn)
 {

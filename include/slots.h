@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The set of memory slots, to look things up in. In slots.c; memslot.c changes it. */
+#ifndef UMBRA_SLOTS_H
+#define UMBRA_SLOTS_H
+
+#include <linux/lockdep.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/srcu.h>
+
+#include "memslot.h"
+#include "vm.h"
+
+/**
+ * memslots_of() - the set of slots that is in force
+ * @vm:	the VM
+ *
+ * Under srcu or slots_lock, or when the VM has no users. mmu.lock is no substitute for SRCU: who
+ * publishes another set does not hold it. Return: the set, never NULL.
+ */
+static inline struct memslots *memslots_of(struct vm *vm)
+{
+	return rcu_dereference_check(vm->slots, srcu_read_lock_held(&vm->srcu) ||
+				     lockdep_is_held(&vm->slots_lock) ||
+				     !refcount_read(&vm->users));
+}
+
+/**
+ * memslot_find() - the slot of a gfn
+ * @vm:		the VM
+ * @gfn:	guest frame
+ *
+ * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
+ */
+struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
+
+#endif
