@@ -103,6 +103,8 @@ static bool enter_once(struct vcpu *vcpu, struct exit *exit)
 	debug_leave(vcpu);
 	trace_umbra_exit(vcpu->id, exit->kind, vcpu->regs.rip, exit->hw_reason);
 	vcpu->stats.exits++;
+	if (unlikely(exit->traps))
+		event_queue_db(vcpu, exit->traps);
 	event_requeue(vcpu, &exit->delivering);
 	vendor(exit_irq)(vcpu, exit);
 	smp_store_release(&vcpu->where, VCPU_OUTSIDE);

@@ -81,6 +81,7 @@ struct event {
  * @next_rip:	rip after the exiting instruction, or 0 where the processor
  *		does not say (the instruction is then decoded)
  * @state_lost:	the processor has not saved the guest's state: it must be reset
+ * @traps:	bits of DR6 for a #DB that was due before: what MOV SS had held back
  * @delivering:	the event whose delivery the exit interrupted; to be delivered
  *		again. Software interrupts are not reported: the instruction
  *		runs again.
@@ -89,6 +90,7 @@ struct event {
 struct exit {
 	u8 kind;
 	bool long_mode, state_lost;
+	u8 traps;
 	u64 next_rip;
 	struct event delivering;
 	u64 hw_reason;

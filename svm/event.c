@@ -154,8 +154,16 @@ void svm_prepare_events(struct vcpu *vcpu)
 	svm->exit_at_once = false;
 }
 
+/* The instruction behind MOV SS is over: what was held back is due. */
+static void release_traps(struct vcpu *vcpu, struct exit *exit)
+{
+	exit->traps = vcpu->debug.held;
+	vcpu->debug.held = 0;
+	svm_set_shadow(vcpu, 0);
+}
+
 /* After each exit: our flags out of the guest's, unless the step's own #DB is yet to be seen. */
-static void collect_step(struct vcpu *vcpu)
+static void collect_step(struct vcpu *vcpu, struct exit *exit)
 {
 	struct svm *svm = to_svm(vcpu);
 
@@ -166,7 +174,7 @@ static void collect_step(struct vcpu *vcpu)
 	} else if (svm->vmcb->control.exit_code != SVM_EXIT_EXCP_BASE + X86_TRAP_DB) {
 		step_done(vcpu);
 		if (vcpu->debug.held)
-			insn_end(vcpu, 0, false);
+			release_traps(vcpu, exit);
 		vcpu_request(vcpu, REQ_EVENT);
 	}
 }
@@ -209,7 +217,7 @@ void svm_collect_events(struct vcpu *vcpu, struct exit *exit)
 {
 	struct svm *svm = to_svm(vcpu);
 
-	collect_step(vcpu);
+	collect_step(vcpu, exit);
 	decode_delivering(svm, &exit->delivering);
 	svm->injected = (struct event){};
 	svm->vmcb->control.event_inj = 0;

@@ -422,11 +422,6 @@ void xsetbv(u32 index, u64 value)
 {
 }
 
-void insn_end(struct vcpu *vcpu, u32 shadow, bool step)
-{
-	vcpu->debug.held = 0;
-}
-
 /* ---- processors ---- */
 
 void shim_set_cpu(int cpu)

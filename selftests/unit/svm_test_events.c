@@ -79,6 +79,34 @@ TEST(svm_held_back_is_delivered_behind_a_step)
 	stop();
 }
 
+/* ... also where the step's own #DB is not what ends it. */
+TEST(svm_held_back_is_due_at_another_exit)
+{
+	struct svm *svm;
+
+	start();
+	svm = to_svm(&v);
+	v.regs.rip = 0x1000;
+	ops->set_shadow(&v, SHADOW_MOV_SS);
+	v.debug.held = 2;
+	ops->open_windows(&v, false, false);
+	CHECK(svm->step);
+	svm_prepare_events(&v);
+
+	v.regs.rip = 0x1001;
+	v.regs.rflags |= X86_EFLAGS_TF;
+	exit_with(SVM_EXIT_INTR);
+	CHECK_EQ(last.kind, EXIT_HOST_IRQ);
+	CHECK_EQ(last.traps, 2);
+	CHECK_EQ(v.debug.held, 0);
+	CHECK_EQ(ops->get_shadow(&v), 0);
+	CHECK(!svm->step);
+	CHECK(!(v.regs.rflags & X86_EFLAGS_TF));
+	exit_with(SVM_EXIT_INTR);
+	CHECK_EQ(last.traps, 0);
+	stop();
+}
+
 /* INT n that begins again may be behind an STI. */
 TEST(svm_soft_interrupt_begins_again_in_the_shadow)
 {
