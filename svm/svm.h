@@ -135,6 +135,8 @@ void svm_vcpu_destroy(struct vcpu *vcpu);
 void svm_vcpu_reset(struct vcpu *vcpu);
 void svm_update_mode(struct vcpu *vcpu);
 void svm_update_cpuid(struct vcpu *vcpu);
+
+/* dump.c */
 void svm_dump(struct vcpu *vcpu);
 
 /* segment.c */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The files that every entry and exit goes through, as one unit for the compiler. */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include "tlb.c"
 #include "event.c"
 #include "exit.c"

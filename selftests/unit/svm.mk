@@ -3,7 +3,7 @@
 # svm/ and what else stands next to the processor, on a fake of it. Included by Makefile.
 
 SVM_TESTS := $(O)/svm_test
-SVM_UNITS := tlb event exit vmcb enter segment msr page probe errata
+SVM_UNITS := tlb event exit vmcb enter segment msr page probe errata dump
 SVM_OBJS  := $(SVM_UNITS:%=$(O)/svm/%.o) $(O)/svm/physical.o $(O)/svm/fpu.o $(O)/svm_machine.o
 
 # Headers of the kernel that svm_shim.h stands in for.
