@@ -10,6 +10,9 @@
 
 #include "breakpoint.h"
 #include "emulate.h"
+#include "exit.h"
+#include "mmu.h"
+#include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
 

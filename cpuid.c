@@ -19,6 +19,8 @@
 #include <asm/processor.h>
 
 #include "entry_check.h"
+#include "mode.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 

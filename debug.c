@@ -3,6 +3,8 @@
 #include <linux/percpu.h>
 #include <linux/string.h>
 
+#include "breakpoint.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 

@@ -8,7 +8,13 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "emul.h"
+#include "emulate.h"
 #include "entry_check.h"
+#include "event.h"
+#include "exit.h"
+#include "mmu.h"
+#include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
 

@@ -12,7 +12,12 @@
 #include <asm/processor-flags.h>
 
 #include "breakpoint.h"
+#include "emul.h"
+#include "emulate.h"
+#include "memslot.h"
+#include "mmu.h"
 #include "slots.h"
+#include "state.h"
 #include "vcpu.h"
 
 #define MAX_TRANSLATIONS	1000	/* then the tables change all the time: enter again */

@@ -6,6 +6,11 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "breakpoint.h"
+#include "emul.h"
+#include "emulate.h"
+#include "mode.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 

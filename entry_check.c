@@ -10,7 +10,10 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "emulate.h"
 #include "entry_check.h"
+#include "exit.h"
+#include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
 

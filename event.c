@@ -14,6 +14,9 @@
 #include <asm/trapnr.h>
 
 #include "entry_check.h"
+#include "event.h"
+#include "exit.h"
+#include "request.h"
 #include "vcpu.h"
 #include "vendor.h"
 

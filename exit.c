@@ -12,6 +12,14 @@
 #include <asm/trapnr.h>
 
 #include "compat.h"
+#include "emul.h"
+#include "emulate.h"
+#include "event.h"
+#include "exit.h"
+#include "mmu.h"
+#include "mode.h"
+#include "request.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 

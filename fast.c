@@ -7,6 +7,11 @@
 #include <linux/uaccess.h>
 
 #include "breakpoint.h"
+#include "emulate.h"
+#include "event.h"
+#include "exit.h"
+#include "mmu.h"
+#include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
 

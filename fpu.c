@@ -20,7 +20,9 @@
 #include <asm/msr.h>
 #include <asm/msr-index.h>
 
+#include "compat.h"
 #include "hostmsr.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 

@@ -2,6 +2,7 @@
 /* The host kernel's own inlines for guest mode, under names and types that are safe for us. */
 #include <linux/kvm_host.h>
 
+#include "compat.h"
 #include "guestmode.h"
 
 /*

@@ -7,6 +7,10 @@
 #include <linux/string.h>
 
 #include "breakpoint.h"
+#include "emul.h"
+#include "emulate.h"
+#include "exit.h"
+#include "state.h"
 #include "vcpu.h"
 
 /* Port data lies in the page behind struct kvm_run. */

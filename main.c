@@ -9,9 +9,12 @@
 #include <linux/reboot.h>
 
 #include "cpus.h"
+#include "mmu.h"
 #include "physical.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

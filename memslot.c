@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "memslot.h"
+#include "mmu.h"
 #include "slots.h"
 #include "vm.h"
 

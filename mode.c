@@ -10,7 +10,10 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "emulate.h"
 #include "entry_check.h"
+#include "mmu.h"
+#include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
 

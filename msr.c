@@ -16,6 +16,8 @@
 
 #include "entry_check.h"
 #include "hostmsr.h"
+#include "mode.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 

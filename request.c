@@ -6,6 +6,7 @@
 
 #include "request.h"
 #include "vcpu.h"
+#include "vm.h"
 
 /*
  * A vCPU announces guest mode and then looks for requests; the one who asks sets the request and

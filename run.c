@@ -11,12 +11,20 @@
 #include <linux/interrupt.h>
 
 #include "compat.h"
+#include "emul.h"
 #include "entry_check.h"
+#include "event.h"
+#include "exit.h"
 #include "guestmode.h"
 #include "hostmsr.h"
+#include "mmu.h"
+#include "mode.h"
+#include "request.h"
+#include "state.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 
 static int exit_to_user(struct vcpu *vcpu, u32 reason)
 {

@@ -3,7 +3,9 @@
 #include <linux/compiler.h>
 #include <linux/nospec.h>
 
+#include "memslot.h"
 #include "slots.h"
+#include "vm.h"
 
 struct memslot *memslot_find(struct vm *vm, gfn_t gfn)
 {

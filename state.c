@@ -6,7 +6,12 @@
 #include <asm/fpu/xcr.h>
 #include <asm/processor-flags.h>
 
+#include "emulate.h"
 #include "entry_check.h"
+#include "exit.h"
+#include "mode.h"
+#include "request.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 

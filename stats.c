@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "mmu.h"
 #include "stats.h"
 #include "vcpu.h"
 #include "vm.h"

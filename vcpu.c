@@ -13,8 +13,12 @@
 
 #include "compat.h"
 #include "cpus.h"
+#include "event.h"
+#include "mmu.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 
 /* ---- on a physical CPU ---- */
 

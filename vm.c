@@ -10,6 +10,9 @@
 
 #include "compat.h"
 #include "cpus.h"
+#include "mmu.h"
+#include "request.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vm.h"
 

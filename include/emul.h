@@ -4,19 +4,13 @@
 #define UMBRA_EMUL_H
 
 #include "emulate.h"
-#include "exit.h"
-#include "mmu.h"
 #include "types.h"
 
+struct event;
+struct exit;
+struct io_access;
+struct mmu_fault;
 struct vcpu;
-
-/* One device access of the instruction being emulated (io.c). */
-struct io_access {
-	gpa_t gpa;		/* or the port */
-	u8 len;
-	bool write, port, done;
-	u8 data[8];
-};
 
 /* ---- emul.c, emul_mem.c, emul_ops.c ---- */
 

@@ -6,6 +6,9 @@
 #ifndef UMBRA_HARDWARE_H
 #define UMBRA_HARDWARE_H
 
+#include <linux/percpu.h>
+
+#include <asm/processor.h>
 #include <asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>

@@ -3,10 +3,10 @@
 #ifndef UMBRA_MODE_H
 #define UMBRA_MODE_H
 
-#include <linux/kvm.h>
 #include "emulate.h"
 #include "types.h"
 
+struct kvm_sregs;
 struct vcpu;
 
 /**

@@ -5,22 +5,21 @@
 #ifndef UMBRA_VCPU_H
 #define UMBRA_VCPU_H
 
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/container_of.h>
 #include <linux/kvm.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/signal_types.h>
 
-#include "compat.h"
 #include "emulate.h"
-#include "emul.h"
-#include "event.h"
 #include "exit.h"
 #include "mmu.h"
-#include "mode.h"
-#include "request.h"
-#include "state.h"
 #include "stats.h"
-#include "vm.h"
+#include "types.h"
+
+struct vm;
 
 #define NR_GPRS GPR_COUNT
 
@@ -80,6 +79,14 @@ struct vcpu_events {
 	bool exception_injected, irq_injected, nmi_injected;
 	u8 nmi_pending;
 	bool nmi_masked;
+};
+
+/* One device access of the instruction being emulated (io.c). */
+struct io_access {
+	gpa_t gpa;		/* or the port */
+	u8 len;
+	bool write, port, done;
+	u8 data[8];
 };
 
 #define IO_LOG_MAX 16

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "host.h"
+#include "request.h"
 #include "slots.h"
 #include "vcpu.h"
 #include "vendor.h"

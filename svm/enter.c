@@ -10,6 +10,8 @@
 #include <asm/trapnr.h>
 
 #include "compat.h"
+#include "emulate.h"
+#include "exit.h"
 #include "guestmode.h"
 #include "svm.h"
 

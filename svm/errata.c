@@ -11,6 +11,7 @@
 #include <asm/msr-index.h>
 #include <asm/special_insns.h>
 
+#include "request.h"
 #include "svm.h"
 
 /* SRSO on Zen 5: fewer predictions across VMRUN and #VMEXIT. */

@@ -13,6 +13,8 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "exit.h"
+#include "request.h"
 #include "svm.h"
 
 #define STEP_FLAGS	((u64)(X86_EFLAGS_TF | X86_EFLAGS_RF))

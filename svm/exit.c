@@ -7,6 +7,8 @@
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
 
+#include "emulate.h"
+#include "exit.h"
 #include "svm.h"
 
 /* Exits that need no more than their name. INSN: next_rip holds, where offered. */

@@ -13,6 +13,8 @@
 #include <asm/msr-index.h>
 #include <asm/processor.h>
 
+#include "compat.h"
+#include "state.h"
 #include "svm.h"
 
 #define CPUID_SVM_LEAF		0x8000000au

@@ -14,6 +14,7 @@
 
 #include "hardware.h"
 #include "svm.h"
+#include "vm.h"
 
 /* What always exits. */
 static const u8 always[] = {

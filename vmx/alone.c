@@ -11,6 +11,8 @@
  */
 #include <asm/processor-flags.h>
 
+#include "emulate.h"
+#include "mmu.h"
 #include "vmx.h"
 
 #define REAL_LIMIT	0xffffu

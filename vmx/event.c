@@ -9,6 +9,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "exit.h"
 #include "vmx.h"
 
 /* Of pending debug exceptions: as in DR6, and that one of B0 to B3 is enabled in DR7. */

@@ -7,6 +7,7 @@
 #include <asm/debugreg.h>
 #include <asm/trapnr.h>
 
+#include "exit.h"
 #include "vmx.h"
 
 /* Exits that need no more than their name. INSN: the instruction's length holds. */

@@ -11,6 +11,7 @@
 #include <asm/msr.h>
 #include <asm/msr-index.h>
 
+#include "compat.h"
 #include "vmx.h"
 
 static unsigned long *bitmap;

@@ -10,6 +10,7 @@
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 
+#include "mmu.h"
 #include "vmx.h"
 
 #define NR_BLOCKS	(0x10000 / MMU_ROOTS)

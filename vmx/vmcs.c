@@ -14,7 +14,10 @@
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
 
+#include "compat.h"
 #include "hardware.h"
+#include "mmu.h"
+#include "vm.h"
 #include "vmx.h"
 
 /* Bits that make virtual-8086 code behave as real-mode code does not. */

@@ -6,6 +6,8 @@
  */
 #define TAP_MAIN
 #include "tap.h"
+#include "exit.h"
+#include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
 

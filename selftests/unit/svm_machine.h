@@ -6,6 +6,7 @@
 #define SVM_MACHINE_H
 
 #include "svm.h"
+#include "vm.h"
 
 #define MACH_ASIDS	12
 #define MACH_PAGES	4

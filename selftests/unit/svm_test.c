@@ -3,6 +3,8 @@
 #define TAP_MAIN
 #include "tap.h"
 #include "physical.h"
+#include "request.h"
+#include "state.h"
 #include "svm_machine.h"
 
 #define NR_VCPUS	3

@@ -6,13 +6,10 @@
 #include <linux/compiler.h>
 
 #include "emulate.h"
+#include "mmu.h"
 
 struct kvm_segment {
 	u64 base;
-};
-
-struct mmu_vcpu {
-	int none;
 };
 
 struct vcpu {
@@ -27,12 +24,5 @@ struct vcpu {
 	} stats;
 	struct mmu_vcpu mmu;
 };
-
-unsigned int mmu_fetch(struct mmu_vcpu *m, gva_t gva, void *code, unsigned int len);
-bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data);
-int mode_set_cr3(struct vcpu *vcpu, u64 value);
-void insn_finish(struct vcpu *vcpu, u64 next_rip);
-const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code);
-void exit_run_ahead(struct vcpu *vcpu);
 
 #endif
