@@ -491,10 +491,10 @@ int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
 	if (!entries_valid(entry, nr))
 		goto out;
 	entry = exchange(vcpu, entry, &nr);
-	r = mode_load(vcpu);
+	r = mode_apply(vcpu);
 	if (r) {
 		entry = exchange(vcpu, entry, &nr);
-		mode_load(vcpu);
+		mode_apply(vcpu);
 	}
 out:
 	kvfree(entry);

@@ -290,7 +290,7 @@ bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *s)
 	return long_mode_consistent(s);
 }
 
-int mode_load(struct vcpu *vcpu)
+int mode_apply(struct vcpu *vcpu)
 {
 	int err;
 

@@ -121,7 +121,7 @@ static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	vendor(set_segment)(vcpu, VCPU_SREG_SS, &sregs->ss);
 	vendor(set_segment)(vcpu, VCPU_SREG_TR, &sregs->tr);
 	vendor(set_segment)(vcpu, VCPU_SREG_LDTR, &sregs->ldt);
-	return mode_load(vcpu);
+	return mode_apply(vcpu);
 }
 
 static void queue_irq(struct vcpu *vcpu, const struct kvm_sregs *sregs)
@@ -193,7 +193,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	debug_reset(vcpu);
 	msr_reset(vcpu);
 	vendor(vcpu_reset)(vcpu);
-	mode_load(vcpu);
+	mode_apply(vcpu);
 }
 
 void vcpu_init(struct vcpu *vcpu)
@@ -206,5 +206,5 @@ void vcpu_init(struct vcpu *vcpu)
 	vcpu->mode.cr0 = (mode.cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
 	vcpu->mode.xcr0 = mode.xcr0;
 	vcpu->mode.apic_base = mode.apic_base;
-	mode_load(vcpu);
+	mode_apply(vcpu);
 }

@@ -97,12 +97,12 @@ u64 mode_settled_cr0(u64 cr0);
 bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
 
 /**
- * mode_load() - take control registers as they are (KVM_SET_SREGS, reset, new CPUID)
+ * mode_apply() - take control registers as they are (KVM_SET_SREGS, reset, new CPUID)
  * @vcpu:	loaded; @vcpu->mode is set already, and the slots are held
  *
  * Tells the MMU and the backend. Return: 0 or -EINVAL (bad PDPTEs).
  */
-int mode_load(struct vcpu *vcpu);
+int mode_apply(struct vcpu *vcpu);
 
 /**
  * mode_invlpg() - INVLPG
