@@ -54,7 +54,7 @@ static void load_ctxt(struct vcpu *vcpu)
 static void begin(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	vcpu->io.pos = 0;
-	vcpu->io.err = 0;
+	vcpu->run_error = 0;
 	vcpu->io.then = 0;
 	vcpu->io.fault = fault;
 	vcpu->debug.hits = 0;
@@ -71,7 +71,7 @@ static void store_ctxt(struct vcpu *vcpu)
 	vcpu->regs.rflags = ctxt->rflags;
 }
 
-static int inject_fault(struct vcpu *vcpu)
+static enum handled inject_fault(struct vcpu *vcpu)
 {
 	const struct emulate_fault *f = &vcpu->emul->fault;
 
@@ -83,7 +83,7 @@ static int inject_fault(struct vcpu *vcpu)
 		event_queue_pf(vcpu, f->cr2, f->error);
 	else
 		event_queue_exception(vcpu, f->vector, f->has_error, f->error);
-	return 1;
+	return ENTER;
 }
 
 /* Between two iterations Intel's processors hide breakpoints from the one that goes on. */
@@ -100,7 +100,7 @@ static void leave_task(struct vcpu *vcpu)
 	vendor(update_mode)(vcpu);
 }
 
-static int done(struct vcpu *vcpu)
+static enum handled done(struct vcpu *vcpu)
 {
 	const struct emulate_ctxt *ctxt = vcpu->emul;
 
@@ -116,13 +116,12 @@ static int done(struct vcpu *vcpu)
 		       (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0), ctxt->tf_trap);
 	if (!vcpu->io.then ||
 	    (vcpu->io.then == KVM_EXIT_HLT && vcpu->events.exception.type != EVENT_NONE))
-		return 1;
-	vcpu->run->exit_reason = vcpu->io.then;
-	return 0;
+		return ENTER;
+	return exit_to_user(vcpu, vcpu->io.then);
 }
 
 /* In an unprivileged process of the guest it is that process's problem, not the machine's. */
-static int failed(struct vcpu *vcpu)
+static enum handled failed(struct vcpu *vcpu)
 {
 	const struct emulate_ctxt *ctxt = vcpu->emul;
 	struct kvm_run *run = vcpu->run;
@@ -130,10 +129,9 @@ static int failed(struct vcpu *vcpu)
 	vcpu->stats.emulate_failed++;
 	if (vendor(get_cpl)(vcpu)) {
 		event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
-		return 1;
+		return ENTER;
 	}
 	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
-	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
 	run->emulation_failure.ndata = 3;	/* the flags, and two words of size and bytes */
 	if (ctxt->code_len) {
@@ -141,7 +139,7 @@ static int failed(struct vcpu *vcpu)
 		run->emulation_failure.insn_size = ctxt->code_len;
 		memcpy(run->emulation_failure.insn_bytes, ctxt->code, ctxt->code_len);
 	}
-	return 0;
+	return exit_to_user(vcpu, KVM_EXIT_INTERNAL_ERROR);
 }
 
 bool emul_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault)
@@ -165,22 +163,22 @@ static bool run_alone(struct vcpu *vcpu)
 	return vendor(run_alone)(vcpu, ctxt->decoded ? &ctxt->insn : NULL);
 }
 
-static int unhandled(struct vcpu *vcpu, const struct mmu_fault *fault)
+static enum handled unhandled(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	if (fault && fault->to_table && emul_unprotect(vcpu, fault))
-		return 1;
+		return ENTER;
 	if (!fault && run_alone(vcpu))
-		return 1;
+		return ENTER;
 	return failed(vcpu);
 }
 
-static int needs_user(struct vcpu *vcpu)
+static enum handled needs_user(struct vcpu *vcpu)
 {
-	if (vcpu->io.err)
-		return vcpu->io.err;
+	if (vcpu->run_error)
+		return FAIL;
 	vcpu->io.pending = IO_EMULATE;
 	vcpu->io.rip = vcpu->regs.rip;
-	return 0;
+	return TO_USER;
 }
 
 /* INT1 is delivered as exit.c does it: an exception behind the instruction, TF or not. */
@@ -218,14 +216,14 @@ static enum emu_status run_emulator(struct vcpu *vcpu, const struct mmu_fault *f
 	return status;
 }
 
-static int faulted(struct vcpu *vcpu)
+static enum handled faulted(struct vcpu *vcpu)
 {
 	if (vcpu->emul->task_switched)
 		leave_task(vcpu);
 	return inject_fault(vcpu);
 }
 
-static int act(struct vcpu *vcpu, enum emu_status status, const struct mmu_fault *fault)
+static enum handled act(struct vcpu *vcpu, enum emu_status status, const struct mmu_fault *fault)
 {
 	switch (status) {
 	case EMU_DONE:
@@ -235,20 +233,20 @@ static int act(struct vcpu *vcpu, enum emu_status status, const struct mmu_fault
 	case EMU_EXIT:
 		return needs_user(vcpu);
 	case EMU_RETRY:
-		return 1;
+		return ENTER;
 	case EMU_UNHANDLED:
 		break;
 	}
 	return unhandled(vcpu, fault);
 }
 
-int emul_one(struct vcpu *vcpu, const struct mmu_fault *fault)
+enum handled emul_one(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	io_begin(vcpu);
 	return act(vcpu, run_emulator(vcpu, fault), fault);
 }
 
-int emul_fault(struct vcpu *vcpu, const struct event *fault)
+enum handled emul_fault(struct vcpu *vcpu, const struct event *fault)
 {
 	enum emu_status status;
 
@@ -258,7 +256,7 @@ int emul_fault(struct vcpu *vcpu, const struct event *fault)
 		return act(vcpu, status, NULL);
 	if (!run_alone(vcpu))
 		event_queue_exception(vcpu, fault->vector, fault->has_error, fault->error);
-	return 1;
+	return ENTER;
 }
 
 /* What INT n does, which seems to end where the guest stands: it pushes that rip. */
@@ -291,7 +289,7 @@ static enum emu_status run_event(struct vcpu *vcpu, const struct event *event)
 	return status;
 }
 
-int emul_event(struct vcpu *vcpu, const struct event *event)
+enum handled emul_event(struct vcpu *vcpu, const struct event *event)
 {
 	static const struct event none = { .type = EVENT_NONE };
 
@@ -303,18 +301,18 @@ int emul_event(struct vcpu *vcpu, const struct event *event)
 			leave_task(vcpu);
 		vcpu->debug.hits |= vcpu->emul->traps;
 		insn_end(vcpu, 0, false);	/* the frame may have hit a breakpoint */
-		return 1;
+		return ENTER;
 	case EMU_FAULT:
 		if (vcpu->emul->task_switched)
 			event_requeue(vcpu, &none);
 		return faulted(vcpu);
 	case EMU_RETRY:
-		return 1;
+		return ENTER;
 	default:
 		break;
 	}
-	if (vcpu->io.err)
-		return vcpu->io.err;
+	if (vcpu->run_error)
+		return FAIL;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 2, (u64)event->vector,
 				   (u64)event->type);
 }
@@ -369,7 +367,7 @@ static void task_arrived(struct vcpu *vcpu, const struct exit *exit)
 		vcpu->events.nmi_masked = false;
 }
 
-int emul_task(struct vcpu *vcpu, const struct exit *exit)
+enum handled emul_task(struct vcpu *vcpu, const struct exit *exit)
 {
 	enum emu_status status = EMU_UNHANDLED;
 	u64 next;
@@ -385,17 +383,17 @@ int emul_task(struct vcpu *vcpu, const struct exit *exit)
 			task_arrived(vcpu, exit);
 		return faulted(vcpu);
 	case EMU_RETRY:
-		return 1;
+		return ENTER;
 	default:
 		break;
 	}
-	if (vcpu->io.err)
-		return vcpu->io.err;
+	if (vcpu->run_error)
+		return FAIL;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 4, 0ull, exit->hw_reason,
 				   exit->hw_info[0], exit->hw_info[1]);
 }
 
-int emul_resume(struct vcpu *vcpu)
+enum handled emul_resume(struct vcpu *vcpu)
 {
 	return act(vcpu, run_emulator(vcpu, NULL), NULL);
 }

@@ -107,7 +107,7 @@ static void watch(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes, uns
 
 enum emu_status emul_error(struct vcpu *vcpu, int err)
 {
-	vcpu->io.err = err;
+	vcpu->run_error = err;
 	return EMU_EXIT;
 }
 

@@ -27,9 +27,9 @@ static bool dump_failed;
 module_param(dump_failed, bool, 0644);
 MODULE_PARM_DESC(dump_failed, "write the control structure to the log when an entry fails");
 
-typedef int (*exit_handler)(struct vcpu *vcpu, struct exit *exit);
+typedef enum handled (*exit_handler)(struct vcpu *vcpu, struct exit *exit);
 
-int exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...)
+enum handled exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...)
 {
 	struct kvm_run *run = vcpu->run;
 	unsigned int i;
@@ -42,19 +42,31 @@ int exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...)
 	for (i = 0; i < nr; i++)
 		run->internal.data[i] = va_arg(args, u64);
 	va_end(args);
-	return 0;
+	return TO_USER;
 }
 
-static int inject_gp(struct vcpu *vcpu)
+enum handled exit_fail(struct vcpu *vcpu, int err)
+{
+	vcpu->run_error = err;
+	return FAIL;
+}
+
+enum handled exit_to_user(struct vcpu *vcpu, u32 reason)
+{
+	vcpu->run->exit_reason = reason;
+	return TO_USER;
+}
+
+static enum handled inject_gp(struct vcpu *vcpu)
 {
 	event_queue_exception(vcpu, X86_TRAP_GP, true, 0);
-	return 1;
+	return ENTER;
 }
 
-static int inject_ud(struct vcpu *vcpu)
+static enum handled inject_ud(struct vcpu *vcpu)
 {
 	event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
-	return 1;
+	return ENTER;
 }
 
 static bool is_long(struct vcpu *vcpu)
@@ -100,15 +112,15 @@ void insn_finish(struct vcpu *vcpu, u64 next_rip)
 
 /*
  * Behind the instruction that exited. Where the processor does not say how long it is, decode.
- * Return: 1, or as exit_internal_error().
+ * Return: ENTER, or as exit_internal_error().
  */
-static int find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
+static enum handled find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
 {
 	unsigned int len;
 
 	*next = exit->next_rip;
 	if (*next)
-		return 1;
+		return ENTER;
 	len = emul_length(vcpu);
 	if (!len)
 		return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
@@ -116,35 +128,36 @@ static int find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
 	*next = vcpu->regs.rip + len;
 	if (!is_long(vcpu))
 		*next = (u32)*next;
-	return 1;
+	return ENTER;
 }
 
 /* Go past the instruction that exited. */
-static int skip(struct vcpu *vcpu, const struct exit *exit)
+static enum handled skip(struct vcpu *vcpu, const struct exit *exit)
 {
 	u64 next;
-	int r = find_next(vcpu, exit, &next);
+	enum handled r = find_next(vcpu, exit, &next);
 
-	if (r > 0)
+	if (r == ENTER)
 		insn_finish(vcpu, next);
 	return r;
 }
 
 /* @err of an access to a register: done, #GP(0), or something the host lacks. */
-static int skip_or_gp(struct vcpu *vcpu, const struct exit *exit, int err)
+static enum handled skip_or_gp(struct vcpu *vcpu, const struct exit *exit, int err)
 {
 	if (err == -EINVAL)
 		return inject_gp(vcpu);
-	return err ?: skip(vcpu, exit);
+	return err ? exit_fail(vcpu, err) : skip(vcpu, exit);
 }
 
 /* ---- page faults ---- */
 
 /* An event was being delivered, so no instruction is to be emulated: free the way for it. */
-static int pf_in_delivery(struct vcpu *vcpu, const struct exit *exit, const struct mmu_fault *f)
+static enum handled pf_in_delivery(struct vcpu *vcpu, const struct exit *exit,
+				   const struct mmu_fault *f)
 {
 	if (f->to_table && emul_unprotect(vcpu, f))
-		return 1;
+		return ENTER;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 4,
 				   (u64)exit->delivering.vector, exit->hw_reason, f->gpa,
 				   (u64)f->error);
@@ -163,7 +176,7 @@ struct mmu_access exit_access(struct vcpu *vcpu, u32 error)
 	};
 }
 
-static int handle_pf(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_pf(struct vcpu *vcpu, struct exit *exit)
 {
 	struct mmu_fault *f = &vcpu->fault;
 	enum mmu_verdict verdict = MMU_EMULATE;
@@ -181,18 +194,18 @@ static int handle_pf(struct vcpu *vcpu, struct exit *exit)
 	case MMU_FIXED:
 	case MMU_RETRY:
 	case MMU_WAIT:
-		return 1;
+		return ENTER;
 	case MMU_EMULATE:
 		if (exit->delivering.type != EVENT_NONE)
 			return pf_in_delivery(vcpu, exit, f);
 		return emul_one(vcpu, f);
 	case MMU_INJECT:
 		event_queue_pf(vcpu, f->gva, f->inject_error);
-		return 1;
+		return ENTER;
 	case MMU_ERROR:
 		break;
 	}
-	return f->err;
+	return exit_fail(vcpu, f->err);
 }
 
 /* ---- exceptions and windows ---- */
@@ -207,17 +220,17 @@ static bool only_in_software(struct vcpu *vcpu)
  * INT1 is a trap, and no reason is found in DR6. It is also the end of the instruction; its
  * delivery clears TF, as that of INT n does: no single step follows.
  */
-static int insn_trap(struct vcpu *vcpu, const struct exit *exit)
+static enum handled insn_trap(struct vcpu *vcpu, const struct exit *exit)
 {
 	u64 next;
-	int r = find_next(vcpu, exit, &next);
+	enum handled r = find_next(vcpu, exit, &next);
 
-	if (r <= 0)
+	if (r != ENTER)
 		return r;
 	vcpu->regs.rip = next;
 	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
 	event_queue_exception(vcpu, exit->exception.vector, false, 0);
-	return 1;
+	return ENTER;
 }
 
 /* An #AC that the guest did not ask for is the host's, which watches for split locks. */
@@ -230,17 +243,16 @@ static bool is_split_lock(struct vcpu *vcpu)
 }
 
 /* The host warns and slows the task down, or kills it; the VMM is told then. */
-static int handle_split_lock(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_split_lock(struct vcpu *vcpu, struct exit *exit)
 {
 	if (host_split_lock(vcpu->regs.rip))
-		return 1;
-	vcpu->run->exit_reason = KVM_EXIT_EXCEPTION;
+		return ENTER;
 	vcpu->run->ex.exception = X86_TRAP_AC;
 	vcpu->run->ex.error_code = exit->exception.error;
-	return 0;
+	return exit_to_user(vcpu, KVM_EXIT_EXCEPTION);
 }
 
-static int handle_exception(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_exception(struct vcpu *vcpu, struct exit *exit)
 {
 	u8 vector = exit->exception.vector;
 
@@ -250,7 +262,7 @@ static int handle_exception(struct vcpu *vcpu, struct exit *exit)
 	if (vector == X86_TRAP_AC && is_split_lock(vcpu))
 		return handle_split_lock(vcpu, exit);
 	if (vector == X86_TRAP_MC)
-		return 1;	/* the host's, and the host has seen to it */
+		return ENTER;	/* the host's, and the host has seen to it */
 	if (exit->exception.insn)
 		return insn_trap(vcpu, exit);
 	if (vector == X86_TRAP_DB)
@@ -258,31 +270,31 @@ static int handle_exception(struct vcpu *vcpu, struct exit *exit)
 	else
 		event_queue_exception(vcpu, vector, exit->exception.has_error,
 				      exit->exception.error);
-	return 1;
+	return ENTER;
 }
 
-static int handle_host_irq(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_host_irq(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_irq++;
-	return 1;
+	return ENTER;
 }
 
-static int handle_irq_window(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_irq_window(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_irq_window++;
-	return 1;
+	return ENTER;
 }
 
-static int handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	vcpu->events.nmi_masked = false;
-	return 1;
+	return ENTER;
 }
 
 /* ---- instructions ---- */
 
-static int handle_io(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_io(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_io++;
 	return exit->io.string ? emul_one(vcpu, NULL) : io_port(vcpu, exit);
@@ -301,7 +313,7 @@ void exit_cpuid(struct vcpu *vcpu)
 	gpr[GPR_RDX] = edx;
 }
 
-static int handle_cpuid(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_cpuid(struct vcpu *vcpu, struct exit *exit)
 {
 	exit_cpuid(vcpu);
 	return skip(vcpu, exit);
@@ -311,18 +323,17 @@ static int handle_cpuid(struct vcpu *vcpu, struct exit *exit)
  * There is no interrupt controller in the kernel: what ends a HLT is known to user space; but a
  * trap right behind it ends it, too.
  */
-static int handle_hlt(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_hlt(struct vcpu *vcpu, struct exit *exit)
 {
-	int r = skip(vcpu, exit);
+	enum handled r = skip(vcpu, exit);
 
 	vcpu->stats.exits_hlt++;
-	if (r <= 0 || vcpu->events.exception.type != EVENT_NONE)
+	if (r != ENTER || vcpu->events.exception.type != EVENT_NONE)
 		return r;
-	vcpu->run->exit_reason = KVM_EXIT_HLT;
-	return 0;
+	return exit_to_user(vcpu, KVM_EXIT_HLT);
 }
 
-static int handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 data;
 
@@ -339,7 +350,7 @@ static u64 edx_eax(struct vcpu *vcpu)
 	return (u32)vcpu->regs.gpr[GPR_RAX] | vcpu->regs.gpr[GPR_RDX] << 32;
 }
 
-static int handle_wrmsr(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_wrmsr(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_msr++;
 	return skip_or_gp(vcpu, exit,
@@ -347,19 +358,18 @@ static int handle_wrmsr(struct vcpu *vcpu, struct exit *exit)
 }
 
 /* A lowered task priority may let an interrupt through that user space holds back. */
-static int write_cr8(struct vcpu *vcpu, const struct exit *exit, u64 value)
+static enum handled write_cr8(struct vcpu *vcpu, const struct exit *exit, u64 value)
 {
 	u64 old = vcpu->mode.cr8;
 	int err = mode_set_cr8(vcpu, value);
-	int r = skip_or_gp(vcpu, exit, err);
+	enum handled r = skip_or_gp(vcpu, exit, err);
 
-	if (err || r <= 0 || value >= old)
+	if (err || r != ENTER || value >= old)
 		return r;
-	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
-	return 0;
+	return exit_to_user(vcpu, KVM_EXIT_SET_TPR);
 }
 
-static int handle_cr_write(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_cr_write(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 value = vcpu->regs.gpr[exit->cr.gpr];
 
@@ -382,7 +392,7 @@ static int handle_cr_write(struct vcpu *vcpu, struct exit *exit)
 	return inject_ud(vcpu);
 }
 
-static int handle_cr_read(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_cr_read(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 value;
 
@@ -393,13 +403,13 @@ static int handle_cr_read(struct vcpu *vcpu, struct exit *exit)
 	return skip(vcpu, exit);
 }
 
-static int handle_invlpg(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_invlpg(struct vcpu *vcpu, struct exit *exit)
 {
 	mode_invlpg(vcpu, exit->gva);
 	return skip(vcpu, exit);
 }
 
-static int handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	if (!(vcpu->mode.cr4 & X86_CR4_OSXSAVE))
@@ -409,20 +419,20 @@ static int handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
 	return skip_or_gp(vcpu, exit, mode_set_xcr0(vcpu, edx_eax(vcpu)));
 }
 
-static int handle_gp(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_gp(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	return inject_gp(vcpu);
 }
 
-static int handle_nothing(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_nothing(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	return skip(vcpu, exit);
 }
 
 /* No hypercall is offered; a guest that tries one is told so in KVM's way. */
-static int handle_vmcall(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_vmcall(struct vcpu *vcpu, struct exit *exit)
 {
 	long answer = vendor(get_cpl)(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
 
@@ -431,25 +441,25 @@ static int handle_vmcall(struct vcpu *vcpu, struct exit *exit)
 	return skip(vcpu, exit);
 }
 
-static int handle_ud(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_ud(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	return inject_ud(vcpu);
 }
 
-static int handle_deliver(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_deliver(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	return emul_event(vcpu, &exit->delivering);
 }
 
-static int handle_emulate(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_emulate(struct vcpu *vcpu, struct exit *exit)
 {
 	return emul_one(vcpu, NULL);
 }
 
 /* To the processor it was a fault. What the emulator does not know was one, then. */
-static int handle_fault(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_fault(struct vcpu *vcpu, struct exit *exit)
 {
 	const struct event fault = {
 		.type = EVENT_EXCEPTION,
@@ -462,43 +472,41 @@ static int handle_fault(struct vcpu *vcpu, struct exit *exit)
 }
 
 /* TF was the backend's; the guest's own, and its breakpoints, are due all the same. */
-static int handle_stepped(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_stepped(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.emulated++;
 	vcpu->debug.hits |= exit->exception.dr6 & DR_TRAP_BITS;
 	insn_finish(vcpu, vcpu->regs.rip);
-	return 1;
+	return ENTER;
 }
 
 /* ---- the end ---- */
 
-static int handle_task_switch(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_task_switch(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	return emul_task(vcpu, exit);
 }
 
-static int handle_shutdown(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_shutdown(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	if (exit->state_lost)
 		vcpu_init(vcpu);
-	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-	return 0;
+	return exit_to_user(vcpu, KVM_EXIT_SHUTDOWN);
 }
 
-static int handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	if (dump_failed)
 		vendor(dump)(vcpu);
-	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
 	vcpu->run->fail_entry.hardware_entry_failure_reason = exit->hw_reason;
 	vcpu->run->fail_entry.cpu = vcpu->cpu;
-	return 0;
+	return exit_to_user(vcpu, KVM_EXIT_FAIL_ENTRY);
 }
 
-static int handle_unknown(struct vcpu *vcpu, struct exit *exit)
+static enum handled handle_unknown(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_other++;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 4,
@@ -537,7 +545,7 @@ static const exit_handler handlers[NR_EXIT_KINDS] = {
 	[EXIT_UNKNOWN]		= handle_unknown,
 };
 
-int exit_handle(struct vcpu *vcpu, struct exit *exit)
+enum handled exit_handle(struct vcpu *vcpu, struct exit *exit)
 {
 	if (WARN_ON_ONCE(exit->kind >= NR_EXIT_KINDS))
 		return handle_unknown(vcpu, exit);

@@ -82,7 +82,7 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 	return EMU_EXIT;
 }
 
-static int complete_emulation(struct vcpu *vcpu)
+static enum handled complete_emulation(struct vcpu *vcpu)
 {
 	struct io_access *a = &vcpu->io.log[vcpu->io.nr - 1];
 
@@ -101,16 +101,16 @@ static void load_rax(struct vcpu *vcpu, const void *data, u8 size)
 	vcpu->regs.gpr[GPR_RAX] = value;
 }
 
-static int complete_port(struct vcpu *vcpu)
+static enum handled complete_port(struct vcpu *vcpu)
 {
 	if (vcpu->io.pio.in)
 		load_rax(vcpu, port_data(vcpu), vcpu->io.pio.size);
 	vcpu->debug.hits = debug_hits(vcpu, vcpu->io.pio.port, vcpu->io.pio.size, BREAKPOINT_PORT);
 	insn_finish(vcpu, vcpu->io.next_rip);
-	return 1;
+	return ENTER;
 }
 
-int io_port(struct vcpu *vcpu, const struct exit *exit)
+enum handled io_port(struct vcpu *vcpu, const struct exit *exit)
 {
 	struct vcpu_io *io = &vcpu->io;
 
@@ -123,15 +123,15 @@ int io_port(struct vcpu *vcpu, const struct exit *exit)
 	io->pio.size = exit->io.size;
 	io->pio.in = exit->io.in;
 	ask_port(vcpu, exit->io.port, exit->io.size, exit->io.in, &vcpu->regs.gpr[GPR_RAX]);
-	return 0;
+	return TO_USER;
 }
 
-int io_complete(struct vcpu *vcpu)
+enum handled io_complete(struct vcpu *vcpu)
 {
 	int pending = vcpu->io.pending;
 
 	vcpu->io.pending = IO_NONE;
 	if (pending == IO_NONE || vcpu->regs.rip != vcpu->io.rip)
-		return 1;
+		return ENTER;
 	return pending == IO_PIO ? complete_port(vcpu) : complete_emulation(vcpu);
 }

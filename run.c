@@ -26,17 +26,11 @@
 #include "vendor.h"
 #include "vm.h"
 
-static int exit_to_user(struct vcpu *vcpu, u32 reason)
-{
-	vcpu->run->exit_reason = reason;
-	return 0;
-}
-
 /* -EINTR tells of the signal or immediate_exit; exit_reason is for those who look all the same. */
-static int interrupted(struct vcpu *vcpu)
+static enum handled interrupted(struct vcpu *vcpu)
 {
-	exit_to_user(vcpu, KVM_EXIT_INTR);
-	return -EINTR;
+	vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return exit_fail(vcpu, -EINTR);
 }
 
 static int load_root(struct vcpu *vcpu)
@@ -45,8 +39,7 @@ static int load_root(struct vcpu *vcpu)
 	return mmu_load_root(&vcpu->mmu);
 }
 
-/* Returns 1 to enter, 0 to return to user space, or an errno. */
-static int prepare(struct vcpu *vcpu)
+static enum handled prepare(struct vcpu *vcpu)
 {
 	int err;
 
@@ -56,12 +49,12 @@ static int prepare(struct vcpu *vcpu)
 		return exit_to_user(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
 	err = load_root(vcpu);
 	if (err)
-		return err;
+		return exit_fail(vcpu, err);
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
 		vcpu_flush_tlb(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
-	return 1;
+	return ENTER;
 }
 
 /* Softirqs that came since fpu_enter() turned them off run when fpu_leave() turns them on again. */
@@ -153,58 +146,60 @@ static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 	return !handled;
 }
 
-static int run_loop(struct vcpu *vcpu, int *srcu)
+static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 {
 	struct srcu_struct *slots = &vcpu->vm->srcu;
 	struct exit exit;
-	int r;
+	enum handled r;
+	int err;
 
 	do {
 		if (guest_work_pending()) {
 			srcu_read_unlock(slots, *srcu);
-			r = guest_work();
+			err = guest_work();
 			*srcu = srcu_read_lock(slots);
-			if (r)
+			if (err)
 				return interrupted(vcpu);
 		}
 		r = prepare(vcpu);
-		if (r <= 0)
+		if (r != ENTER)
 			return r;
 		if (enter(vcpu, &exit, srcu))
 			r = exit_handle(vcpu, &exit);
-	} while (r > 0);
+	} while (r == ENTER);
 	return r;
 }
 
 /* KVM_SET_MP_STATE can make a vCPU halt; only an event ends that. */
-static int check_halted(struct vcpu *vcpu)
+static enum handled check_halted(struct vcpu *vcpu)
 {
 	const struct vcpu_events *e = &vcpu->events;
 
 	if (vcpu->mp_state != KVM_MP_STATE_HALTED)
-		return 1;
+		return ENTER;
 	if (e->exception.type == EVENT_NONE && !e->nmi_injected &&
 	    (!e->nmi_pending || e->nmi_masked) &&
 	    (e->irq.type == EVENT_NONE || !(vcpu->regs.rflags & X86_EFLAGS_IF)))
 		return exit_to_user(vcpu, KVM_EXIT_HLT);
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-	return 1;
+	return ENTER;
 }
 
 /* What user space asked for before the guest goes on. */
-static int begin(struct vcpu *vcpu)
+static enum handled begin(struct vcpu *vcpu)
 {
-	int r = mode_set_cr8(vcpu, vcpu->run->cr8);
+	int err = mode_set_cr8(vcpu, vcpu->run->cr8);
+	enum handled r;
 
-	if (!r && vcpu->recheck)
-		r = entry_check(vcpu);
-	if (r)
-		return r;
+	if (!err && vcpu->recheck)
+		err = entry_check(vcpu);
+	if (err)
+		return exit_fail(vcpu, err);
 	vcpu->recheck = false;
 	r = io_complete(vcpu);
-	if (r > 0 && run_immediate_exit(vcpu->run))
+	if (r == ENTER && run_immediate_exit(vcpu->run))
 		return interrupted(vcpu);
-	return r > 0 ? check_halted(vcpu) : r;
+	return r == ENTER ? check_halted(vcpu) : r;
 }
 
 static void show_state(struct vcpu *vcpu)
@@ -220,14 +215,15 @@ static void show_state(struct vcpu *vcpu)
 
 int vcpu_run(struct vcpu *vcpu)
 {
-	int srcu = srcu_read_lock(&vcpu->vm->srcu), r;
+	int srcu = srcu_read_lock(&vcpu->vm->srcu);
+	enum handled r;
 
 	vcpu->io.code.valid = false;
 	r = begin(vcpu);
-	if (r > 0)
+	if (r == ENTER)
 		r = run_loop(vcpu, &srcu);
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
 	show_state(vcpu);
 	vcpu->stats.exits_user++;
-	return r;
+	return r == FAIL ? vcpu->run_error : 0;
 }

@@ -46,7 +46,7 @@ enum emu_status emul_error(struct vcpu *vcpu, int err);
  *
  * Return: as exit_handle().
  */
-int emul_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
+enum handled emul_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
 
 /**
  * emul_fault() - as emul_one(), after the processor raised a fault
@@ -55,7 +55,7 @@ int emul_one(struct vcpu *vcpu, const struct mmu_fault *write_fault);
  *
  * Return: as exit_handle().
  */
-int emul_fault(struct vcpu *vcpu, const struct event *fault);
+enum handled emul_fault(struct vcpu *vcpu, const struct event *fault);
 
 /**
  * emul_event() - deliver an event where the processor can't be entered for it
@@ -64,7 +64,7 @@ int emul_fault(struct vcpu *vcpu, const struct event *fault);
  *
  * Return: as exit_handle().
  */
-int emul_event(struct vcpu *vcpu, const struct event *event);
+enum handled emul_event(struct vcpu *vcpu, const struct event *event);
 
 /**
  * emul_task() - make the task switch that the processor left to us
@@ -73,7 +73,7 @@ int emul_event(struct vcpu *vcpu, const struct event *event);
  *
  * Return: as exit_handle().
  */
-int emul_task(struct vcpu *vcpu, const struct exit *exit);
+enum handled emul_task(struct vcpu *vcpu, const struct exit *exit);
 
 /**
  * emul_unprotect() - let a write go that can't be emulated
@@ -117,7 +117,7 @@ void io_begin(struct vcpu *vcpu);
  *
  * Return: as exit_handle().
  */
-int emul_resume(struct vcpu *vcpu);
+enum handled emul_resume(struct vcpu *vcpu);
 
 /**
  * io_port() - a port access that the processor decoded
@@ -126,7 +126,7 @@ int emul_resume(struct vcpu *vcpu);
  *
  * Return: as exit_handle().
  */
-int io_port(struct vcpu *vcpu, const struct exit *exit);
+enum handled io_port(struct vcpu *vcpu, const struct exit *exit);
 
 /**
  * io_complete() - user space has done what the last exit asked for
@@ -134,6 +134,6 @@ int io_port(struct vcpu *vcpu, const struct exit *exit);
  *
  * Return: as exit_handle().
  */
-int io_complete(struct vcpu *vcpu);
+enum handled io_complete(struct vcpu *vcpu);
 
 #endif

@@ -128,14 +128,21 @@ struct exit {
 };
 
 /**
+ * enum handled - what follows from an exit
+ * @ENTER:	enter the guest again
+ * @TO_USER:	KVM_RUN ends, vcpu.run is filled in
+ * @FAIL:	KVM_RUN ends with vcpu.run_error
+ */
+enum handled { ENTER, TO_USER, FAIL };
+
+/**
  * exit_handle() - act on an exit
  * @vcpu:	loaded, interrupts on, slots held (SRCU)
  * @exit:	why
  *
- * Return: 1 to enter again, 0 to return to user space with vcpu->run filled
- * in, or a negative errno for KVM_RUN.
+ * Return: what follows.
  */
-int exit_handle(struct vcpu *vcpu, struct exit *exit);
+enum handled exit_handle(struct vcpu *vcpu, struct exit *exit);
 
 /**
  * exit_fast() - act on an exit between two entries, if it can be done without sleeping
@@ -210,8 +217,26 @@ void insn_end(struct vcpu *vcpu, u32 shadow, bool step);
  * @suberror:	KVM_INTERNAL_ERROR_*
  * @nr:		how many words of data follow, at most 4
  *
- * Return: 0, for handlers to return.
+ * Return: TO_USER, for handlers to return.
  */
-int exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...);
+enum handled exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...);
+
+/**
+ * exit_to_user() - end KVM_RUN with a reason
+ * @vcpu:	the vCPU; the rest of vcpu->run is filled in
+ * @reason:	KVM_EXIT_*
+ *
+ * Return: TO_USER, for handlers to return.
+ */
+enum handled exit_to_user(struct vcpu *vcpu, u32 reason);
+
+/**
+ * exit_fail() - end KVM_RUN with an errno
+ * @vcpu:	the vCPU
+ * @err:	negative
+ *
+ * Return: FAIL, for handlers to return.
+ */
+enum handled exit_fail(struct vcpu *vcpu, int err);
 
 #endif

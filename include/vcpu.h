@@ -97,7 +97,6 @@ struct io_access {
  *		that starts again replays the ones that are done
  * @pos:	how many of them this emulation has come by
  * @pending:	how to finish when KVM_RUN comes back
- * @err:	negative errno that ended an emulation: guest memory is not there
  * @then:	KVM_EXIT_* that follows the emulated instruction, or 0
  * @pio:	a port access made without the emulator
  * @rip:	of the instruction; if user space moves rip it is forgotten
@@ -113,7 +112,6 @@ struct vcpu_io {
 	struct io_access log[IO_LOG_MAX];
 	u8 nr, pos;
 	enum { IO_NONE, IO_EMULATE, IO_PIO } pending;
-	int err;
 	u32 then;
 	struct {
 		u16 port;
@@ -189,6 +187,8 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @lost:	that was in the middle of an ioctl: its state is partly gone, for good
  * @where:	VCPU_*
  * @requests:	REQ_* bits
+ * @run_error:	negative errno for KVM_RUN: the handler answered FAIL, or an operation of the emulator
+ *		found that guest memory is not there
  * @flush_tags: by mmu_vcpu.root_tag: forget translations by that root before it is entered
  * @recheck:	user space set some of the state: entry_check() before the next entry
  * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED
@@ -210,6 +210,7 @@ struct vcpu {
 	bool lost;
 	int where;
 	unsigned long requests;
+	int run_error;
 	u32 flush_tags;
 	u32 mp_state;
 
