@@ -11,6 +11,7 @@
 #include "breakpoint.h"
 #include "emulate.h"
 #include "exit.h"
+#include "insn.h"
 #include "mmu.h"
 #include "mode.h"
 #include "vcpu.h"

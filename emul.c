@@ -13,6 +13,7 @@
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
+#include "insn.h"
 #include "mmu.h"
 #include "mode.h"
 #include "vcpu.h"

@@ -16,6 +16,7 @@
 #include "emulate.h"
 #include "event.h"
 #include "exit.h"
+#include "insn.h"
 #include "mmu.h"
 #include "mode.h"
 #include "request.h"
@@ -72,42 +73,6 @@ static enum handled inject_ud(struct vcpu *vcpu)
 static bool is_long(struct vcpu *vcpu)
 {
 	return mode_insn(vcpu) == INSN_LONG64;
-}
-
-static noinline void hold_back(struct vcpu *vcpu)
-{
-	vcpu->debug.held |= vcpu->debug.hits;
-	vcpu->debug.hits = 0;
-	if (vcpu->debug.held)
-		vcpu_request(vcpu, REQ_EVENT);
-}
-
-/* One #DB for all. */
-static noinline void take_traps(struct vcpu *vcpu, bool step)
-{
-	struct vcpu_debug *debug = &vcpu->debug;
-	u64 traps = debug->held | debug->hits | (step ? DR_STEP : 0);
-
-	debug->held = 0;
-	debug->hits = 0;
-	event_queue_db(vcpu, traps);
-}
-
-void insn_end(struct vcpu *vcpu, u32 shadow, bool step)
-{
-	if (shadow || vendor(get_shadow)(vcpu))
-		vendor(set_shadow)(vcpu, shadow);
-	if (unlikely(shadow & SHADOW_MOV_SS))
-		hold_back(vcpu);
-	else if (unlikely(step || vcpu->debug.held || vcpu->debug.hits))
-		take_traps(vcpu, step);
-}
-
-void insn_finish(struct vcpu *vcpu, u64 next_rip)
-{
-	vcpu->regs.rip = next_rip;
-	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
-	insn_end(vcpu, 0, vcpu->regs.rflags & X86_EFLAGS_TF);
 }
 
 /*

@@ -10,47 +10,11 @@
 #include "emulate.h"
 #include "event.h"
 #include "exit.h"
+#include "insn.h"
 #include "mmu.h"
 #include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
-
-static const struct insn *decode_line(struct code_line *line, gva_t rip, u64 low, u64 high)
-{
-	line->rip = rip;
-	line->bytes[0] = low;
-	line->bytes[1] = high;
-	if (insn_decode(&line->insn, (const u8 *)line->bytes, sizeof(line->bytes),
-			INSN_LONG64) == INSN_OK)
-		return &line->insn;
-	line->insn.length = 0;
-	return NULL;
-}
-
-inline const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code)
-{
-	/* Neighbours get lines of their own. */
-	struct code_line *line = &vcpu->code[(rip ^ rip >> 9) % VCPU_CODE_LINES];
-	u64 low, high;
-
-	memcpy(&low, code, sizeof(low));
-	memcpy(&high, code + sizeof(low), sizeof(high));
-	if (line->rip == rip && line->bytes[0] == low && line->bytes[1] == high &&
-	    line->insn.length)
-		return &line->insn;
-	return decode_line(line, rip, low, high);
-}
-
-/* The instruction that exited. */
-static const struct insn *insn_here(struct vcpu *vcpu)
-{
-	u64 *code = vcpu->code_here;
-
-	if (mmu_fetch(&vcpu->mmu, vcpu->regs.rip, code, sizeof(vcpu->code_here)) <
-	    sizeof(vcpu->code_here))
-		return NULL;
-	return exit_insn(vcpu, vcpu->regs.rip, code);
-}
 
 /* CR0, CR3 and CR4; a value that faults, or has to wait for memory, is left alone. */
 static bool write_cr(struct vcpu *vcpu, unsigned int cr, unsigned int gpr)

@@ -10,6 +10,7 @@
 #include "emul.h"
 #include "emulate.h"
 #include "exit.h"
+#include "insn.h"
 #include "state.h"
 #include "vcpu.h"
 

@@ -159,7 +159,7 @@ struct vcpu_msrs {
 };
 
 /**
- * struct code_line - an instruction decoded before (fast.c)
+ * struct code_line - an instruction decoded before (insn.c)
  * @rip:	where
  * @bytes:	as it was then; it counts only while they are the same
  * @insn:	in 64-bit mode; length 0: none

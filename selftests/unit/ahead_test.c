@@ -5,6 +5,7 @@
  * the stack of exit_run_ahead()), and exit_insn() here checks each place as well.
  */
 #define TAP_MAIN
+#include "insn.h"
 #include "tap.h"
 #include "exit.h"
 #include "mode.h"

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The instruction that exited: finding and decoding it, where it ends, and going on from there. */
+#ifndef UMBRA_INSN_H
+#define UMBRA_INSN_H
+
+#include "types.h"
+
+struct vcpu;
+struct insn;
+
+/* ---- insn.c ---- */
+
+/**
+ * exit_insn() - decode, or find decoded, an instruction of 64-bit code
+ * @vcpu:	whose cache is used
+ * @rip:	where it is
+ * @code:	16 bytes from there on
+ *
+ * Any context. Return: the instruction, until the next call; NULL if it is none.
+ */
+const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code);
+
+/**
+ * insn_here() - the instruction that exited
+ * @vcpu:	in 64-bit mode
+ *
+ * Any context. Return: the instruction, until the next call; NULL if it is none, or its code can't
+ * be had without sleeping.
+ */
+const struct insn *insn_here(struct vcpu *vcpu);
+
+/**
+ * insn_finish() - an instruction was completed on behalf of the guest
+ * @vcpu:	loaded
+ * @next_rip:	where the next one begins
+ *
+ * Moves RIP, clears RFLAGS.RF, and does what insn_end() does.
+ */
+void insn_finish(struct vcpu *vcpu, u64 next_rip);
+
+/**
+ * insn_end() - what every instruction ends with that software executes
+ * @vcpu:	loaded; RIP and RFLAGS are those after the instruction
+ * @shadow:	SHADOW_* that it leaves behind; the old one ends
+ * @step:	RFLAGS.TF was set when it began, so that a trap is due (not after MOV SS)
+ *
+ * One #DB for all that is due now: the single step, breakpoints that the instruction met
+ * (vcpu->debug.hits), and what MOV SS before it has held back (vcpu->debug.held). If this is
+ * MOV SS itself, its hits are held back. Intel SDM 3A 6.8.3, 3B 18.3.1.4.
+ */
+void insn_end(struct vcpu *vcpu, u32 shadow, bool step);
+
+/* ---- ahead.c ---- */
+
+/**
+ * exit_run_ahead() - go on after a read of CR3, up to the write that most often follows
+ * @vcpu:	in 64-bit mode at CPL 0, about to be entered
+ *
+ * Executes none, some or all of the instructions up to there: what is not plain is left to the
+ * processor. Preemption is off, interrupts are on.
+ */
+void exit_run_ahead(struct vcpu *vcpu);
+
+#endif
