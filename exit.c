@@ -3,7 +3,6 @@
 #include <linux/kvm_para.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
-#include <linux/stdarg.h>
 #include <linux/thread_info.h>
 
 #include <asm/cpufeature.h>
@@ -29,34 +28,6 @@ module_param(dump_failed, bool, 0644);
 MODULE_PARM_DESC(dump_failed, "write the control structure to the log when an entry fails");
 
 typedef enum handled (*exit_handler)(struct vcpu *vcpu, struct exit *exit);
-
-enum handled exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...)
-{
-	struct kvm_run *run = vcpu->run;
-	unsigned int i;
-	va_list args;
-
-	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-	run->internal.suberror = suberror;
-	run->internal.ndata = nr;
-	va_start(args, nr);
-	for (i = 0; i < nr; i++)
-		run->internal.data[i] = va_arg(args, u64);
-	va_end(args);
-	return TO_USER;
-}
-
-enum handled exit_fail(struct vcpu *vcpu, int err)
-{
-	vcpu->run_error = err;
-	return FAIL;
-}
-
-enum handled exit_to_user(struct vcpu *vcpu, u32 reason)
-{
-	vcpu->run->exit_reason = reason;
-	return TO_USER;
-}
 
 static enum handled inject_gp(struct vcpu *vcpu)
 {
@@ -262,7 +233,9 @@ static enum handled handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 static enum handled handle_io(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->stats.exits_io++;
-	return exit->io.string ? emul_one(vcpu, NULL) : io_port(vcpu, exit);
+	if (exit->io.string || !exit->next_rip)
+		return emul_one(vcpu, NULL);
+	return io_port(vcpu, exit);
 }
 
 void exit_cpuid(struct vcpu *vcpu)

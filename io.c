@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Device accesses, which user space makes. An instruction may need several: each is logged, and
- * the emulation that starts anew when user space is back gets those it had from the log.
+ * What user space is told when KVM_RUN ends, and device accesses, which it makes. An instruction
+ * may need several: each is logged, and the emulation that starts anew when user space is back
+ * gets those it had from the log.
  */
 #include <linux/nospec.h>
+#include <linux/stdarg.h>
 #include <linux/string.h>
 
 #include "breakpoint.h"
@@ -13,6 +15,34 @@
 #include "insn.h"
 #include "state.h"
 #include "vcpu.h"
+
+enum handled exit_fail(struct vcpu *vcpu, int err)
+{
+	vcpu->run_error = err;
+	return FAIL;
+}
+
+enum handled exit_to_user(struct vcpu *vcpu, u32 reason)
+{
+	vcpu->run->exit_reason = reason;
+	return TO_USER;
+}
+
+enum handled exit_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int nr, ...)
+{
+	struct kvm_run *run = vcpu->run;
+	unsigned int i;
+	va_list args;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = suberror;
+	run->internal.ndata = nr;
+	va_start(args, nr);
+	for (i = 0; i < nr; i++)
+		run->internal.data[i] = va_arg(args, u64);
+	va_end(args);
+	return TO_USER;
+}
 
 /* Port data lies in the page behind struct kvm_run. */
 static void *port_data(struct vcpu *vcpu)
@@ -83,14 +113,14 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 	return EMU_EXIT;
 }
 
-static enum handled complete_emulation(struct vcpu *vcpu)
+/* The emulation starts anew, and finds it done. */
+static void complete_access(struct vcpu *vcpu)
 {
 	struct io_access *a = &vcpu->io.log[vcpu->io.nr - 1];
 
 	a->done = true;
 	if (!a->write)
 		memcpy(a->data, a->port ? port_data(vcpu) : vcpu->run->mmio.data, a->len);
-	return emul_resume(vcpu);
 }
 
 /* Byte and word forms leave the rest of RAX alone, the others clear it. */
@@ -102,21 +132,18 @@ static void load_rax(struct vcpu *vcpu, const void *data, u8 size)
 	vcpu->regs.gpr[GPR_RAX] = value;
 }
 
-static enum handled complete_port(struct vcpu *vcpu)
+static void complete_port(struct vcpu *vcpu)
 {
 	if (vcpu->io.pio.in)
 		load_rax(vcpu, port_data(vcpu), vcpu->io.pio.size);
 	vcpu->debug.hits = debug_hits(vcpu, vcpu->io.pio.port, vcpu->io.pio.size, BREAKPOINT_PORT);
 	insn_finish(vcpu, vcpu->io.next_rip);
-	return ENTER;
 }
 
 enum handled io_port(struct vcpu *vcpu, const struct exit *exit)
 {
 	struct vcpu_io *io = &vcpu->io;
 
-	if (!exit->next_rip)
-		return emul_one(vcpu, NULL);
 	io->pending = IO_PIO;
 	io->rip = vcpu->regs.rip;
 	io->next_rip = exit->next_rip;
@@ -127,12 +154,16 @@ enum handled io_port(struct vcpu *vcpu, const struct exit *exit)
 	return TO_USER;
 }
 
-enum handled io_complete(struct vcpu *vcpu)
+bool io_complete(struct vcpu *vcpu)
 {
 	int pending = vcpu->io.pending;
 
 	vcpu->io.pending = IO_NONE;
 	if (pending == IO_NONE || vcpu->regs.rip != vcpu->io.rip)
-		return ENTER;
-	return pending == IO_PIO ? complete_port(vcpu) : complete_emulation(vcpu);
+		return false;
+	if (pending == IO_PIO)
+		complete_port(vcpu);
+	else
+		complete_access(vcpu);
+	return pending == IO_EMULATE;
 }

@@ -196,7 +196,7 @@ static enum handled begin(struct vcpu *vcpu)
 	if (err)
 		return exit_fail(vcpu, err);
 	vcpu->recheck = false;
-	r = io_complete(vcpu);
+	r = io_complete(vcpu) ? emul_resume(vcpu) : ENTER;
 	if (r == ENTER && run_immediate_exit(vcpu->run))
 		return interrupted(vcpu);
 	return r == ENTER ? check_halted(vcpu) : r;

@@ -76,6 +76,14 @@ enum handled emul_event(struct vcpu *vcpu, const struct event *event);
 enum handled emul_task(struct vcpu *vcpu, const struct exit *exit);
 
 /**
+ * emul_resume() - emulate once more what waited for user space
+ * @vcpu:	loaded, slots held
+ *
+ * Return: as exit_handle().
+ */
+enum handled emul_resume(struct vcpu *vcpu);
+
+/**
  * emul_unprotect() - let a write go that can't be emulated
  * @vcpu:	loaded, slots held
  * @fault:	the MMU's, with to_table
@@ -112,17 +120,9 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 void io_begin(struct vcpu *vcpu);
 
 /**
- * emul_resume() - emulate once more what waited for user space
- * @vcpu:	loaded, slots held
- *
- * Return: as exit_handle().
- */
-enum handled emul_resume(struct vcpu *vcpu);
-
-/**
  * io_port() - a port access that the processor decoded
  * @vcpu:	loaded
- * @exit:	kind EXIT_IO, not a string instruction
+ * @exit:	kind EXIT_IO, not a string instruction; the processor says where it ends
  *
  * Return: as exit_handle().
  */
@@ -132,8 +132,8 @@ enum handled io_port(struct vcpu *vcpu, const struct exit *exit);
  * io_complete() - user space has done what the last exit asked for
  * @vcpu:	loaded, slots held; KVM_RUN has just begun
  *
- * Return: as exit_handle().
+ * Return: whether an emulation waits for it, see emul_resume().
  */
-enum handled io_complete(struct vcpu *vcpu);
+bool io_complete(struct vcpu *vcpu);
 
 #endif

@@ -170,6 +170,8 @@ void exit_cpuid(struct vcpu *vcpu);
  */
 struct mmu_access exit_access(struct vcpu *vcpu, u32 error);
 
+/* ---- io.c ---- */
+
 /**
  * exit_internal_error() - end KVM_RUN with KVM_EXIT_INTERNAL_ERROR
  * @vcpu:	the vCPU
