@@ -15,7 +15,6 @@
 #include "mmu.h"
 #include "mode.h"
 #include "vcpu.h"
-#include "vendor.h"
 
 #define MAX_INSNS	16
 #define WINDOW		112	/* bytes of code that are looked at */
@@ -63,18 +62,10 @@ static bool logic(struct vcpu *vcpu, const struct insn *insn)
 /* BT of a bit string in memory: the register says how far from its beginning. */
 static bool bit_string(struct vcpu *vcpu, const struct insn *insn, u64 bit, u64 *word)
 {
-	gva_t gva = insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip);
-	struct kvm_segment seg;
-
 	if (insn->op != OP_BT || insn->dst.bytes != 8 || !is_quad(&insn->src) ||
 	    insn->addr_bytes != 8)
 		return false;
-	if (insn->seg == SREG_FS || insn->seg == SREG_GS) {
-		vendor(get_segment)(vcpu, insn->seg, &seg);
-		gva += seg.base;
-	}
-	gva += ((s64)bit >> 6) * 8;
-	return mmu_peek(&vcpu->mmu, gva, word);
+	return mmu_peek(&vcpu->mmu, insn_linear(vcpu, insn) + ((s64)bit >> 6) * 8, word);
 }
 
 static bool bit_test(struct vcpu *vcpu, const struct insn *insn)
@@ -160,7 +151,7 @@ static bool end_with_cr3(struct vcpu *vcpu, const struct insn *insn)
 	return false;
 }
 
-void exit_run_ahead(struct vcpu *vcpu)
+void insn_run_ahead(struct vcpu *vcpu)
 {
 	gva_t start = vcpu->regs.rip, rip;
 	unsigned int room, n;
@@ -176,7 +167,8 @@ void exit_run_ahead(struct vcpu *vcpu)
 		rip = vcpu->regs.rip;
 		if (!in_window(start, rip, room))
 			return;
-		insn = exit_insn(vcpu, rip, code + array_index_nospec(rip - start, WINDOW - MAX_BYTES + 1));
+		insn = insn_find(vcpu, rip, INSN_LONG64,
+				 code + array_index_nospec(rip - start, WINDOW - MAX_BYTES + 1));
 		if (!insn || (insn->flags & (INSN_LOCK | INSN_REP | INSN_REPNE)))
 			return;
 		if (insn->op == OP_MOV_TO_CR ? !end_with_cr3(vcpu, insn) : !step(vcpu, insn))

@@ -43,9 +43,7 @@ static bool read_cr(struct vcpu *vcpu, unsigned int cr, unsigned int gpr)
 
 static bool do_invlpg(struct vcpu *vcpu, const struct insn *insn)
 {
-	if (insn->seg == SREG_FS || insn->seg == SREG_GS)
-		return false;
-	mode_invlpg(vcpu, insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip));
+	mode_invlpg(vcpu, insn_linear(vcpu, insn));
 	return true;
 }
 
@@ -56,13 +54,13 @@ static bool do_cpuid(struct vcpu *vcpu)
 }
 
 /* The processor says no more than that it was one of these. */
-static bool undecoded(struct vcpu *vcpu)
+static bool undecoded(struct vcpu *vcpu, const struct exit *exit)
 {
 	const struct insn *insn;
 	bool done = false;
 	u64 next;
 
-	insn = insn_here(vcpu);
+	insn = insn_here(vcpu, exit);
 	if (!insn || (insn->flags & INSN_LOCK))
 		return false;
 	next = vcpu->regs.rip + insn->length;
@@ -79,7 +77,7 @@ static bool undecoded(struct vcpu *vcpu)
 	if (done)
 		insn_finish(vcpu, next);
 	if (done && insn->op == OP_MOV_FROM_CR)
-		exit_run_ahead(vcpu);
+		insn_run_ahead(vcpu);
 	return done;
 }
 
@@ -101,7 +99,7 @@ static bool decoded(struct vcpu *vcpu, const struct exit *exit)
 	if (done)
 		insn_finish(vcpu, exit->next_rip);
 	if (done && exit->kind == EXIT_CR_READ)
-		exit_run_ahead(vcpu);
+		insn_run_ahead(vcpu);
 	return done;
 }
 
@@ -112,10 +110,8 @@ static bool store_entry(struct vcpu *vcpu, const struct insn *insn, gpa_t gpa)
 	u64 value = insn->imm;
 
 	/* The fault may tell where its second page begins, of a store that straddles two. */
-	if (insn->seg == SREG_FS || insn->seg == SREG_GS ||
-	    insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip) != vcpu->fault.gva)
-		return false;
-	if (insn->dst.kind != OPND_MEM || insn->dst.bytes < 4 || (gpa & (insn->dst.bytes - 1)))
+	if (insn->dst.kind != OPND_MEM || insn->dst.bytes < 4 || (gpa & (insn->dst.bytes - 1)) ||
+	    insn_linear(vcpu, insn) != vcpu->fault.gva)
 		return false;
 	if (insn->src.kind == OPND_REG)
 		value = vcpu->regs.gpr[insn->src.reg];
@@ -144,7 +140,7 @@ static noinline_for_stack bool table_write(struct vcpu *vcpu, const struct exit 
 	if (!f->to_table || exit->delivering.type != EVENT_NONE ||
 	    mode_insn(vcpu) != INSN_LONG64 || (vcpu->debug.dr7 & BREAKPOINTS_ENABLED))
 		return false;
-	insn = insn_here(vcpu);
+	insn = insn_here(vcpu, exit);
 	if (!insn)
 		return false;
 	if (insn->op == OP_MOV)
@@ -194,7 +190,7 @@ static bool act(struct vcpu *vcpu, struct exit *exit)
 			return decoded(vcpu, exit);
 		fallthrough;
 	case EXIT_EMULATE:
-		return exit->long_mode && undecoded(vcpu);
+		return exit->long_mode && undecoded(vcpu, exit);
 	default:
 		return false;
 	}

@@ -9,41 +9,66 @@
 
 /* ---- what it is ---- */
 
-static const struct insn *decode_line(struct code_line *line, gva_t rip, u64 low, u64 high)
+static const struct insn *decode_line(struct code_line *line, gva_t gva, enum insn_mode mode,
+				      u64 low, u64 high)
 {
-	line->rip = rip;
+	line->gva = gva;
 	line->bytes[0] = low;
 	line->bytes[1] = high;
-	if (insn_decode(&line->insn, (const u8 *)line->bytes, sizeof(line->bytes),
-			INSN_LONG64) == INSN_OK)
+	if (insn_decode(&line->insn, (const u8 *)line->bytes, sizeof(line->bytes), mode) == INSN_OK)
 		return &line->insn;
 	line->insn.length = 0;
 	return NULL;
 }
 
-inline const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code)
+inline const struct insn *insn_find(struct vcpu *vcpu, gva_t gva, enum insn_mode mode,
+				    const void *code)
 {
 	/* Neighbours get lines of their own. */
-	struct code_line *line = &vcpu->code[(rip ^ rip >> 9) % VCPU_CODE_LINES];
+	struct code_line *line = &vcpu->code[(gva ^ gva >> 9) % VCPU_CODE_LINES];
 	u64 low, high;
 
 	memcpy(&low, code, sizeof(low));
 	memcpy(&high, code + sizeof(low), sizeof(high));
-	if (line->rip == rip && line->bytes[0] == low && line->bytes[1] == high &&
-	    line->insn.length)
+	if (line->gva == gva && line->bytes[0] == low && line->bytes[1] == high &&
+	    line->insn.length && line->insn.mode == mode)
 		return &line->insn;
-	return decode_line(line, rip, low, high);
+	return decode_line(line, gva, mode, low, high);
 }
 
-/* The instruction that exited. */
-const struct insn *insn_here(struct vcpu *vcpu)
+/* Outside 64-bit mode there is a CS base, too. */
+static noinline gva_t code_address(struct vcpu *vcpu, enum insn_mode *mode)
 {
+	struct kvm_segment cs;
+
+	*mode = mode_insn(vcpu);
+	if (*mode == INSN_LONG64)
+		return vcpu->regs.rip;
+	vendor(get_segment)(vcpu, VCPU_SREG_CS, &cs);
+	return (u32)(vcpu->regs.rip + cs.base);
+}
+
+const struct insn *insn_here(struct vcpu *vcpu, const struct exit *exit)
+{
+	enum insn_mode mode = INSN_LONG64;
+	gva_t gva = exit->long_mode ? vcpu->regs.rip : code_address(vcpu, &mode);
 	u64 *code = vcpu->code_here;
 
-	if (mmu_fetch(&vcpu->mmu, vcpu->regs.rip, code, sizeof(vcpu->code_here)) <
-	    sizeof(vcpu->code_here))
+	if (mmu_fetch(&vcpu->mmu, gva, code, sizeof(vcpu->code_here)) < sizeof(vcpu->code_here))
 		return NULL;
-	return exit_insn(vcpu, vcpu->regs.rip, code);
+	return insn_find(vcpu, gva, mode, code);
+}
+
+gva_t insn_linear(struct vcpu *vcpu, const struct insn *insn)
+{
+	gva_t offset = insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip);
+	bool is_long = insn->mode == INSN_LONG64;
+	struct kvm_segment seg;
+
+	if (is_long && insn->seg != SREG_FS && insn->seg != SREG_GS)
+		return offset;
+	vendor(get_segment)(vcpu, insn->seg, &seg);
+	return is_long ? offset + seg.base : (u32)(offset + seg.base);
 }
 
 /* ---- where it ends ---- */

@@ -3,31 +3,43 @@
 #ifndef UMBRA_INSN_H
 #define UMBRA_INSN_H
 
+#include "emulate.h"
 #include "types.h"
 
 struct vcpu;
-struct insn;
+struct exit;
 
 /* ---- insn.c ---- */
 
 /**
- * exit_insn() - decode, or find decoded, an instruction of 64-bit code
+ * insn_find() - decode, or find decoded, an instruction
  * @vcpu:	whose cache is used
- * @rip:	where it is
+ * @gva:	where it is
+ * @mode:	of the code
  * @code:	16 bytes from there on
  *
  * Any context. Return: the instruction, until the next call; NULL if it is none.
  */
-const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code);
+const struct insn *insn_find(struct vcpu *vcpu, gva_t gva, enum insn_mode mode, const void *code);
 
 /**
- * insn_here() - the instruction that exited
- * @vcpu:	in 64-bit mode
+ * insn_here() - the instruction that exited, by way of the shadow tables
+ * @vcpu:	loaded
+ * @exit:	which says if this is 64-bit mode
  *
- * Any context. Return: the instruction, until the next call; NULL if it is none, or its code can't
- * be had without sleeping.
+ * Any context. Return: the instruction, until the next call; NULL if it is none, or its code is
+ * not mapped now, or some of it is on another page.
  */
-const struct insn *insn_here(struct vcpu *vcpu);
+const struct insn *insn_here(struct vcpu *vcpu, const struct exit *exit);
+
+/**
+ * insn_linear() - linear address of the memory operand
+ * @vcpu:	loaded; registers are those before the instruction
+ * @insn:	at RIP
+ *
+ * Any context. Return: the address; of limits and rights nothing is known.
+ */
+gva_t insn_linear(struct vcpu *vcpu, const struct insn *insn);
 
 /**
  * insn_finish() - an instruction was completed on behalf of the guest
@@ -53,12 +65,12 @@ void insn_end(struct vcpu *vcpu, u32 shadow, bool step);
 /* ---- ahead.c ---- */
 
 /**
- * exit_run_ahead() - go on after a read of CR3, up to the write that most often follows
+ * insn_run_ahead() - go on after a read of CR3, up to the write that most often follows
  * @vcpu:	in 64-bit mode at CPL 0, about to be entered
  *
  * Executes none, some or all of the instructions up to there: what is not plain is left to the
  * processor. Preemption is off, interrupts are on.
  */
-void exit_run_ahead(struct vcpu *vcpu);
+void insn_run_ahead(struct vcpu *vcpu);
 
 #endif

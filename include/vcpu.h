@@ -160,12 +160,12 @@ struct vcpu_msrs {
 
 /**
  * struct code_line - an instruction decoded before (insn.c)
- * @rip:	where
+ * @gva:	where
  * @bytes:	as it was then; it counts only while they are the same
- * @insn:	in 64-bit mode; length 0: none
+ * @insn:	in the mode that it says; length 0: none
  */
 struct code_line {
-	gva_t rip;
+	gva_t gva;
 	u64 bytes[2];
 	struct insn insn;
 };

@@ -2,7 +2,7 @@
 /*
  * Running ahead of a guest that has read CR3: nothing beside the bytes that were fetched is ever
  * looked at, wherever the guest's code leads. The bytes are the sanitizer's to watch (they are on
- * the stack of exit_run_ahead()), and exit_insn() here checks each place as well.
+ * the stack of insn_run_ahead()), and insn_find() here checks each place as well.
  */
 #define TAP_MAIN
 #include "insn.h"
@@ -10,7 +10,6 @@
 #include "exit.h"
 #include "mode.h"
 #include "vcpu.h"
-#include "vendor.h"
 
 #define START		0xffffffff81000100ul
 #define FL_TF		0x100ul
@@ -54,22 +53,21 @@ void insn_finish(struct vcpu *vcpu, u64 next_rip)
 	vcpu->regs.rip = next_rip;
 }
 
-void vendor_get_segment(struct vcpu *vcpu, int seg, struct kvm_segment *out)
+gva_t insn_linear(struct vcpu *vcpu, const struct insn *insn)
 {
-	(void)vcpu, (void)seg;
-	out->base = 0x1000;
+	return insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip);
 }
 
-const struct insn *exit_insn(struct vcpu *vcpu, gva_t rip, const void *code)
+const struct insn *insn_find(struct vcpu *vcpu, gva_t gva, enum insn_mode mode, const void *code)
 {
 	static struct insn insn;
 	u8 copy[16];
 
-	(void)vcpu, (void)rip;
+	(void)vcpu, (void)gva;
 	CHECK((u64)code >= (u64)window && (u64)code + 16 <= (u64)window + window_bytes);
 	memcpy(copy, code, sizeof(copy));
 	decoded++;
-	return insn_decode(&insn, copy, sizeof(copy), INSN_LONG64) == INSN_OK ? &insn : NULL;
+	return insn_decode(&insn, copy, sizeof(copy), mode) == INSN_OK ? &insn : NULL;
 }
 
 static unsigned int rnd(void)
@@ -108,7 +106,7 @@ TEST(up_to_the_load)
 {
 	begin(START);
 	put(START, OR_RAX_8 NOP MOV_CR3_RAX, 8);
-	exit_run_ahead(&cpu);
+	insn_run_ahead(&cpu);
 	CHECK_EQ(cpu.regs.rip, START + 8);
 	CHECK_EQ(loaded_cr3, 8);
 	CHECK_EQ(cpu.stats.ahead, 1);
@@ -124,7 +122,7 @@ TEST(back_beyond_the_start)
 			begin(START);
 			memset(text + (START & 4095), 0x90, nops);
 			jump(START + nops, START - back, back % 2);
-			exit_run_ahead(&cpu);
+			insn_run_ahead(&cpu);
 			CHECK_EQ(cpu.regs.rip, START - back);
 			CHECK_EQ(decoded, nops + 1);
 			CHECK_EQ(cpu.regs.gpr[GPR_RAX], 0);
@@ -138,7 +136,7 @@ TEST(back_inside_the_window)
 	jump(START, START + 20, false);
 	put(START + 2, OR_RAX_8 MOV_CR3_RAX, 7);
 	jump(START + 20, START + 2, false);
-	exit_run_ahead(&cpu);
+	insn_run_ahead(&cpu);
 	CHECK_EQ(cpu.regs.rip, START + 9);
 	CHECK_EQ(loaded_cr3, 8);
 }
@@ -147,7 +145,7 @@ TEST(endless_loop_ends)
 {
 	begin(START);
 	jump(START, START, false);
-	exit_run_ahead(&cpu);
+	insn_run_ahead(&cpu);
 	CHECK_EQ(cpu.regs.rip, START);
 	CHECK(decoded <= 16);
 }
@@ -159,7 +157,7 @@ TEST(forward_past_the_window)
 	for (to = 5; to < 300; to++) {
 		begin(START);
 		jump(START, START + to, true);
-		exit_run_ahead(&cpu);
+		insn_run_ahead(&cpu);
 		CHECK_EQ(cpu.regs.rip, START + to);
 	}
 }
@@ -174,12 +172,12 @@ TEST(end_of_the_page)
 		rip = page + 4096 - left;
 		begin(rip);
 		memset(text + (rip & 4095), 0x90, left);
-		exit_run_ahead(&cpu);
+		insn_run_ahead(&cpu);
 		CHECK(cpu.regs.rip >= rip && cpu.regs.rip < page + 4096);
 		begin(rip);
 		if (left >= 5)
 			jump(rip, rip - 3, true);
-		exit_run_ahead(&cpu);
+		insn_run_ahead(&cpu);
 		CHECK(cpu.regs.rip == rip || cpu.regs.rip == rip - 3);
 	}
 }
@@ -191,7 +189,7 @@ static void stays_at(gva_t rip, gva_t target)
 		jump(rip, target, true);
 	else
 		put(rip, NOP, 1);
-	exit_run_ahead(&cpu);
+	insn_run_ahead(&cpu);
 	CHECK_EQ(cpu.regs.rip, rip);
 }
 
@@ -211,7 +209,7 @@ TEST(bit_string_of_32_bits_is_left_alone)
 {
 	begin(START);
 	put(START, "\x67\x48\x0f\xa3\x03", 5);
-	exit_run_ahead(&cpu);
+	insn_run_ahead(&cpu);
 	CHECK_EQ(cpu.regs.rip, START);
 }
 
@@ -220,11 +218,11 @@ TEST(not_between_single_steps)
 	begin(START);
 	cpu.regs.rflags = FL_TF;
 	put(START, NOP, 1);
-	exit_run_ahead(&cpu);
+	insn_run_ahead(&cpu);
 	CHECK_EQ(cpu.regs.rip, START);
 }
 
-/* Jumps, and what is executed here, in any order: exit_insn() checks where it is sent. */
+/* Jumps, and what is executed here, in any order: insn_find() checks where it is sent. */
 TEST(random_code)
 {
 	static const char *const pieces[] = {
@@ -246,7 +244,7 @@ TEST(random_code)
 		}
 		for (i = 0; i < GPR_COUNT; i++)
 			cpu.regs.gpr[i] = rnd();
-		exit_run_ahead(&cpu);
+		insn_run_ahead(&cpu);
 		CHECK(decoded <= 16);
 	}
 }

@@ -8,10 +8,6 @@
 #include "emulate.h"
 #include "mmu.h"
 
-struct kvm_segment {
-	u64 base;
-};
-
 struct vcpu {
 	struct {
 		u64 gpr[GPR_COUNT], rip, rflags;
