@@ -321,20 +321,7 @@ enum handled emul_event(struct vcpu *vcpu, const struct event *event)
 #define TRAPS	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) | BIT(X86_TRAP_DF) | \
 		 BIT(X86_TRAP_MC))
 
-/* An instruction switched tasks: the old one goes on behind it. */
-static bool find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
-{
-	unsigned int len;
-
-	*next = vcpu->regs.rip;
-	if (exit->delivering.type != EVENT_NONE)
-		return true;
-	len = emul_length(vcpu);
-	*next = exit->next_rip ?: (u32)(vcpu->regs.rip + len);
-	return exit->next_rip || len;
-}
-
-static enum emu_status run_task(struct vcpu *vcpu, const struct exit *exit, u64 next)
+static enum emu_status run_task(struct vcpu *vcpu, const struct exit *exit)
 {
 	const struct event *e = &exit->delivering;
 	const struct emu_task_switch how = {
@@ -351,7 +338,8 @@ static enum emu_status run_task(struct vcpu *vcpu, const struct exit *exit, u64 
 	io_begin(vcpu);
 	begin(vcpu, NULL);
 	ctxt->insn = (struct insn){ .op = OP_OTHER };
-	ctxt->rip = next;
+	if (e->type == EVENT_NONE)
+		ctxt->rip = insn_next(vcpu, exit);
 	status = emulate_task_switch(ctxt, &how);
 	if (!status || (status == EMU_FAULT && ctxt->task_switched))
 		store_ctxt(vcpu);
@@ -370,12 +358,7 @@ static void task_arrived(struct vcpu *vcpu, const struct exit *exit)
 
 enum handled emul_task(struct vcpu *vcpu, const struct exit *exit)
 {
-	enum emu_status status = EMU_UNHANDLED;
-	u64 next;
-
-	if (find_next(vcpu, exit, &next))
-		status = run_task(vcpu, exit, next);
-	switch (status) {
+	switch (run_task(vcpu, exit)) {
 	case EMU_DONE:
 		task_arrived(vcpu, exit);
 		return done(vcpu);

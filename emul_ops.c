@@ -221,7 +221,10 @@ static enum emu_status op_hlt(struct emulate_ctxt *ctxt)
 
 static enum emu_status op_invlpg(struct emulate_ctxt *ctxt, gva_t addr)
 {
-	mode_invlpg(ctxt->priv, addr);
+	struct vcpu *vcpu = ctxt->priv;
+
+	vcpu->stats.exits_invlpg++;
+	mode_invlpg(vcpu, addr);
 	return EMU_DONE;
 }
 

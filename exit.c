@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What to do about an exit: one small handler for each kind. */
+/*
+ * What to do about an exit: one small handler for each kind.
+ *
+ * It is called in the entry loop first (atomic: preemption is off, page faults are off). A guest
+ * on shadow tables makes exits by the thousand, and most are done there. One that would have to
+ * sleep answers WAIT, with nothing changed, and is called again where it may sleep.
+ */
 #include <linux/kvm_para.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/thread_info.h>
+#include <linux/uaccess.h>
 
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "breakpoint.h"
 #include "compat.h"
 #include "emul.h"
 #include "emulate.h"
@@ -27,7 +35,16 @@ static bool dump_failed;
 module_param(dump_failed, bool, 0644);
 MODULE_PARM_DESC(dump_failed, "write the control structure to the log when an entry fails");
 
-typedef enum handled (*exit_handler)(struct vcpu *vcpu, struct exit *exit);
+/* Not in the entry loop: it sleeps, goes to user space, or the loop has to begin anew. */
+#define OUTSIDE	1
+/* An instruction: exit.next_rip is known when the handler is called. */
+#define INSN	2
+
+/* @stat: which counter of struct vcpu_stats counts them; 0: none */
+struct handler {
+	enum handled (*handle)(struct vcpu *vcpu, struct exit *exit);
+	u8 flags, stat;
+};
 
 static enum handled inject_gp(struct vcpu *vcpu)
 {
@@ -41,49 +58,64 @@ static enum handled inject_ud(struct vcpu *vcpu)
 	return ENTER;
 }
 
-static bool is_long(struct vcpu *vcpu)
+static enum handled skip(struct vcpu *vcpu, const struct exit *exit)
 {
-	return mode_insn(vcpu) == INSN_LONG64;
-}
-
-/*
- * Behind the instruction that exited. Where the processor does not say how long it is, decode.
- * Return: ENTER, or as exit_internal_error().
- */
-static enum handled find_next(struct vcpu *vcpu, const struct exit *exit, u64 *next)
-{
-	unsigned int len;
-
-	*next = exit->next_rip;
-	if (*next)
-		return ENTER;
-	len = emul_length(vcpu);
-	if (!len)
-		return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
-					   exit->hw_reason, (u64)vcpu->cpu);
-	*next = vcpu->regs.rip + len;
-	if (!is_long(vcpu))
-		*next = (u32)*next;
+	insn_skip(vcpu, exit);
 	return ENTER;
 }
 
-/* Go past the instruction that exited. */
-static enum handled skip(struct vcpu *vcpu, const struct exit *exit)
-{
-	u64 next;
-	enum handled r = find_next(vcpu, exit, &next);
-
-	if (r == ENTER)
-		insn_finish(vcpu, next);
-	return r;
-}
-
-/* @err of an access to a register: done, #GP(0), or something the host lacks. */
+/* @err of an access to a register: done, #GP(0), or something that the host lacks, for now. */
 static enum handled skip_or_gp(struct vcpu *vcpu, const struct exit *exit, int err)
 {
+	if (likely(!err))
+		return skip(vcpu, exit);
 	if (err == -EINVAL)
 		return inject_gp(vcpu);
-	return err ? exit_fail(vcpu, err) : skip(vcpu, exit);
+	return vcpu->mmu.atomic ? WAIT : exit_fail(vcpu, err);
+}
+
+static noinline enum handled find_end_far(struct vcpu *vcpu, struct exit *exit)
+{
+	unsigned int length = emul_length(vcpu);
+
+	if (!length)
+		return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
+					   exit->hw_reason, (u64)vcpu->cpu);
+	exit->next_rip = vcpu->regs.rip + length;
+	return ENTER;
+}
+
+/* Where the instruction ends, if the processor does not say so. */
+static noinline enum handled find_end(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct insn *insn = insn_here(vcpu, exit);
+
+	if (unlikely(!insn))
+		return vcpu->mmu.atomic ? WAIT : find_end_far(vcpu, exit);
+	exit->next_rip = vcpu->regs.rip + insn->length;
+	return ENTER;
+}
+
+/* What decode assists would have said. What is not for the kernel alone, the emulator checks. */
+static noinline void decode(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct insn *insn = insn_here(vcpu, exit);
+
+	if (!insn || (insn->flags & INSN_LOCK) || vendor(get_cpl)(vcpu))
+		return;
+	exit->next_rip = vcpu->regs.rip + insn->length;
+	if (insn->op == OP_MOV_TO_CR) {
+		exit->kind = EXIT_CR_WRITE;
+		exit->cr.cr = insn->dst.reg;
+		exit->cr.gpr = insn->src.reg;
+	} else if (insn->op == OP_MOV_FROM_CR) {
+		exit->kind = EXIT_CR_READ;
+		exit->cr.cr = insn->src.reg;
+		exit->cr.gpr = insn->dst.reg;
+	} else if (insn->op == OP_INVLPG) {
+		exit->kind = EXIT_INVLPG;
+		exit->gva = insn_linear(vcpu, insn);
+	}
 }
 
 /* ---- page faults ---- */
@@ -100,7 +132,7 @@ static enum handled pf_in_delivery(struct vcpu *vcpu, const struct exit *exit,
 }
 
 /* Implicit supervisor accesses (descriptor tables, TSS) at CPL 3 don't heed RFLAGS.AC. */
-struct mmu_access exit_access(struct vcpu *vcpu, u32 error)
+static struct mmu_access pf_access(struct vcpu *vcpu, u32 error)
 {
 	bool user = error & PFERR_USER;
 
@@ -112,32 +144,92 @@ struct mmu_access exit_access(struct vcpu *vcpu, u32 error)
 	};
 }
 
+/* A plain store to an upper table: a level-1 table would be out of sync by now. */
+static bool store_entry(struct vcpu *vcpu, struct exit *exit, const struct insn *insn, gpa_t gpa)
+{
+	u64 value = insn->imm;
+
+	/* The fault may tell where its second page begins, of a store that straddles two. */
+	if (insn->dst.kind != OPND_MEM || insn->dst.bytes < 4 || (gpa & (insn->dst.bytes - 1)) ||
+	    insn_linear(vcpu, insn) != vcpu->fault.gva)
+		return false;
+	if (insn->src.kind == OPND_REG)
+		value = vcpu->regs.gpr[insn->src.reg];
+	else if (insn->src.kind != OPND_IMM)
+		return false;
+	if (mmu_write_guest(&vcpu->mmu, gpa, &value, insn->dst.bytes))
+		return false;
+	vcpu->stats.emulated++;
+	exit->next_rip = vcpu->regs.rip + insn->length;
+	insn_skip(vcpu, exit);
+	return true;
+}
+
+/* What is written as a block becomes a new table, or none. */
+static bool is_block(const struct insn *insn)
+{
+	return (insn->op == OP_STOS || insn->op == OP_MOVS) &&
+	       (insn->flags & (INSN_REP | INSN_REPNE));
+}
+
+/* Most writes to tables need no emulator, nor sleep. */
+static noinline_for_stack bool table_write(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct mmu_fault *f = &vcpu->fault;
+	const struct insn *insn;
+
+	if (!f->to_table || exit->delivering.type != EVENT_NONE ||
+	    (vcpu->debug.dr7 & BREAKPOINTS_ENABLED))
+		return false;
+	insn = insn_here(vcpu, exit);
+	if (!insn)
+		return false;
+	if (insn->op == OP_MOV)
+		return store_entry(vcpu, exit, insn, f->gpa);
+	return is_block(insn) && !f->self_map && mmu_unprotect(&vcpu->mmu, f->gpa);
+}
+
+/* The walk is not made twice: the fault is kept for the call that may sleep. */
+static enum handled pf_emulate(struct vcpu *vcpu, struct exit *exit)
+{
+	if (!vcpu->mmu.atomic) {
+		if (exit->delivering.type != EVENT_NONE)
+			return pf_in_delivery(vcpu, exit, &vcpu->fault);
+		return emul_one(vcpu, &vcpu->fault);
+	}
+	if (table_write(vcpu, exit))
+		return ENTER;
+	vcpu->fault_kept = true;
+	return WAIT;
+}
+
+static enum mmu_verdict pf_walk(struct vcpu *vcpu, const struct exit *exit)
+{
+	vcpu->fault = (struct mmu_fault){
+		.gva = exit->pf.gva,
+		.error = exit->pf.error,
+		.access = pf_access(vcpu, exit->pf.error),
+	};
+	return mmu_fault(&vcpu->mmu, &vcpu->fault);
+}
+
 static enum handled handle_pf(struct vcpu *vcpu, struct exit *exit)
 {
-	struct mmu_fault *f = &vcpu->fault;
-	enum mmu_verdict verdict = MMU_EMULATE;
+	const struct mmu_fault *f = &vcpu->fault;
+	enum mmu_verdict verdict = vcpu->fault_kept ? MMU_EMULATE : pf_walk(vcpu, exit);
 
-	vcpu->stats.exits_pf++;
-	if (!exit->pf.walked) {
-		*f = (struct mmu_fault){
-			.gva = exit->pf.gva,
-			.error = exit->pf.error,
-			.access = exit_access(vcpu, exit->pf.error),
-		};
-		verdict = mmu_fault(&vcpu->mmu, f);
-	}
+	vcpu->fault_kept = false;
 	switch (verdict) {
-	case MMU_FIXED:
-	case MMU_RETRY:
-	case MMU_WAIT:
-		return ENTER;
-	case MMU_EMULATE:
-		if (exit->delivering.type != EVENT_NONE)
-			return pf_in_delivery(vcpu, exit, f);
-		return emul_one(vcpu, f);
 	case MMU_INJECT:
 		event_queue_pf(vcpu, f->gva, f->inject_error);
 		return ENTER;
+	case MMU_FIXED:
+	case MMU_RETRY:
+		return ENTER;
+	case MMU_EMULATE:
+		return pf_emulate(vcpu, exit);
+	case MMU_WAIT:
+		return WAIT;
 	case MMU_ERROR:
 		break;
 	}
@@ -156,14 +248,13 @@ static bool only_in_software(struct vcpu *vcpu)
  * INT1 is a trap, and no reason is found in DR6. It is also the end of the instruction; its
  * delivery clears TF, as that of INT n does: no single step follows.
  */
-static enum handled insn_trap(struct vcpu *vcpu, const struct exit *exit)
+static enum handled insn_trap(struct vcpu *vcpu, struct exit *exit)
 {
-	u64 next;
-	enum handled r = find_next(vcpu, exit, &next);
+	enum handled r = exit->next_rip ? ENTER : find_end(vcpu, exit);
 
 	if (r != ENTER)
 		return r;
-	vcpu->regs.rip = next;
+	vcpu->regs.rip = insn_next(vcpu, exit);
 	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
 	event_queue_exception(vcpu, exit->exception.vector, false, 0);
 	return ENTER;
@@ -192,7 +283,6 @@ static enum handled handle_exception(struct vcpu *vcpu, struct exit *exit)
 {
 	u8 vector = exit->exception.vector;
 
-	vcpu->stats.exits_exception++;
 	if (vector == X86_TRAP_UD && only_in_software(vcpu))
 		return emul_one(vcpu, NULL);
 	if (vector == X86_TRAP_AC && is_split_lock(vcpu))
@@ -209,21 +299,14 @@ static enum handled handle_exception(struct vcpu *vcpu, struct exit *exit)
 	return ENTER;
 }
 
-static enum handled handle_host_irq(struct vcpu *vcpu, struct exit *exit)
+/* The loop begins anew, and sees to it. */
+static enum handled handle_irq(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_irq++;
-	return ENTER;
-}
-
-static enum handled handle_irq_window(struct vcpu *vcpu, struct exit *exit)
-{
-	vcpu->stats.exits_irq_window++;
 	return ENTER;
 }
 
 static enum handled handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	vcpu->events.nmi_masked = false;
 	return ENTER;
 }
@@ -232,28 +315,21 @@ static enum handled handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 
 static enum handled handle_io(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_io++;
 	if (exit->io.string || !exit->next_rip)
 		return emul_one(vcpu, NULL);
 	return io_port(vcpu, exit);
 }
 
-void exit_cpuid(struct vcpu *vcpu)
+static noinline_for_stack enum handled handle_cpuid(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 *gpr = vcpu->regs.gpr;
 	u32 eax = gpr[GPR_RAX], ebx = gpr[GPR_RBX], ecx = gpr[GPR_RCX], edx = gpr[GPR_RDX];
 
-	vcpu->stats.exits_cpuid++;
 	cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
 	gpr[GPR_RAX] = eax;
 	gpr[GPR_RBX] = ebx;
 	gpr[GPR_RCX] = ecx;
 	gpr[GPR_RDX] = edx;
-}
-
-static enum handled handle_cpuid(struct vcpu *vcpu, struct exit *exit)
-{
-	exit_cpuid(vcpu);
 	return skip(vcpu, exit);
 }
 
@@ -263,11 +339,9 @@ static enum handled handle_cpuid(struct vcpu *vcpu, struct exit *exit)
  */
 static enum handled handle_hlt(struct vcpu *vcpu, struct exit *exit)
 {
-	enum handled r = skip(vcpu, exit);
-
-	vcpu->stats.exits_hlt++;
-	if (r != ENTER || vcpu->events.exception.type != EVENT_NONE)
-		return r;
+	insn_skip(vcpu, exit);
+	if (vcpu->events.exception.type != EVENT_NONE)
+		return ENTER;
 	return exit_to_user(vcpu, KVM_EXIT_HLT);
 }
 
@@ -275,7 +349,6 @@ static enum handled handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 data;
 
-	vcpu->stats.exits_msr++;
 	if (msr_read(vcpu, vcpu->regs.gpr[GPR_RCX], &data, false))
 		return inject_gp(vcpu);
 	vcpu->regs.gpr[GPR_RAX] = (u32)data;
@@ -290,7 +363,6 @@ static u64 edx_eax(struct vcpu *vcpu)
 
 static enum handled handle_wrmsr(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_msr++;
 	return skip_or_gp(vcpu, exit,
 			  msr_write(vcpu, vcpu->regs.gpr[GPR_RCX], edx_eax(vcpu), false));
 }
@@ -309,11 +381,8 @@ static enum handled write_cr8(struct vcpu *vcpu, const struct exit *exit, u64 va
 
 static enum handled handle_cr_write(struct vcpu *vcpu, struct exit *exit)
 {
-	u64 value = vcpu->regs.gpr[exit->cr.gpr];
+	u64 value = insn_trim(vcpu, exit, vcpu->regs.gpr[exit->cr.gpr]);
 
-	vcpu->stats.exits_cr++;
-	if (!is_long(vcpu))
-		value = (u32)value;
 	switch (exit->cr.cr) {
 	case 0:
 		return skip_or_gp(vcpu, exit, mode_set_cr0(vcpu, value));
@@ -334,11 +403,13 @@ static enum handled handle_cr_read(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 value;
 
-	vcpu->stats.exits_cr++;
 	if (mode_get_cr(vcpu, exit->cr.cr, &value))
 		return inject_ud(vcpu);
-	vcpu->regs.gpr[exit->cr.gpr] = is_long(vcpu) ? value : (u32)value;
-	return skip(vcpu, exit);
+	vcpu->regs.gpr[exit->cr.gpr] = insn_trim(vcpu, exit, value);
+	insn_skip(vcpu, exit);
+	if (exit->long_mode)
+		insn_run_ahead(vcpu);
+	return ENTER;
 }
 
 static enum handled handle_invlpg(struct vcpu *vcpu, struct exit *exit)
@@ -349,7 +420,6 @@ static enum handled handle_invlpg(struct vcpu *vcpu, struct exit *exit)
 
 static enum handled handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	if (!(vcpu->mode.cr4 & X86_CR4_OSXSAVE))
 		return inject_ud(vcpu);
 	if (vendor(get_cpl)(vcpu) || (u32)vcpu->regs.gpr[GPR_RCX])
@@ -359,13 +429,11 @@ static enum handled handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
 
 static enum handled handle_gp(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	return inject_gp(vcpu);
 }
 
 static enum handled handle_nothing(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	return skip(vcpu, exit);
 }
 
@@ -374,20 +442,17 @@ static enum handled handle_vmcall(struct vcpu *vcpu, struct exit *exit)
 {
 	long answer = vendor(get_cpl)(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
 
-	vcpu->stats.exits_other++;
-	vcpu->regs.gpr[GPR_RAX] = is_long(vcpu) ? (u64)answer : (u32)answer;
+	vcpu->regs.gpr[GPR_RAX] = insn_trim(vcpu, exit, answer);
 	return skip(vcpu, exit);
 }
 
 static enum handled handle_ud(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	return inject_ud(vcpu);
 }
 
 static enum handled handle_deliver(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	return emul_event(vcpu, &exit->delivering);
 }
 
@@ -420,15 +485,20 @@ static enum handled handle_stepped(struct vcpu *vcpu, struct exit *exit)
 
 /* ---- the end ---- */
 
+/* An instruction switched tasks: the old one goes on behind it. */
 static enum handled handle_task_switch(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
+	enum handled r = ENTER;
+
+	if (exit->delivering.type == EVENT_NONE && !exit->next_rip)
+		r = find_end(vcpu, exit);
+	if (r != ENTER)
+		return r;
 	return emul_task(vcpu, exit);
 }
 
 static enum handled handle_shutdown(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	if (exit->state_lost)
 		vcpu_init(vcpu);
 	return exit_to_user(vcpu, KVM_EXIT_SHUTDOWN);
@@ -436,7 +506,6 @@ static enum handled handle_shutdown(struct vcpu *vcpu, struct exit *exit)
 
 static enum handled handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	if (dump_failed)
 		vendor(dump)(vcpu);
 	vcpu->run->fail_entry.hardware_entry_failure_reason = exit->hw_reason;
@@ -446,46 +515,92 @@ static enum handled handle_fail_entry(struct vcpu *vcpu, struct exit *exit)
 
 static enum handled handle_unknown(struct vcpu *vcpu, struct exit *exit)
 {
-	vcpu->stats.exits_other++;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 4,
 				   exit->hw_reason, (u64)vcpu->cpu, exit->hw_info[0],
 				   exit->hw_info[1]);
 }
 
-static const exit_handler handlers[NR_EXIT_KINDS] = {
-	[EXIT_PF]		= handle_pf,
-	[EXIT_EXCEPTION]	= handle_exception,
-	[EXIT_HOST_IRQ]		= handle_host_irq,
-	[EXIT_HOST_NMI]		= handle_host_irq,
-	[EXIT_IRQ_WINDOW]	= handle_irq_window,
-	[EXIT_NMI_WINDOW]	= handle_nmi_window,
-	[EXIT_IO]		= handle_io,
-	[EXIT_CPUID]		= handle_cpuid,
-	[EXIT_HLT]		= handle_hlt,
-	[EXIT_RDMSR]		= handle_rdmsr,
-	[EXIT_WRMSR]		= handle_wrmsr,
-	[EXIT_CR_WRITE]		= handle_cr_write,
-	[EXIT_CR_READ]		= handle_cr_read,
-	[EXIT_INVLPG]		= handle_invlpg,
-	[EXIT_XSETBV]		= handle_xsetbv,
-	[EXIT_RDPMC]		= handle_gp,
-	[EXIT_WBINVD]		= handle_nothing,
-	[EXIT_PAUSE]		= handle_nothing,
-	[EXIT_VMCALL]		= handle_vmcall,
-	[EXIT_UD]		= handle_ud,
-	[EXIT_EMULATE]		= handle_emulate,
-	[EXIT_FAULT]		= handle_fault,
-	[EXIT_STEPPED]		= handle_stepped,
-	[EXIT_DELIVER]		= handle_deliver,
-	[EXIT_TASK_SWITCH]	= handle_task_switch,
-	[EXIT_SHUTDOWN]		= handle_shutdown,
-	[EXIT_FAIL_ENTRY]	= handle_fail_entry,
-	[EXIT_UNKNOWN]		= handle_unknown,
+#define STAT(name) (offsetof(struct vcpu_stats, name) / sizeof(u64))
+
+static const struct handler handlers[NR_EXIT_KINDS] = {
+	[EXIT_PF]		= { handle_pf, 0, STAT(exits_pf) },
+	[EXIT_EXCEPTION]	= { handle_exception, OUTSIDE, STAT(exits_exception) },
+	[EXIT_HOST_IRQ]		= { handle_irq, OUTSIDE, STAT(exits_irq) },
+	[EXIT_HOST_NMI]		= { handle_irq, OUTSIDE, STAT(exits_irq) },
+	[EXIT_IRQ_WINDOW]	= { handle_irq, OUTSIDE, STAT(exits_irq_window) },
+	[EXIT_NMI_WINDOW]	= { handle_nmi_window, OUTSIDE, STAT(exits_other) },
+	[EXIT_IO]		= { handle_io, OUTSIDE, STAT(exits_io) },
+	[EXIT_CPUID]		= { handle_cpuid, INSN, STAT(exits_cpuid) },
+	[EXIT_HLT]		= { handle_hlt, INSN | OUTSIDE, STAT(exits_hlt) },
+	[EXIT_RDMSR]		= { handle_rdmsr, INSN, STAT(exits_msr) },
+	[EXIT_WRMSR]		= { handle_wrmsr, INSN, STAT(exits_msr) },
+	[EXIT_CR_WRITE]		= { handle_cr_write, INSN, STAT(exits_cr) },
+	[EXIT_CR_READ]		= { handle_cr_read, INSN, STAT(exits_cr) },
+	[EXIT_INVLPG]		= { handle_invlpg, INSN, STAT(exits_invlpg) },
+	[EXIT_XSETBV]		= { handle_xsetbv, INSN | OUTSIDE, STAT(exits_other) },
+	[EXIT_RDPMC]		= { handle_gp, 0, STAT(exits_other) },
+	[EXIT_WBINVD]		= { handle_nothing, INSN, STAT(exits_other) },
+	[EXIT_PAUSE]		= { handle_nothing, INSN, STAT(exits_other) },
+	[EXIT_VMCALL]		= { handle_vmcall, INSN, STAT(exits_other) },
+	[EXIT_UD]		= { handle_ud, 0, STAT(exits_other) },
+	[EXIT_EMULATE]		= { handle_emulate, OUTSIDE },
+	[EXIT_FAULT]		= { handle_fault, OUTSIDE },
+	[EXIT_STEPPED]		= { handle_stepped, OUTSIDE },
+	[EXIT_DELIVER]		= { handle_deliver, OUTSIDE, STAT(exits_other) },
+	[EXIT_TASK_SWITCH]	= { handle_task_switch, OUTSIDE, STAT(exits_other) },
+	[EXIT_SHUTDOWN]		= { handle_shutdown, OUTSIDE, STAT(exits_other) },
+	[EXIT_FAIL_ENTRY]	= { handle_fail_entry, OUTSIDE, STAT(exits_other) },
+	[EXIT_UNKNOWN]		= { handle_unknown, OUTSIDE, STAT(exits_other) },
 };
+
+static __always_inline enum handled handle(struct vcpu *vcpu, struct exit *exit,
+					   const struct handler *h)
+{
+	enum handled r = ENTER;
+
+	if ((h->flags & INSN) && !exit->next_rip)
+		r = find_end(vcpu, exit);
+	if (r == ENTER)
+		r = h->handle(vcpu, exit);
+	if (r != WAIT && h->stat)
+		((u64 *)&vcpu->stats)[h->stat]++;
+	return r;
+}
+
+static const struct handler *handler_of(const struct exit *exit)
+{
+	if (WARN_ON_ONCE(exit->kind >= NR_EXIT_KINDS))
+		return &handlers[EXIT_UNKNOWN];
+	return &handlers[array_index_nospec(exit->kind, NR_EXIT_KINDS)];
+}
 
 enum handled exit_handle(struct vcpu *vcpu, struct exit *exit)
 {
-	if (WARN_ON_ONCE(exit->kind >= NR_EXIT_KINDS))
-		return handle_unknown(vcpu, exit);
-	return handlers[array_index_nospec(exit->kind, NR_EXIT_KINDS)](vcpu, exit);
+	return handle(vcpu, exit, handler_of(exit));
+}
+
+/* A row that the compiler knows: no indirect call, which mitigations make dear. */
+#define HANDLE(kind) case kind: r = handle(vcpu, exit, &handlers[kind]); break
+
+inline enum handled exit_handle_atomic(struct vcpu *vcpu, struct exit *exit)
+{
+	enum handled r = WAIT;
+
+	pagefault_disable();
+	vcpu->mmu.atomic = true;
+	if (exit->kind == EXIT_EMULATE)
+		decode(vcpu, exit);
+	switch (exit->kind) {
+	HANDLE(EXIT_PF);
+	HANDLE(EXIT_CPUID);
+	HANDLE(EXIT_CR_WRITE);
+	HANDLE(EXIT_CR_READ);
+	HANDLE(EXIT_INVLPG);
+	default:
+		if (!(handler_of(exit)->flags & OUTSIDE))
+			r = exit_handle(vcpu, exit);
+	}
+	vcpu->mmu.atomic = false;
+	pagefault_enable();
+	return r;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The instruction that exited: what it is, and what follows where it ends. */
 #include <asm/debugreg.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
 #include "insn.h"
@@ -36,22 +37,8 @@ inline const struct insn *insn_find(struct vcpu *vcpu, gva_t gva, enum insn_mode
 	return decode_line(line, gva, mode, low, high);
 }
 
-/* Outside 64-bit mode there is a CS base, too. */
-static noinline gva_t code_address(struct vcpu *vcpu, enum insn_mode *mode)
+static __always_inline const struct insn *fetch(struct vcpu *vcpu, gva_t gva, enum insn_mode mode)
 {
-	struct kvm_segment cs;
-
-	*mode = mode_insn(vcpu);
-	if (*mode == INSN_LONG64)
-		return vcpu->regs.rip;
-	vendor(get_segment)(vcpu, VCPU_SREG_CS, &cs);
-	return (u32)(vcpu->regs.rip + cs.base);
-}
-
-const struct insn *insn_here(struct vcpu *vcpu, const struct exit *exit)
-{
-	enum insn_mode mode = INSN_LONG64;
-	gva_t gva = exit->long_mode ? vcpu->regs.rip : code_address(vcpu, &mode);
 	u64 *code = vcpu->code_here;
 
 	if (mmu_fetch(&vcpu->mmu, gva, code, sizeof(vcpu->code_here)) < sizeof(vcpu->code_here))
@@ -59,19 +46,59 @@ const struct insn *insn_here(struct vcpu *vcpu, const struct exit *exit)
 	return insn_find(vcpu, gva, mode, code);
 }
 
-gva_t insn_linear(struct vcpu *vcpu, const struct insn *insn)
+static noinline gva_t segment_base(struct vcpu *vcpu, unsigned int seg)
+{
+	struct kvm_segment s;
+
+	vendor(get_segment)(vcpu, seg, &s);
+	return s.base;
+}
+
+static noinline const struct insn *fetch_in_mode(struct vcpu *vcpu)
+{
+	enum insn_mode mode = mode_insn(vcpu);
+	gva_t gva = vcpu->regs.rip;
+
+	if (mode != INSN_LONG64)
+		gva = (u32)(gva + segment_base(vcpu, VCPU_SREG_CS));
+	return fetch(vcpu, gva, mode);
+}
+
+inline const struct insn *insn_here(struct vcpu *vcpu, const struct exit *exit)
+{
+	if (likely(exit->long_mode))
+		return fetch(vcpu, vcpu->regs.rip, INSN_LONG64);
+	return fetch_in_mode(vcpu);
+}
+
+inline gva_t insn_linear(struct vcpu *vcpu, const struct insn *insn)
 {
 	gva_t offset = insn_address(insn, vcpu->regs.gpr, vcpu->regs.rip);
-	bool is_long = insn->mode == INSN_LONG64;
-	struct kvm_segment seg;
 
-	if (is_long && insn->seg != SREG_FS && insn->seg != SREG_GS)
-		return offset;
-	vendor(get_segment)(vcpu, insn->seg, &seg);
-	return is_long ? offset + seg.base : (u32)(offset + seg.base);
+	if (insn->mode != INSN_LONG64)
+		return (u32)(offset + segment_base(vcpu, insn->seg));
+	if (insn->seg == SREG_FS || insn->seg == SREG_GS)
+		offset += segment_base(vcpu, insn->seg);
+	return offset;
 }
 
 /* ---- where it ends ---- */
+
+/* Compatibility mode is part of long mode, but its code is not 64-bit code. */
+static noinline bool is_long_code(struct vcpu *vcpu)
+{
+	return (vcpu->mode.efer & EFER_LMA) && mode_insn(vcpu) == INSN_LONG64;
+}
+
+inline u64 insn_trim(struct vcpu *vcpu, const struct exit *exit, u64 value)
+{
+	return likely(exit->long_mode) || is_long_code(vcpu) ? value : (u32)value;
+}
+
+inline u64 insn_next(struct vcpu *vcpu, const struct exit *exit)
+{
+	return insn_trim(vcpu, exit, exit->next_rip);
+}
 
 static noinline void hold_back(struct vcpu *vcpu)
 {
@@ -107,4 +134,9 @@ void insn_finish(struct vcpu *vcpu, u64 next_rip)
 	vcpu->regs.rip = next_rip;
 	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
 	insn_end(vcpu, 0, vcpu->regs.rflags & X86_EFLAGS_TF);
+}
+
+inline void insn_skip(struct vcpu *vcpu, const struct exit *exit)
+{
+	insn_finish(vcpu, insn_next(vcpu, exit));
 }

@@ -146,7 +146,7 @@ enum handled io_port(struct vcpu *vcpu, const struct exit *exit)
 
 	io->pending = IO_PIO;
 	io->rip = vcpu->regs.rip;
-	io->next_rip = exit->next_rip;
+	io->next_rip = insn_next(vcpu, exit);
 	io->pio.port = exit->io.port;
 	io->pio.size = exit->io.size;
 	io->pio.in = exit->io.in;

@@ -302,7 +302,6 @@ int mode_apply(struct vcpu *vcpu)
 
 void mode_invlpg(struct vcpu *vcpu, gva_t gva)
 {
-	vcpu->stats.exits_invlpg++;
 	vcpu->io.code.valid = false;
 	mmu_invlpg(&vcpu->mmu, gva);
 }
@@ -317,14 +316,16 @@ int mode_invpcid(struct vcpu *vcpu, u64 type, u64 pcid, gva_t gva)
 		return -EINVAL;
 	if (type == 0 && !is_canonical(gva))
 		return -EINVAL;
-	if (type == 0 && pcid == current_pcid)
+	if (type == 0 && pcid == current_pcid) {
+		vcpu->stats.exits_invlpg++;
 		mode_invlpg(vcpu, gva);
-	else if (type == 0)
+	} else if (type == 0) {
 		mmu_flush_address(&vcpu->mmu, pcid, gva);
-	else if (type == 1)
+	} else if (type == 1) {
 		mmu_flush_pcid(&vcpu->mmu, pcid);
-	else
+	} else {
 		mmu_flush_guest(&vcpu->mmu);
+	}
 	return 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * KVM_RUN: prepare, enter, handle, until user space has something to do.
  *
- *   guest work -> requests -> root -> inject -> | IN_GUEST, check | enter -> exit_fast  | -> handle
- *                                               |     ^---------------------' preempt off
+ *   guest work -> requests -> root -> inject -> | IN_GUEST, check | enter -> handle | -> handle
+ *                                               |     ^-----------------' preempt off
  *
  * The slots (SRCU) are held all the time except in guest mode and while we may be scheduled away
  * for long: a change of slots never waits for a guest that does not exit.
@@ -74,7 +74,7 @@ static bool event_waits(const struct vcpu *vcpu)
 }
 
 /* Between two entries: the part of prepare() that needs neither sleep nor user space. */
-static bool prepare_fast(struct vcpu *vcpu)
+static bool prepare_atomic(struct vcpu *vcpu)
 {
 	const unsigned long easy = BIT(REQ_FLUSH_TLB) | BIT(REQ_EVENT);
 
@@ -122,12 +122,13 @@ static bool enter_once(struct vcpu *vcpu, struct exit *exit)
  * Enter, again and again as long as an exit needs neither sleep nor user space. Preemption is
  * off and the guest's FPU state is loaded all the time: from before interrupts go off until after
  * they are on again, as kernels from 6.15 turn softirqs off for it only while interrupts are on.
- * Returns whether there is an exit to handle.
+ * Returns what follows from the last exit.
  */
-static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
+static enum handled enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 {
 	struct srcu_struct *slots = &vcpu->vm->srcu;
-	bool entered, handled, again;
+	bool entered, again;
+	enum handled r;
 
 	fpu_enter(vcpu);
 	local_irq_disable();
@@ -136,14 +137,14 @@ static bool enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 		entered = enter_once(vcpu, exit);
 		local_irq_enable();
 		*srcu = srcu_read_lock(slots);
-		handled = !entered || exit_fast(vcpu, exit);
-		again = entered && handled && prepare_fast(vcpu);
+		r = entered ? exit_handle_atomic(vcpu, exit) : ENTER;
+		again = entered && r == ENTER && prepare_atomic(vcpu);
 		local_irq_disable();
 	} while (again);
 	local_irq_enable();
 	host_leave_guest();
 	fpu_leave(vcpu);
-	return !handled;
+	return r;
 }
 
 static enum handled run_loop(struct vcpu *vcpu, int *srcu)
@@ -164,9 +165,10 @@ static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 		r = prepare(vcpu);
 		if (r != ENTER)
 			return r;
-		if (enter(vcpu, &exit, srcu))
+		r = enter(vcpu, &exit, srcu);
+		if (r == WAIT)
 			r = exit_handle(vcpu, &exit);
-	} while (r == ENTER);
+	} while (r == ENTER || r == WAIT);
 	return r;
 }
 

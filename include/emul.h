@@ -69,7 +69,7 @@ enum handled emul_event(struct vcpu *vcpu, const struct event *event);
 /**
  * emul_task() - make the task switch that the processor left to us
  * @vcpu:	loaded, slots held
- * @exit:	kind EXIT_TASK_SWITCH
+ * @exit:	kind EXIT_TASK_SWITCH; next_rip is known, unless an event was being delivered
  *
  * Return: as exit_handle().
  */

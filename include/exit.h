@@ -9,7 +9,6 @@
 #include "types.h"
 
 struct vcpu;
-struct mmu_access;
 
 /**
  * enum exit_kind - what happened
@@ -76,9 +75,10 @@ struct event {
 /**
  * struct exit - one exit
  * @kind:	enum exit_kind
- * @long_mode:	the guest was in 64-bit mode; told only of instructions
- * @next_rip:	rip after the exiting instruction, or 0 where the processor
- *		does not say (the instruction is then decoded)
+ * @long_mode:	the guest is known to have been in 64-bit mode; false says nothing, unless an
+ *		instruction exited
+ * @next_rip:	rip after the exiting instruction, all 64 bits of the sum, or 0 where the
+ *		processor does not say (the instruction is then decoded)
  * @state_lost:	the processor has not saved the guest's state: it must be reset
  * @traps:	bits of DR6 for a #DB that was due before: what MOV SS had held back
  * @delivering:	the event whose delivery the exit interrupted; to be delivered
@@ -98,7 +98,6 @@ struct exit {
 		struct {
 			gva_t gva;
 			u32 error;
-			bool walked;	/* vcpu.fault holds the result: to be emulated */
 		} pf;
 		struct {
 			u8 vector;
@@ -130,45 +129,31 @@ struct exit {
  * enum handled - what follows from an exit
  * @ENTER:	enter the guest again
  * @TO_USER:	KVM_RUN ends, vcpu.run is filled in
+ * @WAIT:	it would have to sleep. Nothing has changed, but what is remembered of memory (vcpu.fault,
+ *		vcpu.code)
  * @FAIL:	KVM_RUN ends with vcpu.run_error
  */
-enum handled { ENTER, TO_USER, FAIL };
+enum handled { ENTER, TO_USER, WAIT, FAIL };
 
 /**
- * exit_handle() - act on an exit
+ * exit_handle_atomic() - act on an exit between two entries
+ * @vcpu:	just left, slots held (SRCU); its FPU state is loaded
+ * @exit:	why; what the processor has not decoded of it may be, on return
+ *
+ * Preemption is off, interrupts are on.
+ *
+ * Return: what follows. WAIT: exit_handle() is to be called.
+ */
+enum handled exit_handle_atomic(struct vcpu *vcpu, struct exit *exit);
+
+/**
+ * exit_handle() - act on an exit where it may sleep
  * @vcpu:	loaded, interrupts on, slots held (SRCU)
- * @exit:	why
+ * @exit:	as exit_handle_atomic() left it
  *
  * Return: what follows.
  */
 enum handled exit_handle(struct vcpu *vcpu, struct exit *exit);
-
-/**
- * exit_fast() - act on an exit between two entries, if it can be done without sleeping
- * @vcpu:	just left; its FPU state is loaded
- * @exit:	why
- *
- * Preemption is off, interrupts are on. Return: whether it is done; if not, nothing has changed
- * and exit_handle() is to be called.
- */
-bool exit_fast(struct vcpu *vcpu, struct exit *exit);
-
-/**
- * exit_cpuid() - what CPUID does to the registers
- * @vcpu:	the vCPU
- *
- * Any context. Intel SDM 2 CPUID.
- */
-void exit_cpuid(struct vcpu *vcpu);
-
-/**
- * exit_access() - what the guest tried when its access faulted
- * @vcpu:	the vCPU
- * @error:	the hardware's error code
- *
- * Any context. Return: the access.
- */
-struct mmu_access exit_access(struct vcpu *vcpu, u32 error);
 
 /* ---- io.c ---- */
 

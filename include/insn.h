@@ -42,6 +42,32 @@ const struct insn *insn_here(struct vcpu *vcpu, const struct exit *exit);
 gva_t insn_linear(struct vcpu *vcpu, const struct insn *insn);
 
 /**
+ * insn_trim() - a value as wide as RIP, registers and addresses are for the instruction that exited
+ * @vcpu:	loaded
+ * @exit:	why
+ * @value:	any
+ *
+ * Any context. Return: all of it in 64-bit mode, else 32 bits. Intel SDM 1 3.4.1.1 and 3.5.
+ */
+u64 insn_trim(struct vcpu *vcpu, const struct exit *exit, u64 value);
+
+/**
+ * insn_next() - where the instruction behind the one that exited begins
+ * @vcpu:	loaded
+ * @exit:	why; @exit->next_rip is known
+ *
+ * Any context. Return: RIP.
+ */
+u64 insn_next(struct vcpu *vcpu, const struct exit *exit);
+
+/**
+ * insn_skip() - insn_finish() of the instruction that exited
+ * @vcpu:	loaded
+ * @exit:	why; @exit->next_rip is known
+ */
+void insn_skip(struct vcpu *vcpu, const struct exit *exit);
+
+/**
  * insn_finish() - an instruction was completed on behalf of the guest
  * @vcpu:	loaded
  * @next_rip:	where the next one begins
@@ -69,7 +95,7 @@ void insn_end(struct vcpu *vcpu, u32 shadow, bool step);
  * @vcpu:	in 64-bit mode at CPL 0, about to be entered
  *
  * Executes none, some or all of the instructions up to there: what is not plain is left to the
- * processor. Preemption is off, interrupts are on.
+ * processor. Interrupts are on.
  */
 void insn_run_ahead(struct vcpu *vcpu);
 

@@ -196,7 +196,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @backend:	the vendor's part
  * @sigset:	KVM_SET_SIGNAL_MASK
  * @code:	instructions that made exits, by their place; @code_here: the last one's bytes
- * @fault:	the last page fault, as far as it came without sleeping
+ * @fault:	the last page fault; @fault_kept: handle_pf() answered WAIT, and means to emulate it
  */
 struct vcpu {
 	struct vm *vm;
@@ -231,6 +231,7 @@ struct vcpu {
 	sigset_t sigset;
 	struct vcpu_stats stats;
 	struct mmu_fault fault;
+	bool fault_kept;
 	struct code_line code[VCPU_CODE_LINES];
 	u64 code_here[2];
 };

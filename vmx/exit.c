@@ -53,14 +53,9 @@ enum { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
 static void insn_exit(struct vcpu *vcpu, struct exit *exit, u8 kind)
 {
-	u64 rip = vcpu->regs.rip, next = rip + vmcs_read(VM_EXIT_INSTRUCTION_LEN);
-
 	exit->long_mode = vmx_is_64bit(vcpu);
-	/* Only 64-bit code goes on beyond 4 GiB. */
-	if (!exit->long_mode)
-		next = (u32)next;
 	exit->kind = kind;
-	exit->next_rip = next;
+	exit->next_rip = vcpu->regs.rip + vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 }
 
 static void decode_cr(struct vcpu *vcpu, struct exit *exit)
