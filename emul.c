@@ -101,20 +101,26 @@ static void leave_task(struct vcpu *vcpu)
 	vendor(update_mode)(vcpu);
 }
 
+/* RIP and RFLAGS are the emulator's work; all else that happens at the end is not. */
+static void ended(struct vcpu *vcpu, u32 shadow, bool step)
+{
+	if (vcpu->emul->task_switched)
+		leave_task(vcpu);
+	vcpu->debug.hits |= vcpu->emul->traps;
+	insn_end(vcpu, shadow, step);
+}
+
 static enum handled done(struct vcpu *vcpu)
 {
 	const struct emulate_ctxt *ctxt = vcpu->emul;
 
 	vcpu->stats.emulated++;
-	if (ctxt->task_switched)
-		leave_task(vcpu);
-	vcpu->debug.hits |= ctxt->traps;
 	if (ctxt->insn.op == OP_IRET)
 		vcpu->events.nmi_masked = false;
 	if (ctxt->rep_partial)
 		end_iteration(vcpu);
-	insn_end(vcpu, (ctxt->shadow & EMU_SHADOW_STI ? SHADOW_STI : 0) |
-		       (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0), ctxt->tf_trap);
+	ended(vcpu, (ctxt->shadow & EMU_SHADOW_STI ? SHADOW_STI : 0) |
+		    (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0), ctxt->tf_trap);
 	if (!vcpu->io.then ||
 	    (vcpu->io.then == KVM_EXIT_HLT && vcpu->events.exception.type != EVENT_NONE))
 		return ENTER;
@@ -298,10 +304,7 @@ enum handled emul_event(struct vcpu *vcpu, const struct event *event)
 	case EMU_DONE:
 		event_requeue(vcpu, &none);
 		vcpu->debug.held = 0;
-		if (vcpu->emul->task_switched)
-			leave_task(vcpu);
-		vcpu->debug.hits |= vcpu->emul->traps;
-		insn_end(vcpu, 0, false);	/* the frame may have hit a breakpoint */
+		ended(vcpu, 0, false);	/* the frame may have hit a breakpoint */
 		return ENTER;
 	case EMU_FAULT:
 		if (vcpu->emul->task_switched)
