@@ -5,6 +5,7 @@
  * So after the read the instructions up to the write are executed here, in 64-bit mode, as long
  * as they are of the few kinds that such code consists of.
  */
+#include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <asm/processor-flags.h>
 
@@ -15,6 +16,10 @@
 #include "mmu.h"
 #include "mode.h"
 #include "vcpu.h"
+
+static bool ahead = true;
+module_param(ahead, bool, 0644);
+MODULE_PARM_DESC(ahead, "execute what is between a read and a write of CR3");
 
 #define MAX_INSNS	16
 #define WINDOW		112	/* bytes of code that are looked at */
@@ -158,6 +163,8 @@ void insn_run_ahead(struct vcpu *vcpu)
 	const struct insn *insn;
 	u8 code[WINDOW] __uninitialized;
 
+	if (!READ_ONCE(ahead))
+		return;
 	/* Single steps and breakpoints are between instructions. The shadow tables know no sign. */
 	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & BREAKPOINTS_ENABLED) ||
 	    !canonical_in(start, 48))

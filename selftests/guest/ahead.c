@@ -8,6 +8,8 @@
 #include "kselftest_harness.h"
 #include "paging.h"
 
+#define SWITCH	"/sys/module/umbra/parameters/ahead"
+
 #define MARK(n)		(0x1111111111111111ul * (n))
 
 FIXTURE(ahead) { struct vm *vm; struct vcpu *v; };
@@ -82,6 +84,47 @@ TEST_F(ahead, at_the_end_of_a_page)
 
 		EXPECT_DONE(jump(self->v, at, 0, at - 3, false));
 		EXPECT_EQ(true, marked(&self->v->regs)) TH_LOG("%d bytes are left", left);
+	}
+}
+
+/* A counter of the module's; -1: there is none. */
+static long counter(const char *name)
+{
+	FILE *f = fopen("/sys/kernel/debug/umbra/stats", "r");
+	char word[64];
+	long value = -1, n;
+
+	while (f && fscanf(f, "%63s %ld", word, &n) == 2)
+		if (!strcmp(word, name))
+			value = n;
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static bool turn(const char *value)
+{
+	FILE *f = fopen(SWITCH, "r+");
+
+	if (!f)
+		return false;
+	fputs(value, f);
+	return !fclose(f);
+}
+
+/* Either way the guest does the same; how many exits that takes is what differs. */
+TEST_F(ahead, switched_off)
+{
+	for (int on = 0; on < 2; on++) {
+		long exits = counter("exits_cr"), before = counter("ahead");
+
+		if (exits < 0 || !turn(on ? "Y" : "N"))
+			SKIP(return, "no counters, or no switch");
+		EXPECT_DONE(guest_insn(self->v, INSN("mov %%cr3, %%rax; nop; mov %%rax, %%cr3")));
+		turn("Y");
+		EXPECT_EQ(exits + 2 - on, counter("exits_cr"));
+		EXPECT_EQ(before + on, counter("ahead"));
+		EXPECT_EQ(self->vm->root, self->v->regs.rax);
 	}
 }
 

@@ -70,6 +70,13 @@ const struct insn *insn_find(struct vcpu *vcpu, gva_t gva, enum insn_mode mode, 
 	return insn_decode(&insn, copy, sizeof(copy), mode) == INSN_OK ? &insn : NULL;
 }
 
+static bool *param;
+
+void shim_param_add(const char *name, void *var, size_t size)
+{
+	param = var;
+}
+
 static unsigned int rnd(void)
 {
 	seed = seed * 1103515245 + 12345;
@@ -220,6 +227,17 @@ TEST(not_between_single_steps)
 	put(START, NOP, 1);
 	insn_run_ahead(&cpu);
 	CHECK_EQ(cpu.regs.rip, START);
+}
+
+TEST(switched_off)
+{
+	begin(START);
+	put(START, OR_RAX_8 NOP MOV_CR3_RAX, 8);
+	*param = false;
+	insn_run_ahead(&cpu);
+	*param = true;
+	CHECK_EQ(cpu.regs.rip, START);
+	CHECK_EQ(decoded, 0);
 }
 
 /* Jumps, and what is executed here, in any order: insn_find() checks where it is sent. */
