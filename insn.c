@@ -4,7 +4,12 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "event.h"
+#include "exit.h"
 #include "insn.h"
+#include "mmu.h"
+#include "mode.h"
+#include "request.h"
 #include "vcpu.h"
 #include "vendor.h"
 
