@@ -4,10 +4,10 @@
 #define UMBRA_EMUL_H
 
 #include "emulate.h"
+#include "exit.h"
 #include "types.h"
 
 struct event;
-struct exit;
 struct io_access;
 struct mmu_fault;
 struct vcpu;
