@@ -25,7 +25,7 @@ VENDOR_OPS(DEFINE_VENDOR_CALL)
 #undef DEFINE_VENDOR_CALL
 
 static const struct vendor_ops *ops;
-static void (*vendor_exit)(void);
+static void (*vendor_unload)(void);
 
 /*
  * The firmware or a kexec'ed kernel must not find a CPU of ours still enabled.
@@ -83,10 +83,10 @@ static int probe_vendor(void)
 		return -EOPNOTSUPP;
 	}
 	r = svm_probe(&ops);
-	vendor_exit = svm_exit;
+	vendor_unload = svm_unload;
 	if (r == -ENODEV) {
 		r = vmx_probe(&ops);
-		vendor_exit = vmx_exit;
+		vendor_unload = vmx_unload;
 	}
 	if (r == -ENODEV)
 		pr_err("this processor has neither AMD-V nor VT-x: nothing to run guests with\n");
@@ -132,7 +132,7 @@ out_cpus:
 	unregister_reboot_notifier(&reboot_nb);
 	cpus_module_exit();
 out_vendor:
-	vendor_exit();
+	vendor_unload();
 	return r;
 }
 
@@ -143,7 +143,7 @@ static void __exit umbra_exit(void)
 	vm_module_exit();
 	unregister_reboot_notifier(&reboot_nb);
 	cpus_module_exit();
-	vendor_exit();
+	vendor_unload();
 }
 
 module_init(umbra_init);

@@ -113,9 +113,9 @@ VENDOR_OPS(VENDOR_OP_CALL)
 int svm_probe(const struct vendor_ops **ops);
 
 /**
- * svm_exit() - free what svm_probe() allocated
+ * svm_unload() - free what svm_probe() allocated
  */
-void svm_exit(void);
+void svm_unload(void);
 
 /**
  * vmx_probe() - can this host run guests by VT-x?
@@ -126,8 +126,8 @@ void svm_exit(void);
 int vmx_probe(const struct vendor_ops **ops);
 
 /**
- * vmx_exit() - free what vmx_probe() allocated
+ * vmx_unload() - free what vmx_probe() allocated
  */
-void vmx_exit(void);
+void vmx_unload(void);
 
 #endif

@@ -264,7 +264,7 @@ int svm_probe(const struct vendor_ops **ops)
 	return 0;
 }
 
-void svm_exit(void)
+void svm_unload(void)
 {
 	svm_msr_exit();
 	free_cpus();

@@ -349,7 +349,7 @@ int vmx_probe(const struct vendor_ops **ops)
 	return 0;
 }
 
-void vmx_exit(void)
+void vmx_unload(void)
 {
 	vmx_msr_exit();
 	free_cpus();

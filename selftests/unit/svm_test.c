@@ -56,7 +56,7 @@ static void stop(void)
 	for (i = 0; i < NR_VCPUS; i++)
 		ops->vcpu_destroy(&vcpus[i]);
 	on_each_cpu(disable, NULL, 1);
-	svm_exit();
+	svm_unload();
 	CHECK_EQ(mach_blocks(), 0);
 }
 
@@ -369,7 +369,7 @@ TEST(capabilities_of_all_processors)
 	CHECK(svm_caps.flush_by_asid && !svm_caps.nrips && !svm_caps.decode_assists);
 	on_each_cpu(enable, NULL, 1);
 	on_each_cpu(disable, NULL, 1);
-	svm_exit();
+	svm_unload();
 }
 
 TEST(processor_without_amd_v_among_others)
@@ -533,7 +533,7 @@ TEST(xss_is_0_in_the_guest)
 	mach.msr_xss = cet_user;
 	CHECK(!svm_probe(&ops));
 	enter_and_leave(&vcpus[0], cet_user, 0);
-	svm_exit();
+	svm_unload();
 }
 
 TEST(xss_is_left_alone_where_it_is_0)
@@ -542,7 +542,7 @@ TEST(xss_is_left_alone_where_it_is_0)
 	CHECK(!svm_probe(&ops));
 	enter_and_leave(&vcpus[0], 0, 0);
 	CHECK_EQ(mach.msr_xss_writes, 0);
-	svm_exit();
+	svm_unload();
 }
 
 /* Where XSAVES is #UD in guests, as on VT-x, the two writes are saved. */

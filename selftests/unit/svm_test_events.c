@@ -29,7 +29,7 @@ static void stop(void)
 {
 	ops->vcpu_destroy(&v);
 	ops->cpu_disable();
-	svm_exit();
+	svm_unload();
 }
 
 static void exit_with(u32 code)
