@@ -240,39 +240,39 @@ void fpu_write_sse(struct vcpu *vcpu, unsigned int reg, const void *data)
 	memcpy(&area->fx.xmm_space[array_index_nospec(reg, NR_XMM) * 4], data, 16);
 }
 
+/* Where struct kvm_fpu and FXSAVE's image have the same. */
+#define FIELD(user, fx)	{ offsetof(struct kvm_fpu, user), offsetof(struct fxregs_state, fx), \
+			  sizeof_field(struct kvm_fpu, user) }
+
+static const struct { u16 user, fx, bytes; } fpu_fields[] = {
+	FIELD(fpr, st_space), FIELD(xmm, xmm_space), FIELD(fcw, cwd), FIELD(fsw, swd),
+	FIELD(ftwx, twd), FIELD(last_opcode, fop), FIELD(last_ip, rip), FIELD(last_dp, rdp),
+	FIELD(mxcsr, mxcsr),
+};
+
 int state_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu)
 {
-	struct fxregs_state *fx = &materialize(vcpu)->fx;
+	const void *fx = &materialize(vcpu)->fx;
+	unsigned int i;
 
 	memset(fpu, 0, sizeof(*fpu));
-	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
-	memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
-	fpu->fcw = fx->cwd;
-	fpu->fsw = fx->swd;
-	fpu->ftwx = fx->twd;
-	fpu->last_opcode = fx->fop;
-	fpu->last_ip = fx->rip;
-	fpu->last_dp = fx->rdp;
-	fpu->mxcsr = fx->mxcsr;
+	for (i = 0; i < ARRAY_SIZE(fpu_fields); i++)
+		memcpy((void *)fpu + fpu_fields[i].user, fx + fpu_fields[i].fx,
+		       fpu_fields[i].bytes);
 	return 0;
 }
 
 int state_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu)
 {
-	struct fxregs_state *fx;
+	unsigned int i;
+	void *fx;
 
 	if (fpu->mxcsr & ~mxcsr_mask)
 		return -EINVAL;
 	fx = &materialize(vcpu)->fx;
-	memcpy(fx->st_space, fpu->fpr, sizeof(fpu->fpr));
-	memcpy(fx->xmm_space, fpu->xmm, sizeof(fpu->xmm));
-	fx->cwd = fpu->fcw;
-	fx->swd = fpu->fsw;
-	fx->twd = fpu->ftwx;
-	fx->fop = fpu->last_opcode;
-	fx->rip = fpu->last_ip;
-	fx->rdp = fpu->last_dp;
-	fx->mxcsr = fpu->mxcsr;
+	for (i = 0; i < ARRAY_SIZE(fpu_fields); i++)
+		memcpy(fx + fpu_fields[i].fx, (const void *)fpu + fpu_fields[i].user,
+		       fpu_fields[i].bytes);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/types.h>
 
+#define sizeof_field(type, member)	sizeof(((type *)0)->member)
 #define IS_ENABLED(option)	0
 #define upper_32_bits(n)	((__u32)((n) >> 32))
 #define lower_32_bits(n)	((__u32)(n))
