@@ -18,26 +18,21 @@
 #define RFLAGS_FIXED	((u64)X86_EFLAGS_FIXED)
 #define RFLAGS_VALID	0x3f7fd5ull
 
+/* struct kvm_regs begins with the general registers, in an order of its own. */
+static const u8 regs_order[NR_GPRS] = {
+	GPR_RAX, GPR_RBX, GPR_RCX, GPR_RDX, GPR_RSI, GPR_RDI, GPR_RSP, GPR_RBP,
+	GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+};
+
+static_assert(offsetof(struct kvm_regs, rip) == NR_GPRS * sizeof(u64));
+
 int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs)
 {
-	const u64 *gpr = vcpu->regs.gpr;
+	u64 *out = (u64 *)regs;
+	unsigned int i;
 
-	regs->rax = gpr[GPR_RAX];
-	regs->rbx = gpr[GPR_RBX];
-	regs->rcx = gpr[GPR_RCX];
-	regs->rdx = gpr[GPR_RDX];
-	regs->rsi = gpr[GPR_RSI];
-	regs->rdi = gpr[GPR_RDI];
-	regs->rsp = gpr[GPR_RSP];
-	regs->rbp = gpr[GPR_RBP];
-	regs->r8 = gpr[GPR_R8];
-	regs->r9 = gpr[GPR_R9];
-	regs->r10 = gpr[GPR_R10];
-	regs->r11 = gpr[GPR_R11];
-	regs->r12 = gpr[GPR_R12];
-	regs->r13 = gpr[GPR_R13];
-	regs->r14 = gpr[GPR_R14];
-	regs->r15 = gpr[GPR_R15];
+	for (i = 0; i < NR_GPRS; i++)
+		out[i] = vcpu->regs.gpr[regs_order[i]];
 	regs->rip = vcpu->regs.rip;
 	regs->rflags = vcpu->regs.rflags;
 	return 0;
@@ -45,26 +40,13 @@ int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs)
 
 int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 {
-	u64 *gpr = vcpu->regs.gpr;
+	const u64 *in = (const u64 *)regs;
+	unsigned int i;
 
 	if (regs->rflags & ~(RFLAGS_VALID | RFLAGS_FIXED) || !entry_rip_ok(regs->rip))
 		return -EINVAL;
-	gpr[GPR_RAX] = regs->rax;
-	gpr[GPR_RBX] = regs->rbx;
-	gpr[GPR_RCX] = regs->rcx;
-	gpr[GPR_RDX] = regs->rdx;
-	gpr[GPR_RSI] = regs->rsi;
-	gpr[GPR_RDI] = regs->rdi;
-	gpr[GPR_RSP] = regs->rsp;
-	gpr[GPR_RBP] = regs->rbp;
-	gpr[GPR_R8] = regs->r8;
-	gpr[GPR_R9] = regs->r9;
-	gpr[GPR_R10] = regs->r10;
-	gpr[GPR_R11] = regs->r11;
-	gpr[GPR_R12] = regs->r12;
-	gpr[GPR_R13] = regs->r13;
-	gpr[GPR_R14] = regs->r14;
-	gpr[GPR_R15] = regs->r15;
+	for (i = 0; i < NR_GPRS; i++)
+		vcpu->regs.gpr[regs_order[i]] = in[i];
 	vcpu->regs.rip = regs->rip;
 	vcpu->regs.rflags = regs->rflags | RFLAGS_FIXED;
 	vcpu->events.exception.type = EVENT_NONE;
@@ -73,18 +55,23 @@ int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 	return 0;
 }
 
+/* struct kvm_sregs begins with these. */
+static const u8 sregs_order[] = {
+	VCPU_SREG_CS, VCPU_SREG_DS, VCPU_SREG_ES, VCPU_SREG_FS, VCPU_SREG_GS, VCPU_SREG_SS,
+	VCPU_SREG_TR, VCPU_SREG_LDTR,
+};
+
+static_assert(offsetof(struct kvm_sregs, gdt) ==
+	      ARRAY_SIZE(sregs_order) * sizeof(struct kvm_segment));
+
 int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
 {
+	struct kvm_segment *seg = (struct kvm_segment *)sregs;
 	const struct vcpu_mode *mode = &vcpu->mode;
+	unsigned int i;
 
-	vendor(get_segment)(vcpu, VCPU_SREG_CS, &sregs->cs);
-	vendor(get_segment)(vcpu, VCPU_SREG_DS, &sregs->ds);
-	vendor(get_segment)(vcpu, VCPU_SREG_ES, &sregs->es);
-	vendor(get_segment)(vcpu, VCPU_SREG_FS, &sregs->fs);
-	vendor(get_segment)(vcpu, VCPU_SREG_GS, &sregs->gs);
-	vendor(get_segment)(vcpu, VCPU_SREG_SS, &sregs->ss);
-	vendor(get_segment)(vcpu, VCPU_SREG_TR, &sregs->tr);
-	vendor(get_segment)(vcpu, VCPU_SREG_LDTR, &sregs->ldt);
+	for (i = 0; i < ARRAY_SIZE(sregs_order); i++)
+		vendor(get_segment)(vcpu, sregs_order[i], &seg[i]);
 	vendor(get_dt)(vcpu, VCPU_DTR_GDT, &sregs->gdt);
 	vendor(get_dt)(vcpu, VCPU_DTR_IDT, &sregs->idt);
 	sregs->cr0 = mode->cr0;
@@ -102,7 +89,9 @@ int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
 
 static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 {
+	const struct kvm_segment *seg = (const struct kvm_segment *)sregs;
 	struct vcpu_mode *mode = &vcpu->mode;
+	unsigned int i;
 
 	mode->cr0 = mode_settled_cr0(sregs->cr0);
 	mode->cr2 = sregs->cr2;
@@ -113,14 +102,8 @@ static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	mode->apic_base = sregs->apic_base;
 	vendor(set_dt)(vcpu, VCPU_DTR_GDT, &sregs->gdt);
 	vendor(set_dt)(vcpu, VCPU_DTR_IDT, &sregs->idt);
-	vendor(set_segment)(vcpu, VCPU_SREG_CS, &sregs->cs);
-	vendor(set_segment)(vcpu, VCPU_SREG_DS, &sregs->ds);
-	vendor(set_segment)(vcpu, VCPU_SREG_ES, &sregs->es);
-	vendor(set_segment)(vcpu, VCPU_SREG_FS, &sregs->fs);
-	vendor(set_segment)(vcpu, VCPU_SREG_GS, &sregs->gs);
-	vendor(set_segment)(vcpu, VCPU_SREG_SS, &sregs->ss);
-	vendor(set_segment)(vcpu, VCPU_SREG_TR, &sregs->tr);
-	vendor(set_segment)(vcpu, VCPU_SREG_LDTR, &sregs->ldt);
+	for (i = 0; i < ARRAY_SIZE(sregs_order); i++)
+		vendor(set_segment)(vcpu, sregs_order[i], &seg[i]);
 	return mode_apply(vcpu);
 }
 
