@@ -140,6 +140,16 @@ static enum emu_status device_access(struct vcpu *vcpu, const struct piece *p, v
 	return status;
 }
 
+/* Where an operand lies, for one who is about to read or write all of it. */
+static enum emu_status begin(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
+			     unsigned int flags, bool write, struct piece p[2])
+{
+	const struct mmu_access access = access_for(ctxt, flags, write);
+
+	watch(ctxt, addr, bytes, flags, write ? BREAKPOINT_WRITE : BREAKPOINT_READ);
+	return locate(ctxt, addr, bytes, &access, p);
+}
+
 static enum emu_status read_piece(struct vcpu *vcpu, const struct piece *p, void *buf)
 {
 	if (!p->len)
@@ -212,13 +222,11 @@ enum emu_status emul_mem_fetch(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
 enum emu_status emul_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
 			      unsigned int bytes, unsigned int flags)
 {
-	const struct mmu_access access = access_for(ctxt, flags, false);
 	struct vcpu *vcpu = ctxt->priv;
 	enum emu_status status;
 	struct piece p[2];
 
-	watch(ctxt, addr, bytes, flags, BREAKPOINT_READ);
-	status = locate(ctxt, addr, bytes, &access, p);
+	status = begin(ctxt, addr, bytes, flags, false, p);
 	if (!status)
 		status = read_piece(vcpu, &p[0], buf);
 	if (!status)
@@ -229,13 +237,11 @@ enum emu_status emul_mem_read(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
 enum emu_status emul_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
 			       unsigned int bytes, unsigned int flags)
 {
-	const struct mmu_access access = access_for(ctxt, flags, true);
 	struct vcpu *vcpu = ctxt->priv;
 	enum emu_status status;
 	struct piece p[2];
 
-	watch(ctxt, addr, bytes, flags, BREAKPOINT_WRITE);
-	status = locate(ctxt, addr, bytes, &access, p);
+	status = begin(ctxt, addr, bytes, flags, true, p);
 	if (!status)
 		status = write_pieces(vcpu, p, buf, true);
 	if (!status)
@@ -283,14 +289,12 @@ static enum emu_status cmpxchg_ram(struct vcpu *vcpu, gpa_t gpa, void *old, cons
 enum emu_status emul_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
 				 const void *new, unsigned int bytes, bool *swapped)
 {
-	const struct mmu_access access = access_for(ctxt, 0, true);
 	enum emu_status status;
 	struct piece p[2];
 
 	if (bytes > 16)
 		return EMU_UNHANDLED;
-	watch(ctxt, addr, bytes, 0, BREAKPOINT_WRITE);
-	status = locate(ctxt, addr, bytes, &access, p);
+	status = begin(ctxt, addr, bytes, 0, true, p);
 	if (status)
 		return status;
 	/* @old has just been read from the device; a second time may have effects. */
