@@ -24,16 +24,22 @@
 
 DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
 
-static int vmxon(hpa_t pa)
-{
-	asm goto("1: vmxon %[pa]\n\t"
-		 "jna %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[failed])
-		 : : [pa] "m" (pa) : "cc", "memory" : failed);
-	return 0;
-failed:
-	return -EIO;
+/* One that takes an address. Return: 0; or -EIO where it fails, or is #UD: out of VMX operation. */
+#define DEFINE_VMX_INSN(insn)						\
+static int insn(hpa_t pa)						\
+{									\
+	asm goto("1: " #insn " %[pa]\n\t"				\
+		 "jna %l[failed]\n\t"					\
+		 _ASM_EXTABLE(1b, %l[failed])				\
+		 : : [pa] "m" (pa) : "cc", "memory" : failed);		\
+	return 0;							\
+failed:									\
+	return -EIO;							\
 }
+
+DEFINE_VMX_INSN(vmxon)
+DEFINE_VMX_INSN(vmclear)
+DEFINE_VMX_INSN(vmptrld)
 
 static void vmxoff(void)
 {
@@ -42,26 +48,6 @@ static void vmxoff(void)
 		 : : : "cc", "memory" : done);
 done:
 	return;
-}
-
-static void vmclear(hpa_t pa)
-{
-	asm goto("1: vmclear %[pa]\n\t"
-		 _ASM_EXTABLE(1b, %l[done])
-		 : : [pa] "m" (pa) : "cc", "memory" : done);
-done:
-	return;
-}
-
-static int vmptrld(hpa_t pa)
-{
-	asm goto("1: vmptrld %[pa]\n\t"
-		 "jna %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[failed])
-		 : : [pa] "m" (pa) : "cc", "memory" : failed);
-	return 0;
-failed:
-	return -EIO;
 }
 
 /* Interrupts are off. */
