@@ -27,6 +27,25 @@
 #define REGS_R14	(14 * 8)
 #define REGS_R15	(15 * 8)
 
+/* What a caller in C wants back. */
+.macro PUSH_CALLEE_SAVED
+	push	%rbp
+	push	%r15
+	push	%r14
+	push	%r13
+	push	%r12
+	push	%rbx
+.endm
+
+.macro POP_CALLEE_SAVED
+	pop	%rbx
+	pop	%r12
+	pop	%r13
+	pop	%r14
+	pop	%r15
+	pop	%rbp
+.endm
+
 /* From struct vcpu_regs at %rdi; all but RAX. */
 .macro LOAD_GPRS
 	mov	REGS_RCX(%rdi), %rcx

@@ -50,12 +50,7 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
  * #UD that is passed over. The VMCB then has the exit code that was there before.
  */
 SYM_FUNC_START(svm_enter_guest)
-	push	%rbp
-	push	%r15
-	push	%r14
-	push	%r13
-	push	%r12
-	push	%rbx
+	PUSH_CALLEE_SAVED
 	push	%r8
 	push	%rcx
 	push	%rdi
@@ -110,11 +105,6 @@ SYM_FUNC_START(svm_enter_guest)
 
 .Lout:
 	add	$STACK_SIZE, %rsp
-	pop	%rbx
-	pop	%r12
-	pop	%r13
-	pop	%r14
-	pop	%r15
-	pop	%rbp
+	POP_CALLEE_SAVED
 	RET
 SYM_FUNC_END(svm_enter_guest)

@@ -35,12 +35,7 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
  * tells why, if this is VMX operation still.
  */
 SYM_FUNC_START(vmx_enter_guest)
-	push	%rbp
-	push	%r15
-	push	%r14
-	push	%r13
-	push	%r12
-	push	%rbx
+	PUSH_CALLEE_SAVED
 	push	%rcx
 	push	%rdx
 	push	%rdi
@@ -91,12 +86,7 @@ SYM_INNER_LABEL_ALIGN(vmx_exited, SYM_L_GLOBAL)
 
 	mov	%ebx, %eax
 	add	$STACK_SIZE, %rsp
-	pop	%rbx
-	pop	%r12
-	pop	%r13
-	pop	%r14
-	pop	%r15
-	pop	%rbp
+	POP_CALLEE_SAVED
 	RET
 
 .Lfailed:
