@@ -100,11 +100,11 @@
 	xor	%r15d, %r15d
 .endm
 
-/* Before an entry, all registers loaded. Takes ZF. @selector is a word in memory. */
-.macro CLEAR_BUFFERS selector:req
+/* Before an entry, all registers loaded. Takes ZF. */
+.macro CLEAR_BUFFERS
 	ALTERNATIVE_2 "jmp .Lbuffers_clear_\@", "", X86_FEATURE_CLEAR_CPU_BUF, \
 		      "", X86_FEATURE_CLEAR_CPU_BUF_VM
-	verw	\selector(%rip)
+	verw	host_data_selector(%rip)
 .Lbuffers_clear_\@:
 .endm
 

@@ -8,7 +8,6 @@
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
-#include <asm/segment.h>
 #include <asm/unwind_hints.h>
 
 #include "entry.h"
@@ -20,11 +19,6 @@
 #define STACK_HOST_SPEC	24
 #define STACK_GUEST_SPEC 32
 #define STACK_SIZE	40
-
-	.section .rodata
-	.balign 2
-/* VERW wants a selector in memory; a word of our own, as the kernel's is not for all. */
-SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
 
 	.section .noinstr.text, "ax"
 
@@ -76,7 +70,7 @@ SYM_FUNC_START(svm_enter_guest)
 	mov	%r9, %rax
 .Ldivider_clear:
 	LOAD_GPRS
-	CLEAR_BUFFERS verw_selector
+	CLEAR_BUFFERS
 	SVM_INSN vmrun	%rax
 	cli
 

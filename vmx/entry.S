@@ -7,7 +7,6 @@
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
 #include <asm/nospec-branch.h>
-#include <asm/segment.h>
 #include <asm/unwind_hints.h>
 
 #include "entry.h"
@@ -19,10 +18,6 @@
 #define STACK_HOST_SPEC	8
 #define STACK_GUEST_SPEC 16
 #define STACK_SIZE	24
-
-	.section .rodata
-	.balign 2
-SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
 
 	.section .noinstr.text, "ax"
 
@@ -48,7 +43,7 @@ SYM_FUNC_START(vmx_enter_guest)
 
 	mov	REGS_RAX(%rdi), %rax
 	LOAD_GPRS
-	CLEAR_BUFFERS verw_selector
+	CLEAR_BUFFERS
 
 	jnc	.Llaunch
 	UNWIND_HINT_SAVE
