@@ -10,12 +10,9 @@
 
 #include <asm/debugreg.h>
 
-#define DR6_INIT	0xffff0ff0ull
-#define DR7_INIT	0x400ull
-
 void debug_reset(struct vcpu *vcpu)
 {
-	vcpu->debug = (struct vcpu_debug){ .dr6 = DR6_INIT, .dr7 = DR7_INIT };
+	vcpu->debug = (struct vcpu_debug){ .dr6 = DR6_ONES, .dr7 = DR7_ONES };
 }
 
 /*
@@ -84,8 +81,8 @@ int state_set_debugregs(struct vcpu *vcpu, const struct kvm_debugregs *dbg)
 	if (dbg->flags || dbg->dr6 >> 32 || dbg->dr7 >> 32)
 		return -EINVAL;
 	memcpy(vcpu->debug.db, dbg->db, sizeof(dbg->db));
-	vcpu->debug.dr6 = (dbg->dr6 & 0xe00full) | DR6_INIT;
-	vcpu->debug.dr7 = (dbg->dr7 & 0xffff2bffull) | DR7_INIT;
+	vcpu->debug.dr6 = dr6_settled(dbg->dr6);
+	vcpu->debug.dr7 = dr7_settled(dbg->dr7);
 	vendor(update_mode)(vcpu);
 	return 0;
 }

@@ -14,12 +14,7 @@
 #include "vcpu.h"
 #include "vendor.h"
 
-#define DR6_WRITABLE	0xe00full
-#define DR6_ONES	0xffff0ff0ull
-#define DR7_WRITABLE	0xffff2bffull
-#define DR7_ONES	0x400ull
 #define DR6_BD		BIT_ULL(13)
-#define DR7_GD		BIT_ULL(13)
 
 static void op_committed(struct emulate_ctxt *ctxt)
 {
@@ -150,9 +145,9 @@ static enum emu_status op_write_dr(struct emulate_ctxt *ctxt, unsigned int nr, u
 	if (nr < 4)
 		vcpu->debug.db[array_index_nospec(nr, 4)] = val;
 	else if (nr == 6)
-		vcpu->debug.dr6 = (val & DR6_WRITABLE) | DR6_ONES;
+		vcpu->debug.dr6 = dr6_settled(val);
 	else
-		vcpu->debug.dr7 = (val & DR7_WRITABLE) | DR7_ONES;
+		vcpu->debug.dr7 = dr7_settled(val);
 	vendor(update_mode)(vcpu);
 	return EMU_DONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Breakpoints on data and ports, for accesses that the processor does not see. */
+/* Debug registers; breakpoints on data and ports, for accesses that the processor does not see. */
 #ifndef UMBRA_BREAKPOINT_H
 #define UMBRA_BREAKPOINT_H
 
@@ -13,6 +13,29 @@ enum breakpoint_kind {
 };
 
 #define BREAKPOINTS_ENABLED	0xffull		/* of DR7: L0 to G3 */
+#define DR7_GD			BIT_ULL(13)
+
+/* Bits that are 1 whatever is written, after reset too; others can't be set. */
+#define DR6_ONES		0xffff0ff0ull
+#define DR6_WRITABLE		0xe00full
+#define DR7_ONES		0x400ull
+#define DR7_WRITABLE		0xffff2bffull
+
+/**
+ * dr6_settled() - what DR6 is after a write; dr7_settled() likewise
+ * @value:	the value written
+ *
+ * Any context. Intel SDM vol. 3B 18.2.3 and 18.2.4. Return: what is read back.
+ */
+static inline u64 dr6_settled(u64 value)
+{
+	return (value & DR6_WRITABLE) | DR6_ONES;
+}
+
+static inline u64 dr7_settled(u64 value)
+{
+	return (value & DR7_WRITABLE) | DR7_ONES;
+}
 
 /**
  * breakpoint_hits() - which breakpoints does an access hit?

@@ -20,9 +20,6 @@
 #define HW_CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
 #define HW_CR4_HIDDEN	(X86_CR4_PCIDE | X86_CR4_PKE | X86_CR4_VMXE | X86_CR4_LA57)
 
-#define DR7_GD		BIT(13)
-#define DR7_RESET	0x400
-
 static inline u64 hardware_cr0(const struct vcpu_mode *mode)
 {
 	return (mode->cr0 & ~(u64)HW_CR0_HIDDEN) | HW_CR0_FORCED;
@@ -52,9 +49,9 @@ static inline u64 hardware_efer(const struct vcpu_mode *mode)
 /* GD is the emulator's: all accesses to debug registers exit. */
 static inline u64 hardware_dr7(const struct vcpu *vcpu)
 {
-	u64 dr7 = vcpu->debug.dr7 & ~(u64)DR7_GD;
+	u64 dr7 = vcpu->debug.dr7 & ~DR7_GD;
 
-	return dr7 & (DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK) ? dr7 : DR7_RESET;
+	return dr7 & (DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK) ? dr7 : DR7_ONES;
 }
 
 #endif

@@ -15,8 +15,6 @@
 #include "guestmode.h"
 #include "svm.h"
 
-#define DR6_CLEAR	0xffff0ff0ull
-
 static_assert(offsetof(struct vcpu_regs, gpr) == 0 && GPR_RCX == 1 && GPR_RDI == 7,
 	      "entry.S knows this");
 
@@ -72,8 +70,8 @@ static void load_cr(struct vcpu *vcpu)
 		svm_dirty(svm, CLEAN_CR2);
 	}
 	/* The guest's own accesses exit: bits set here afterwards are this entry's news. */
-	if (save->dr6 != DR6_CLEAR) {
-		save->dr6 = DR6_CLEAR;
+	if (save->dr6 != DR6_ONES) {
+		save->dr6 = DR6_ONES;
 		svm_dirty(svm, CLEAN_DR);
 	}
 }
