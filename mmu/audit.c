@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The invariants of Documentation/mmu.md, checked.
+ * Invariants 1 to 6 of Documentation/mmu.md, checked; a breach is printed with its number.
  *
  *  1 every present leaf is on the rmap of its gfn, and nothing else is
- *  2 a writable leaf maps no shadowed table, no read-only slot, nothing that is logged
+ *  2 a writable leaf maps no shadowed table and no read-only slot
  *  3 the shadow of a guest table says what the table says, or less
  *  4 where the guest's own faults go straight to it, an entry that is absent is so for the guest
- *  5 every other spte points to a live shadow page that lists it as a parent
+ *  5 every other spte points to a live shadow page that lists it as a parent; all is counted
+ *  6 what a vCPU has as a root is not freed
  */
 #include "internal.h"
 
@@ -15,12 +16,12 @@ struct audit {
 	unsigned long breaches;
 };
 
-static void breach(struct audit *a, const struct shadow_page *sp, unsigned int index,
-		   const char *what)
+static void breach(struct audit *a, int invariant, const struct shadow_page *sp,
+		   unsigned int index, const char *what)
 {
 	a->breaches++;
-	host_complain("audit: %s: gfn %llx role %x entry %u spte %llx", what,
-		      (unsigned long long)sp->gfn, sp->role.word, index,
+	host_complain("audit: invariant %d: %s: gfn %llx role %x entry %u spte %llx", invariant,
+		      what, (unsigned long long)sp->gfn, sp->role.word, index,
 		      (unsigned long long)sp->spt[index]);
 }
 
@@ -54,9 +55,9 @@ static void audit_link(struct audit *a, struct shadow_page *sp, unsigned int ind
 	const struct shadow_page *child = page_of(sp->spt[index]);
 
 	if (child->role.level + 1 != sp->role.level || hlist_unhashed(&child->hash))
-		breach(a, sp, index, "child is no live page of the level below");
+		breach(a, 5, sp, index, "child is no live page of the level below");
 	if (!list_has(a->vm, child->parents, 0, link_find(sp, index)))
-		breach(a, sp, index, "child does not know its parent");
+		breach(a, 5, sp, index, "child does not know its parent");
 }
 
 /*
@@ -115,15 +116,20 @@ static void audit_rights(struct audit *a, struct shadow_page *sp, unsigned int i
 	u64 spte = sp->spt[index];
 
 	if (spte_loses(spte, spte_leaf(spte_pfn(spte), sp->role.level, access, true, false)))
-		breach(a, sp, index, "leaf with rights that the guest's table does not give");
+		breach(a, 3, sp, index, "leaf with rights that the guest's table does not give");
+}
+
+static void audit_listed(struct audit *a, struct shadow_page *sp, unsigned int index)
+{
+	if (!on_a_list(a->vm, sp, index))
+		breach(a, 1, sp, index, "leaf is on no list");
 }
 
 /* What can be told without the guest's entry. */
 static void audit_leaf_alone(struct audit *a, struct shadow_page *sp, unsigned int index)
 {
 	audit_rights(a, sp, index, sp->role.access | wp0_access(sp, index));
-	if (!on_a_list(a->vm, sp, index))
-		breach(a, sp, index, "leaf is on no list");
+	audit_listed(a, sp, index);
 }
 
 static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int index)
@@ -139,25 +145,26 @@ static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int ind
 		return;
 	}
 	if (!leaf_expected(sp, index, gpte, &gfn, &access)) {
-		breach(a, sp, index, "leaf that the guest's table does not have");
+		breach(a, 3, sp, index, "leaf that the guest's table does not have");
+		audit_listed(a, sp, index);
 		return;
 	}
 	audit_rights(a, sp, index, access);
 	slot = host_slot(a->vm, gfn);
 	if (!slot) {
 		if (!a->vm->going)
-			breach(a, sp, index, "leaf outside all slots");
+			breach(a, 1, sp, index, "leaf outside all slots");
 		return;
 	}
 	head = rmap_head_id(slot, gfn, sp->role.level);
 	if (!list_has(a->vm, link_at(a->vm, head)->next, head, link_find(sp, index)))
-		breach(a, sp, index, "leaf is not on its rmap");
+		breach(a, 1, sp, index, "leaf is not on its rmap");
 	if (!spte_writable(spte))
 		return;
 	if (slot->flags & MEMSLOT_READONLY)
-		breach(a, sp, index, "writable leaf in a read-only slot");
+		breach(a, 2, sp, index, "writable leaf in a read-only slot");
 	if (rmap_head(a->vm, slot, gfn, sp->role.level)->prev)
-		breach(a, sp, index, "writable leaf over a shadowed table");
+		breach(a, 2, sp, index, "writable leaf over a shadowed table");
 }
 
 static void audit_absent(struct audit *a, struct shadow_page *sp, unsigned int index)
@@ -165,10 +172,57 @@ static void audit_absent(struct audit *a, struct shadow_page *sp, unsigned int i
 	u64 gpte = 0;
 
 	if (sp->role.level > 1 || sp->role.metaphysical || sp->unsync)
-		breach(a, sp, index, "absent spte where writes are not seen");
+		breach(a, 4, sp, index, "absent spte where writes are not seen");
 	else if (!host_read_atomic(a->vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)) &&
 		 (gpte & PTE_P) && !a->vm->writers)
-		breach(a, sp, index, "absent spte, but the guest's entry is present");
+		breach(a, 4, sp, index, "absent spte, but the guest's entry is present");
+}
+
+/* How many times vCPUs have the page in a root. */
+static unsigned int roots_with(const struct mmu_vm *vm, const struct shadow_page *sp)
+{
+	const struct mmu_root *r;
+	const struct mmu_vcpu *m;
+	unsigned int i, n = 0;
+
+	list_for_each_entry(m, &vm->vcpus, node)
+		for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
+			for (i = 0; i < 4; i++)
+				n += r->page[i] == sp;
+	return n;
+}
+
+static void audit_root(struct audit *a, const struct mmu_vcpu *m, const struct mmu_root *r)
+{
+	const struct shadow_page *sp;
+	hpa_t walked = r->hpa;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		sp = r->page[i];
+		if (!sp)
+			continue;
+		if (r->level == 3)
+			walked = m->pae_tables[r - m->roots][i] & PTE_FRAME;
+		if (walked != host_table_hpa(sp->spt))
+			breach(a, 6, sp, 0, "the processor walks another table than the root's");
+		if (sp->roots != roots_with(a->vm, sp))
+			breach(a, 6, sp, 0, "wrong count of roots");
+	}
+}
+
+static void audit_roots(struct audit *a)
+{
+	const struct shadow_page *sp;
+	const struct mmu_root *r;
+	const struct mmu_vcpu *m;
+
+	list_for_each_entry(m, &a->vm->vcpus, node)
+		for (r = m->roots; r < m->roots + MMU_ROOTS; r++)
+			audit_root(a, m, r);
+	list_for_each_entry(sp, &a->vm->doomed, list)
+		if (sp->roots)
+			breach(a, 6, sp, 0, "a root is about to be freed");
 }
 
 static void audit_page(struct audit *a, struct shadow_page *sp)
@@ -178,8 +232,11 @@ static void audit_page(struct audit *a, struct shadow_page *sp)
 	for (i = 0; i < TABLE_ENTRIES; i++) {
 		if (!sp->spt[i] && mmu_passthrough)
 			audit_absent(a, sp, i);
-		if (!spte_present(sp->spt[i]))
+		if (!spte_present(sp->spt[i])) {
+			if (on_a_list(a->vm, sp, i))
+				breach(a, 1, sp, i, "on a list, but not present");
 			continue;
+		}
 		present++;
 		if (spte_is_leaf(sp->spt[i], sp->role.level))
 			audit_leaf(a, sp, i);
@@ -187,7 +244,9 @@ static void audit_page(struct audit *a, struct shadow_page *sp)
 			audit_link(a, sp, i);
 	}
 	if (present != sp->present)
-		breach(a, sp, 0, "wrong count of present entries");
+		breach(a, 5, sp, 0, "wrong count of present entries");
+	if (sp->roots && !roots_with(a->vm, sp))
+		breach(a, 6, sp, 0, "a root that no vCPU has");
 }
 
 unsigned long audit_locked(struct mmu_vm *vm)
@@ -202,8 +261,9 @@ unsigned long audit_locked(struct mmu_vm *vm)
 	}
 	if (pages != vm->nr_pages) {
 		a.breaches++;
-		host_complain("audit: %lu shadow pages, counted %lu", vm->nr_pages, pages);
+		host_complain("audit: invariant 5: %lu shadow pages, counted %lu", vm->nr_pages, pages);
 	}
+	audit_roots(&a);
 	vm->audit_due = false;
 	vm->audit_failures += a.breaches;
 	return a.breaches;

@@ -519,16 +519,18 @@ void machine_audit_blind(void)
 
 void host_complain(const char *fmt, ...)
 {
+	char line[256];
 	va_list args;
+	int invariant;
 
-	mach.complaints++;
-	if (mach.wanted)
-		return;
-	fputs("# mmu: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
+	mach.complaints++;
+	if (sscanf(line, "audit: invariant %d:", &invariant) == 1)
+		mach.broken |= 1u << invariant;
+	if (!mach.wanted)
+		fprintf(stderr, "# mmu: %s\n", line);
 }
 
 /* The machine's life */

@@ -205,6 +205,7 @@ struct machine {
 	unsigned long pauses;		/* chances for the scheduler without the lock */
 
 	unsigned long remote_flushes, reloads, complaints, hw_walks;
+	unsigned int broken;		/* invariants that mmu/ complained of, as bits */
 	unsigned long interleaved;	/* operations that hooks ran inside others */
 	void (*hook)(const char *where);
 	void (*write_hook)(const char *where);	/* under the lock: the guest writes */

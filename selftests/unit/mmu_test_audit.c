@@ -27,31 +27,34 @@ static void start(void)
 	expect_audit();
 }
 
-static bool finds_breaches(bool blind)
+/* The invariants that it finds broken, as bits. */
+static unsigned int finds_breaches(bool blind)
 {
 	unsigned long complaints = mach.complaints, breaches;
 
 	mach.auditing = !blind;
 	mach.blind = blind;
 	mach.wanted = true;
+	mach.broken = 0;
 	breaches = mmu_audit(&mach.vm);
 	mach.auditing = mach.blind = mach.wanted = false;
 	CHECK_EQ(mach.complaints - complaints, breaches);
-	return breaches;
+	CHECK_EQ(!breaches, !mach.broken);
+	return mach.broken;
 }
 
 /* Found with guest memory at hand, and without if @blind. */
-static void expect_breach(bool blind)
+static void expect_breach(int invariant, bool blind)
 {
-	CHECK(finds_breaches(false));
-	CHECK_EQ(finds_breaches(true), blind);
+	CHECK(finds_breaches(false) & 1 << invariant);
+	CHECK_EQ(!!finds_breaches(true), blind);
 }
 
 TEST(audit_sees_rights_that_the_guest_does_not_give)
 {
 	start();
 	*spte_at(VA, 1) |= W;
-	expect_breach(false);
+	expect_breach(3, false);
 }
 
 TEST(audit_sees_rights_that_no_entry_above_gives)
@@ -62,7 +65,7 @@ TEST(audit_sees_rights_that_no_entry_above_gives)
 	expect_gpa(vcpu(0), VA, UREAD, DATA);
 	expect_audit();
 	*spte_at(VA, 1) |= W;
-	expect_breach(true);
+	expect_breach(3, true);
 }
 
 TEST(audit_sees_a_leaf_on_no_list)
@@ -72,35 +75,35 @@ TEST(audit_sees_a_leaf_on_no_list)
 	start();
 	leaf = *spte_at(VA, 1);
 	*spte_at(VA - 300 * PAGE, 1) = leaf;
-	expect_breach(true);
+	expect_breach(1, true);
 }
 
 TEST(audit_sees_a_leaf_beside_others_on_no_list)
 {
 	start();
 	*spte_at(VA ^ PAGE, 1) = *spte_at(VA, 1);
-	expect_breach(true);
+	expect_breach(1, true);
 }
 
 TEST(audit_sees_a_leaf_that_is_not_counted)
 {
 	start();
 	*spte_at(VA, 1) = 0;
-	expect_breach(true);
+	expect_breach(5, true);
 }
 
 TEST(audit_sees_a_child_that_does_not_know_its_parent)
 {
 	start();
 	*spte_at(VA ^ 1ull << 21, 2) = *spte_at(VA, 2);
-	expect_breach(true);
+	expect_breach(5, true);
 }
 
 TEST(audit_sees_a_child_of_another_level)
 {
 	start();
 	*spte_at(VA, 3) = *spte_at(VA, 2);
-	expect_breach(true);
+	expect_breach(5, true);
 }
 
 TEST(audit_sees_a_writable_leaf_over_a_table)
@@ -113,7 +116,7 @@ TEST(audit_sees_a_writable_leaf_over_a_table)
 	expect_gpa(vcpu(0), VA + PAGE, UREAD, table);
 	CHECK(!(*spte_at(VA + PAGE, 1) & W));
 	*spte_at(VA + PAGE, 1) |= W;
-	CHECK(finds_breaches(false));
+	CHECK(finds_breaches(false) & 1 << 2);
 }
 
 TEST(audit_sees_a_writable_leaf_in_rom)
@@ -125,12 +128,73 @@ TEST(audit_sees_a_writable_leaf_in_rom)
 	guest_map(vcpu(0), VA + PAGE, rom, P | W | U | D, 1);
 	expect_gpa(vcpu(0), VA + PAGE, UREAD, rom);
 	*spte_at(VA + PAGE, 1) |= W;
-	CHECK(finds_breaches(false));
+	CHECK(finds_breaches(false) & 1 << 2);
 }
 
 TEST(audit_sees_shadow_pages_that_are_not_counted)
 {
 	start();
 	mach.vm.nr_pages++;
-	expect_breach(true);
+	expect_breach(5, true);
+}
+
+TEST(audit_sees_a_list_with_an_entry_that_is_not_present)
+{
+	start();
+	*spte_at(VA, 1) = 0;
+	expect_breach(1, true);
+}
+
+TEST(audit_sees_an_absent_spte_of_a_present_entry)
+{
+	mmu_init_pf_passthrough(true, 48);
+	start();
+	guest_map(vcpu(0), VA - 300 * PAGE, DATA, P | U, 1);
+	*spte_at(VA - 300 * PAGE, 1) = 0;
+	expect_breach(4, false);
+}
+
+TEST(audit_sees_an_absent_spte_above_page_tables)
+{
+	mmu_init_pf_passthrough(true, 48);
+	start();
+	*spte_at(VA + (300ull << 21), 2) = 0;
+	expect_breach(4, true);
+}
+
+static struct mmu_root *root_in_use(void)
+{
+	return &vcpu(0)->m.roots[vcpu(0)->m.root - vcpu(0)->m.roots];
+}
+
+TEST(audit_sees_a_root_that_would_never_be_freed)
+{
+	start();
+	root_in_use()->page[0] = NULL;
+	expect_breach(6, true);
+}
+
+TEST(audit_sees_a_root_that_could_be_freed_too_early)
+{
+	start();
+	root_in_use()[1] = *root_in_use();
+	expect_breach(6, true);
+}
+
+TEST(audit_sees_a_root_that_is_not_what_the_processor_walks)
+{
+	start();
+	root_in_use()->hpa += PAGE;
+	expect_breach(6, true);
+}
+
+TEST(audit_sees_a_pae_entry_that_is_not_what_the_processor_walks)
+{
+	struct mmu_vcpu *m = &vcpu(0)->m;
+
+	guest_start(MODE_PAE, 1);
+	guest_map(vcpu(0), VA, DATA, P | U, 1);
+	expect_gpa(vcpu(0), VA, UREAD, DATA);
+	m->pae_tables[m->root_tag][VA >> 30 & 3] += PAGE;
+	expect_breach(6, true);
 }
