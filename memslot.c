@@ -203,7 +203,8 @@ out:
 	return r;
 }
 
-static void slot_wrprotect(struct vm *vm, const struct memslot *slot)
+/* Its log is new: from the end of this on it has all that may be written. */
+static void slot_wrprotect(struct vm *vm, struct memslot *slot)
 {
 	u64 offset;
 
@@ -213,6 +214,7 @@ static void slot_wrprotect(struct vm *vm, const struct memslot *slot)
 		mmu_slot_wrprotect(&vm->mmu, slot, offset, GENMASK(n - 1, 0));
 		cond_resched();
 	}
+	smp_store_release(&slot->settling, false);
 	mmu_flush(&vm->mmu);
 }
 
@@ -230,6 +232,7 @@ static int slot_reflag(struct vm *vm, struct memslot *old, const struct memslot 
 		slot_free(slot);
 		return -ENOMEM;
 	}
+	slot->settling = slot->dirty_bitmap;
 	set_publish(vm, set);
 	slot_free(old);
 	if (slot->flags & MEMSLOT_LOG_DIRTY)
@@ -311,13 +314,14 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
 #define LOG_WORDS	8192ul
 
 /* Moves a part of the log to @copy. On return no processor can write without being noticed. */
-static void log_take(struct vm *vm, const struct memslot *slot, unsigned long first,
+static void log_take(struct vm *vm, struct memslot *slot, unsigned long first,
 		     unsigned long nr, unsigned long *copy)
 {
 	unsigned long *log = slot->dirty_bitmap + first;
 	bool flush = false;
 	unsigned long i;
 
+	WRITE_ONCE(slot->settling, true);	/* before a bit is cleared: log_lacks() */
 	for (i = 0; i < nr; i++) {
 		copy[i] = 0;
 		if (!READ_ONCE(log[i]))
@@ -327,11 +331,12 @@ static void log_take(struct vm *vm, const struct memslot *slot, unsigned long fi
 					    copy[i]);
 		cond_resched();
 	}
+	smp_store_release(&slot->settling, false);
 	if (flush)
 		mmu_flush(&vm->mmu);
 }
 
-static int log_copy(struct vm *vm, const struct memslot *slot, unsigned long __user *to)
+static int log_copy(struct vm *vm, struct memslot *slot, unsigned long __user *to)
 {
 	unsigned long first, words = BITS_TO_LONGS(slot->npages);
 	unsigned long room = min(words, LOG_WORDS);

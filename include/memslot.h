@@ -22,11 +22,13 @@
  * @flags:	MEMSLOT_*
  * @id:		user space's number for it
  * @dirty_bitmap: one bit a frame, set when written; NULL unless LOG_DIRTY
+ * @settling:	the log is being turned on or read: sptes of frames that are not in it, or not any
+ *		more, may still be writable
  * @rmap_base:	for each mapping level the link id of the first frame's rmap head
  *		(owned by mmu/, see mmu/rmap.c)
  *
  * A slot that is visible to lookups never changes except for the bits in
- * @dirty_bitmap; a change makes a new slot.
+ * @dirty_bitmap, and @settling; a change makes a new slot.
  */
 struct memslot {
 	gfn_t base_gfn;
@@ -35,6 +37,7 @@ struct memslot {
 	u32 flags;
 	u32 id;
 	unsigned long *dirty_bitmap;
+	bool settling;
 	u32 rmap_base[MEMSLOT_LEVELS];
 };
 

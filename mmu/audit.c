@@ -3,7 +3,7 @@
  * Invariants 1 to 6 of Documentation/mmu.md, checked; a breach is printed with its number.
  *
  *  1 every present leaf is on the rmap of its gfn, and nothing else is
- *  2 a writable leaf maps no shadowed table and no read-only slot
+ *  2 a writable leaf maps no shadowed table, no read-only slot, and what it maps is in the dirty log
  *  3 the shadow of a guest table says what the table says, or less
  *  4 where the guest's own faults go straight to it, an entry that is absent is so for the guest
  *  5 every other spte points to a live shadow page that lists it as a parent; all is counted
@@ -132,11 +132,35 @@ static void audit_leaf_alone(struct audit *a, struct shadow_page *sp, unsigned i
 	audit_listed(a, sp, index);
 }
 
+/*
+ * Is a frame that may be written missing in the dirty log? A bit is cleared before the frame is
+ * write-protected, both while the slot is settling.
+ */
+static bool log_lacks(const struct memslot *slot, gfn_t gfn, int level)
+{
+	if (!slot->dirty_bitmap ||
+	    (level == 1 && test_bit(memslot_index(slot, gfn), slot->dirty_bitmap)))
+		return false;
+	smp_rmb();	/* with log_take() */
+	return !READ_ONCE(slot->settling);
+}
+
+static void audit_writable(struct audit *a, struct shadow_page *sp, unsigned int index,
+			   const struct memslot *slot, gfn_t gfn)
+{
+	if (slot->flags & MEMSLOT_READONLY)
+		breach(a, 2, sp, index, "writable leaf in a read-only slot");
+	if (rmap_head(a->vm, slot, gfn, sp->role.level)->prev)
+		breach(a, 2, sp, index, "writable leaf over a shadowed table");
+	if (log_lacks(slot, gfn, sp->role.level))
+		breach(a, 2, sp, index, "writable leaf that is not in the dirty log");
+}
+
 static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int index)
 {
-	u64 spte = sp->spt[index], gpte = 0;
 	const struct memslot *slot;
 	unsigned int access;
+	u64 gpte = 0;
 	u32 head;
 	gfn_t gfn;
 
@@ -159,12 +183,8 @@ static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int ind
 	head = rmap_head_id(slot, gfn, sp->role.level);
 	if (!list_has(a->vm, link_at(a->vm, head)->next, head, link_find(sp, index)))
 		breach(a, 1, sp, index, "leaf is not on its rmap");
-	if (!spte_writable(spte))
-		return;
-	if (slot->flags & MEMSLOT_READONLY)
-		breach(a, 2, sp, index, "writable leaf in a read-only slot");
-	if (rmap_head(a->vm, slot, gfn, sp->role.level)->prev)
-		breach(a, 2, sp, index, "writable leaf over a shadowed table");
+	if (spte_writable(sp->spt[index]))
+		audit_writable(a, sp, index, slot, gfn);
 }
 
 static void audit_absent(struct audit *a, struct shadow_page *sp, unsigned int index)

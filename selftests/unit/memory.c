@@ -210,13 +210,14 @@ void dirty_log_get(int id)
 	bool flush = false;
 	u64 i;
 
-	mach.reading_log = true;
+	mach.reading_log = slot->settling = true;
 	for (i = 0; i < slot->npages; i += BITS_PER_LONG) {
 		unsigned long mask = xchg(&slot->dirty_bitmap[i / BITS_PER_LONG], 0);
 
 		if (mask)
 			flush |= mmu_slot_wrprotect(&mach.vm, slot, i, mask);
 	}
+	slot->settling = false;
 	if (flush)
 		mmu_flush(&mach.vm);
 	mach.reading_log = false;

@@ -131,6 +131,27 @@ TEST(audit_sees_a_writable_leaf_in_rom)
 	CHECK(finds_breaches(false) & 1 << 2);
 }
 
+TEST(audit_sees_a_writable_leaf_that_is_not_in_the_dirty_log)
+{
+	struct memslot *slot = &mach.slot[RAM_SLOT].mem;
+
+	start();
+	slot_flags(RAM_SLOT, MEMSLOT_LOG_DIRTY);
+	guest_map(vcpu(0), VA, DATA, P | W | U | A | D, 1);
+	expect_gpa(vcpu(0), VA, WRITE_, DATA);
+	expect_audit();
+	mach.reading_log = true;
+	clear_bit(DATA / PAGE - slot->base_gfn, slot->dirty_bitmap);
+	slot->settling = true;
+	CHECK_EQ(finds_breaches(false), 0);
+	slot->settling = false;
+	expect_breach(2, false);
+	mmu_slot_wrprotect(&mach.vm, slot, (DATA / PAGE - slot->base_gfn) & -64, ~0ul);
+	mmu_flush(&mach.vm);
+	mach.reading_log = false;
+	expect_audit();
+}
+
 TEST(audit_sees_shadow_pages_that_are_not_counted)
 {
 	start();
