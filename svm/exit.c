@@ -191,20 +191,12 @@ static void decode_shutdown(struct exit *exit)
 	exit->delivering = (struct event){};
 }
 
-void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
+/* From the exit code to the kind of exit, and to what is known of that kind. */
+static __always_inline void decode_code(struct vcpu *vcpu, struct exit *exit)
 {
 	const struct vmcb_control *control = &to_svm(vcpu)->vmcb->control;
-	u32 code = control->exit_code;
 
-	*exit = (struct exit){
-		.long_mode = (vcpu->mode.efer & EFER_LMA) &&
-			     (to_svm(vcpu)->vmcb->save.seg[VCPU_SREG_CS].attr & SEG_L),
-		.hw_reason = code,
-		.hw_info = { control->exit_info_1, control->exit_info_2 },
-	};
-	svm_collect_events(vcpu, exit);
-
-	switch (code) {
+	switch (control->exit_code) {
 	case SVM_EXIT_READ_CR0 ... SVM_EXIT_WRITE_CR0 + 15:
 		decode_cr(control, exit);
 		break;
@@ -241,4 +233,18 @@ void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
 	default:
 		decode_simple(control, exit);
 	}
+}
+
+void svm_decode_exit(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct vmcb_control *control = &to_svm(vcpu)->vmcb->control;
+
+	*exit = (struct exit){
+		.long_mode = (vcpu->mode.efer & EFER_LMA) &&
+			     (to_svm(vcpu)->vmcb->save.seg[VCPU_SREG_CS].attr & SEG_L),
+		.hw_reason = control->exit_code,
+		.hw_info = { control->exit_info_1, control->exit_info_2 },
+	};
+	svm_collect_events(vcpu, exit);
+	decode_code(vcpu, exit);
 }
