@@ -151,15 +151,10 @@ static u64 *mtrr_slot(struct vcpu *vcpu, u32 index)
 	return NULL;
 }
 
-static int set_mtrr(struct vcpu *vcpu, u32 index, u64 data)
+static bool mtrr_valid(struct vcpu *vcpu, u32 index, u64 data)
 {
-	bool valid = index < 0x200 + 2 * NR_VAR_MTRR ? mtrr_var_valid(vcpu, index, data) :
-						       mtrr_fixed_valid(data);
-
-	if (!valid)
-		return -EINVAL;
-	*mtrr_slot(vcpu, index) = data;
-	return 0;
+	return index < 0x200 + 2 * NR_VAR_MTRR ? mtrr_var_valid(vcpu, index, data) :
+						 mtrr_fixed_valid(data);
 }
 
 /* ---- the backend's ---- */
@@ -237,12 +232,48 @@ static int set_hwcr(struct vcpu *vcpu, u64 data)
 	return 0;
 }
 
-static int store(u64 *where, u64 data, bool valid)
+/* Where an MSR is kept that does nothing but hold what is written; or NULL. */
+static u64 *kept(struct vcpu *vcpu, u32 index)
 {
-	if (!valid)
-		return -EINVAL;
-	*where = data;
-	return 0;
+	struct vcpu_msrs *m = &vcpu->msrs;
+
+	switch (index) {
+	case MSR_IA32_CR_PAT:
+		return &m->pat;
+	case MSR_MTRRdefType:
+		return &m->mtrr_def_type;
+	case MSR_IA32_MISC_ENABLE:
+		return &m->misc_enable;
+	case MSR_IA32_MCG_STATUS:
+		return &m->mcg_status;
+	case MSR_TSC_AUX:
+		return &m->tsc_aux;
+	case DE_CFG:
+		return &m->de_cfg;
+	default:
+		return mtrr_slot(vcpu, index);
+	}
+}
+
+/* May it hold that? */
+static bool kept_valid(struct vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	switch (index) {
+	case MSR_IA32_CR_PAT:
+		return pat_valid(data);
+	case MSR_MTRRdefType:
+		return !(data & ~0xcffull) && mtrr_type_valid(data & 0xff);
+	case MSR_IA32_MISC_ENABLE:
+		return true;
+	case MSR_IA32_MCG_STATUS:
+		return host || !data;
+	case MSR_TSC_AUX:
+		return !(data >> 32);
+	case DE_CFG:
+		return !(data & ~DE_CFG_LFENCE);
+	default:
+		return mtrr_valid(vcpu, index, data);
+	}
 }
 
 static int set_constant(u32 index, u64 data, bool host)
@@ -256,7 +287,7 @@ static int set_constant(u32 index, u64 data, bool host)
 
 int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	struct vcpu_msrs *m = &vcpu->msrs;
+	u64 *where = kept(vcpu, index);
 	int r;
 
 	switch (index) {
@@ -268,17 +299,6 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		return set_tsc_adjust(vcpu, data, host);
 	case MSR_IA32_APICBASE:
 		return mode_set_apic_base(vcpu, data);
-	case MSR_IA32_CR_PAT:
-		return store(&m->pat, data, pat_valid(data));
-	case MSR_MTRRdefType:
-		return store(&m->mtrr_def_type, data,
-			     !(data & ~0xcffull) && mtrr_type_valid(data & 0xff));
-	case MSR_IA32_MISC_ENABLE:
-		return store(&m->misc_enable, data, true);
-	case MSR_IA32_MCG_STATUS:
-		return store(&m->mcg_status, data, host || !data);
-	case MSR_TSC_AUX:
-		return store(&m->tsc_aux, data, !(data >> 32));
 	case MSR_IA32_SPEC_CTRL:
 		return set_spec_ctrl(vcpu, data, host);
 	case MSR_IA32_PRED_CMD:
@@ -287,11 +307,13 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		return 0;
 	case MSR_K7_HWCR:
 		return set_hwcr(vcpu, data);
-	case DE_CFG:
-		return store(&m->de_cfg, data, !(data & ~DE_CFG_LFENCE));
 	}
-	if (mtrr_slot(vcpu, index))
-		return set_mtrr(vcpu, index, data);
+	if (where) {
+		if (!kept_valid(vcpu, index, data, host))
+			return -EINVAL;
+		*where = data;
+		return 0;
+	}
 	if (!backend_valid(index, data))
 		return -EINVAL;
 	r = vendor(set_msr)(vcpu, index, data);
@@ -310,8 +332,8 @@ static int get_constant(u32 index, u64 *data, bool host)
 
 int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 {
-	struct vcpu_msrs *m = &vcpu->msrs;
-	const u64 *mtrr = mtrr_slot(vcpu, index);
+	const struct vcpu_msrs *m = &vcpu->msrs;
+	const u64 *where = kept(vcpu, index);
 	int r;
 
 	switch (index) {
@@ -324,21 +346,6 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_IA32_APICBASE:
 		*data = vcpu->mode.apic_base;
 		return 0;
-	case MSR_IA32_CR_PAT:
-		*data = m->pat;
-		return 0;
-	case MSR_MTRRdefType:
-		*data = m->mtrr_def_type;
-		return 0;
-	case MSR_IA32_MISC_ENABLE:
-		*data = m->misc_enable;
-		return 0;
-	case MSR_IA32_MCG_STATUS:
-		*data = m->mcg_status;
-		return 0;
-	case MSR_TSC_AUX:
-		*data = m->tsc_aux;
-		return 0;
 	case MSR_IA32_SPEC_CTRL:
 		*data = m->spec_ctrl;
 		return host || vcpu->cpuid.spec_ctrl ? 0 : -EINVAL;
@@ -348,12 +355,9 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_K7_HWCR:
 		*data = m->hwcr;
 		return 0;
-	case DE_CFG:
-		*data = m->de_cfg;
-		return 0;
 	}
-	if (mtrr) {
-		*data = *mtrr;
+	if (where) {
+		*data = *where;
 		return 0;
 	}
 	r = vendor(get_msr)(vcpu, index, data);
