@@ -5,6 +5,7 @@
 struct cursor {
 	const u8 *bytes;
 	unsigned int n, pos;
+	enum insn_vendor vendor;
 	bool overrun;
 };
 
@@ -505,16 +506,17 @@ static void refine_63(struct insn *insn)
 	reg_operand(insn, &insn->src, insn->reg, 2);
 }
 
-/*
- * Where the vendors differ. A near branch with 66 in 64-bit mode: AMD makes it 16 bits wide,
- * Intel ignores the prefix. 0f 0d with a register: #UD on AMD, nothing on Intel.
- */
-static bool is_ambiguous(const struct insn *insn, u16 flags)
+/* A near branch with 66 in 64-bit mode: AMD makes it 16 bits wide, Intel ignores the prefix. */
+static bool is_near16(const struct insn *insn, u16 flags)
 {
-	if (insn->map == 2 && insn->opcode == 0x0d)
-		return modrm_mod(insn) == 3;
 	return (flags & T_NEAR) && insn->mode == INSN_LONG64 && (insn->flags & INSN_OPSIZE) &&
 	       !(insn->rex & REX_W);
+}
+
+/* #UD on AMD, nothing on Intel. */
+static bool is_prefetch_reg(const struct insn *insn)
+{
+	return insn->map == 2 && insn->opcode == 0x0d && modrm_mod(insn) == 3;
 }
 
 static void take_operands(struct insn *insn, const struct opcode *opcode, struct cursor *cur)
@@ -546,13 +548,17 @@ static int decode(struct insn *insn, struct cursor *cur)
 		opcode = group_opcode(insn, opcode->dst);
 		flags = (flags & ~T_GROUP) | opcode->flags;
 	}
-	if (flags & T_UD)
+	if ((flags & T_UD) || (cur->vendor == INSN_AMD && is_prefetch_reg(insn)))
 		return INSN_INVALID;
-	if ((flags & T_UNKNOWN) || is_ambiguous(insn, flags))
+	if (flags & T_UNKNOWN)
+		return INSN_UNKNOWN;
+	if (cur->vendor == INSN_ANY_VENDOR && (is_near16(insn, flags) || is_prefetch_reg(insn)))
 		return INSN_UNKNOWN;
 
 	insn->op = opcode->op;
 	insn->op_bytes = operand_size(insn, flags);
+	if (cur->vendor == INSN_AMD && is_near16(insn, flags))
+		insn->op_bytes = 2;
 	if (is_port_io(insn) && insn->op_bytes == 8)
 		insn->op_bytes = 4;
 	if (flags & T_ALIGNED)
@@ -572,7 +578,15 @@ static int decode(struct insn *insn, struct cursor *cur)
 
 int insn_decode(struct insn *insn, const u8 *bytes, unsigned int n, enum insn_mode mode)
 {
-	struct cursor cur = { .bytes = bytes, .n = n < INSN_MAX_BYTES ? n : INSN_MAX_BYTES };
+	return insn_decode_as(insn, bytes, n, mode, INSN_ANY_VENDOR);
+}
+
+int insn_decode_as(struct insn *insn, const u8 *bytes, unsigned int n, enum insn_mode mode,
+		   enum insn_vendor vendor)
+{
+	struct cursor cur = {
+		.bytes = bytes, .n = n < INSN_MAX_BYTES ? n : INSN_MAX_BYTES, .vendor = vendor,
+	};
 	int status;
 
 	*insn = (struct insn) {

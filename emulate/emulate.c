@@ -95,17 +95,23 @@ static enum emu_status fetch_more(struct emulate_ctxt *ctxt)
 	return status;
 }
 
+static int decode(struct emulate_ctxt *ctxt)
+{
+	return insn_decode_as(&ctxt->insn, ctxt->code, ctxt->code_len, ctxt->mode,
+			      ctxt->intel ? INSN_INTEL : INSN_AMD);
+}
+
 static enum emu_status fetch_and_decode(struct emulate_ctxt *ctxt)
 {
 	enum emu_status status = EMU_DONE;
 	int decoded = INSN_MORE;
 
 	if (ctxt->code_len)
-		decoded = insn_decode(&ctxt->insn, ctxt->code, ctxt->code_len, ctxt->mode);
+		decoded = decode(ctxt);
 	while (decoded == INSN_MORE && !status) {
 		status = fetch_more(ctxt);
 		if (!status)
-			decoded = insn_decode(&ctxt->insn, ctxt->code, ctxt->code_len, ctxt->mode);
+			decoded = decode(ctxt);
 	}
 	if (status)
 		return status;

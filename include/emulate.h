@@ -187,6 +187,23 @@ struct insn {
  */
 int insn_decode(struct insn *insn, const u8 *bytes, unsigned int n, enum insn_mode mode);
 
+/* Whose processor an instruction is for. */
+enum insn_vendor {
+	INSN_ANY_VENDOR,	/* what differs is INSN_UNKNOWN */
+	INSN_INTEL,
+	INSN_AMD,
+};
+
+/**
+ * insn_decode_as() - decode one instruction as a vendor's processors do
+ * @insn: @bytes: @n: @mode:	see insn_decode()
+ * @vendor:	near branches with 66 in 64-bit mode differ, and 0f 0d with a register
+ *
+ * Return: as insn_decode(). Intel SDM vol. 2 chapter 2.2.1.7, AMD APM vol. 3 chapter 1.2.
+ */
+int insn_decode_as(struct insn *insn, const u8 *bytes, unsigned int n, enum insn_mode mode,
+		   enum insn_vendor vendor);
+
 /**
  * insn_address() - offset of the memory operand in its segment
  * @insn:	a decoded instruction with a memory operand

@@ -95,6 +95,60 @@ TEST(no_iteration_with_32bit_addresses)
 	CHECK_EQ(c.regs[GPR_RCX], 1ull << 40);
 }
 
+/* 66 and a near branch: 16 bits on AMD, of the displacement, the target and what is pushed. */
+TEST(near_branch_with_66)
+{
+	reset_as(INSN_LONG64, true);
+	RUN("66e810000000");
+	CHECK_EQ(c.rip, 0x1016);
+	CHECK_EQ(c.regs[GPR_RSP], 0x7ff8);
+	CHECK_EQ(mem64(0x7ff8), 0x1006);
+	RUN("66c3");
+	CHECK_EQ(c.rip, 0x1006);
+	c.regs[GPR_RAX] = 0x123456;
+	RUN("66ffe0");
+	CHECK_EQ(c.rip, 0x123456);
+
+	reset_as(INSN_LONG64, false);
+	put64(0x7ff8, ~0ull);
+	RUN("66e81000");
+	CHECK_EQ(c.rip, 0x1014);
+	CHECK_EQ(c.regs[GPR_RSP], 0x7ffe);
+	CHECK_EQ(mem64(0x7ff8), 0x1004ffffffffffff);
+	RUN("66c3");
+	CHECK_EQ(c.rip, 0x1004);
+	CHECK_EQ(c.regs[GPR_RSP], 0x8000);
+	c.regs[GPR_RAX] = 0x123456;
+	RUN("66ffe0");
+	CHECK_EQ(c.rip, 0x3456);
+	RUN("66eb80");
+	CHECK_EQ(c.rip, 0x33d9);
+	RUN("6648e810000000");
+	CHECK_EQ(c.rip, 0x33f0);
+	c.rflags |= ZF;
+	RUN("667520");
+	CHECK_EQ(c.rip, 0x33f3);
+	RUN("660f840090");
+	CHECK_EQ(c.rip, 0xc3f8);
+}
+
+TEST(prefetch_of_a_register)
+{
+	reset_as(INSN_LONG64, true);
+	RUN("0f0dc0");
+	reset_as(INSN_LONG64, false);
+	RUN_FAULT("0f0dc0", EMU_UD, 0);
+}
+
+TEST(movsxd_to_16_bits)
+{
+	reset_as(INSN_LONG64, true);
+	c.regs[GPR_RAX] = ~0ull;
+	c.regs[GPR_RBX] = 0x12348765;
+	RUN("6663c3");
+	CHECK_EQ(c.regs[GPR_RAX], 0xffffffffffff8765);
+}
+
 TEST(pushed_selector)
 {
 	reset_as(INSN_PROT32, true);

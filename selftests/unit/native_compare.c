@@ -320,7 +320,7 @@ static const char *name_of_choice(unsigned int op)
 	case OP_MOVS: return "upper halves after a MOVS that does nothing";
 	case OP_STOS: return "upper halves after a STOS that does nothing";
 	case OP_LODS: return "upper half of RCX after a LODS that does nothing";
-	default: return "something else";
+	default: return "66 before a near branch, or something else";
 	}
 }
 
