@@ -3,25 +3,11 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
 #define VECTOR 0x51
 
-FIXTURE(interrupts) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(interrupts)
-{
-	self->vm = vm_create(MODE_LONG4);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(interrupts)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(interrupts, MODE_LONG4)
 
 static int inject(struct vcpu *v, u32 vector)
 {

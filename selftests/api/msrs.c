@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
 #define MSR_TSC_AUX_	0xc0000103
 #define MSR_SPEC_CTRL_	0x48
@@ -21,21 +21,7 @@
 #define LOW_END		0x00007ffffffffffful
 #define HIGH_END	0xffff800000000000ul
 
-FIXTURE(msrs) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(msrs)
-{
-	self->vm = vm_create(MODE_LONG4);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(msrs)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(msrs, MODE_LONG4)
 
 struct value {
 	u32 index;

@@ -3,23 +3,9 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
-FIXTURE(state) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(state)
-{
-	self->vm = vm_create(MODE_LONG4);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(state)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(state, MODE_LONG4)
 
 #define EXPECT_ERRNO(e, call)						\
 	do {								\

@@ -3,23 +3,9 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
-FIXTURE(vcpu) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(vcpu)
-{
-	self->vm = vm_create(MODE_LONG4);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(vcpu)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(vcpu, MODE_LONG4)
 
 TEST_F(vcpu, ids)
 {

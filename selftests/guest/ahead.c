@@ -6,15 +6,13 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
 #define SWITCH	"/sys/module/umbra/parameters/ahead"
 
 #define MARK(n)		(0x1111111111111111ul * (n))
 
-FIXTURE(ahead) { struct vm *vm; struct vcpu *v; };
-FIXTURE_SETUP(ahead) { self->vm = vm_create(MODE_LONG4); self->v = &self->vm->vcpu[0]; }
-FIXTURE_TEARDOWN(ahead) { vm_free(self->vm); }
+FIXTURE_IN_MODE(ahead, MODE_LONG4)
 
 static void mark_registers(struct kvm_regs *r)
 {

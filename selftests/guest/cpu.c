@@ -3,23 +3,9 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
-FIXTURE(cpu) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(cpu)
-{
-	self->vm = vm_create(MODE_LONG4);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(cpu)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(cpu, MODE_LONG4)
 
 /* Vector registers of guest and host do not mix, whatever exits come between. */
 TEST_F(cpu, sse_across_exits)

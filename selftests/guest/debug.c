@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
 #define DR6_RESET	0xffff0ff0ul
 #define DR6_B0		1ul
@@ -50,21 +50,7 @@ FIXTURE_TEARDOWN(debug)
 	vm_free(self->vm);
 }
 
-FIXTURE(debug64) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(debug64)
-{
-	self->vm = vm_create(MODE_LONG4);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(debug64)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(debug64, MODE_LONG4)
 
 static struct kvm_debugregs get_debug(struct vcpu *v)
 {

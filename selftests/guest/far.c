@@ -8,19 +8,15 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
 #define DEVICE_GPA	0xfe000000ul	/* in no slot */
 #define FRAME(n)	(DATA_GPA + (n) * PAGE_SIZE)
 #define TARGET		(CODE_GPA + 0x40)
 
-FIXTURE(long4) { struct vm *vm; struct vcpu *v; };
-FIXTURE_SETUP(long4) { self->vm = vm_create(MODE_LONG4); self->v = &self->vm->vcpu[0]; }
-FIXTURE_TEARDOWN(long4) { vm_free(self->vm); }
+FIXTURE_IN_MODE(long4, MODE_LONG4)
 
-FIXTURE(pae32) { struct vm *vm; struct vcpu *v; };
-FIXTURE_SETUP(pae32) { self->vm = vm_create(MODE_PAE); self->v = &self->vm->vcpu[0]; }
-FIXTURE_TEARDOWN(pae32) { vm_free(self->vm); }
+FIXTURE_IN_MODE(pae32, MODE_PAE)
 
 /* The GDT, in a page table that is in use. */
 static u64 gdt_in_table(struct vm *vm)
@@ -218,9 +214,7 @@ TEST_F(long4, lock_mov_cr8)
 	EXPECT_EXC_ERR(guest_insn(v, INSN(".byte 0xf0, 0x0f, 0x22, 0xc0")), VEC_GP, 0);
 }
 
-FIXTURE(real) { struct vm *vm; struct vcpu *v; };
-FIXTURE_SETUP(real) { self->vm = vm_create(MODE_REAL); self->v = &self->vm->vcpu[0]; }
-FIXTURE_TEARDOWN(real) { vm_free(self->vm); }
+FIXTURE_IN_MODE(real, MODE_REAL)
 
 #define CS_WITH_RPL	0x0003		/* real mode's selectors, with bits where the RPL is */
 #define SS_WITH_RPL	0x0042

@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
 #define MSR_TSC_AUX_	0xc0000103
 #define MSR_SPEC_CTRL_	0x48
@@ -16,21 +16,7 @@
 
 #define NOT_CANONICAL	0x0800000000000000ul
 
-FIXTURE(msr) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(msr)
-{
-	self->vm = vm_create(MODE_LONG4);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(msr)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(msr, MODE_LONG4)
 
 TEST_F(msr, reserved_values)
 {

@@ -1,25 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* 32-bit paging: four quadrants of a directory, two of a table, 4 MiB pages, PSE-36 (case 8). */
 #include "kselftest_harness.h"
-#include "paging.h"
+#include "modes.h"
 
 #define FRAME(n) (DATA_GPA + (n) * PAGE_SIZE)
 
-FIXTURE(m32) {
-	struct vm *vm;
-	struct vcpu *v;
-};
-
-FIXTURE_SETUP(m32)
-{
-	self->vm = vm_create(MODE_32);
-	self->v = &self->vm->vcpu[0];
-}
-
-FIXTURE_TEARDOWN(m32)
-{
-	vm_free(self->vm);
-}
+FIXTURE_IN_MODE(m32, MODE_32)
 
 /* Both ends of each of the four gigabytes. */
 TEST_F(m32, directory_quadrants)

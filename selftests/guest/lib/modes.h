@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A fixture that runs its tests in each paging mode. Include after kselftest_harness.h. */
+/* Fixtures with a VM in one paging mode, or in each. Include after kselftest_harness.h. */
 #ifndef SELFTESTS_MODES_H
 #define SELFTESTS_MODES_H
 
 #include "paging.h"
 
 #define HARNESS_SKIP 255	/* the child's status that kselftest_harness.h takes for a skip */
+
+#define FIXTURE_IN_MODE(name, guest_mode)				\
+	FIXTURE(name) { struct vm *vm; struct vcpu *v; };		\
+	FIXTURE_SETUP(name)						\
+	{								\
+		self->vm = vm_create(guest_mode);			\
+		self->v = &self->vm->vcpu[0];				\
+	}								\
+	FIXTURE_TEARDOWN(name)						\
+	{								\
+		vm_free(self->vm);					\
+	}
 
 #define FIXTURE_IN_EVERY_MODE(name)					\
 	FIXTURE(name) { struct vm *vm; struct vcpu *v; };		\
