@@ -7,13 +7,6 @@
 
 FIXTURE_IN_MODE(state, MODE_LONG4)
 
-#define EXPECT_ERRNO(e, call)						\
-	do {								\
-		errno = 0;						\
-		EXPECT_EQ(-1, call);					\
-		EXPECT_EQ(e, errno);					\
-	} while (0)
-
 TEST_F(state, fpu_round_trip)
 {
 	struct kvm_fpu in, out;

@@ -62,13 +62,6 @@ FIXTURE_TEARDOWN(vtx)
 	vm_free(self->vm);
 }
 
-#define EXPECT_ERRNO(e, call)						\
-	do {								\
-		errno = 0;						\
-		EXPECT_EQ(-1, call);					\
-		EXPECT_EQ(e, errno);					\
-	} while (0)
-
 /* Nothing is done, and nothing lost. */
 TEST_F(vtx, busy_changes_nothing)
 {

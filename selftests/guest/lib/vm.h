@@ -223,6 +223,14 @@ const char *result_str(struct result r);
 			TH_LOG("%s", result_str(r_));			\
 	} while (0)
 
+/* A system call fails with that errno. */
+#define EXPECT_ERRNO(e, call)						\
+	do {								\
+		errno = 0;						\
+		EXPECT_EQ(-1, call);					\
+		EXPECT_EQ(e, errno);					\
+	} while (0)
+
 /* Vectors and page-fault error bits. */
 #define VEC_DE	0
 #define VEC_DB	1
