@@ -24,10 +24,7 @@ static int set_exception(struct vcpu *v, u8 nr, bool has_error, u32 error)
 
 static void settle(struct vcpu *v)
 {
-	v->run->immediate_exit = 1;
-	vcpu_run(v);
-	v->run->immediate_exit = 0;
-	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	vcpu_settle(v);
 	v->regs.rip = CODE_GPA;
 	v->regs.rsp = STACK_TOP - 0x100;
 	v->regs.rflags = 2;

@@ -178,10 +178,7 @@ TEST_F(interrupts, pending_survives_get_and_set)
 
 	v->flags = RFLAGS_IF;
 	ASSERT_DONE(guest_insn(v, INSN("nop")));
-	v->run->immediate_exit = 1;
-	vcpu_run(v);
-	v->run->immediate_exit = 0;
-	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	vcpu_settle(v);
 	EXPECT_EQ(0, inject(v, VECTOR));
 	ASSERT_EQ(0, ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e));
 	EXPECT_EQ(1, e.interrupt.injected);

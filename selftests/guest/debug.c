@@ -79,15 +79,6 @@ static bool gd_is_on(struct vcpu *v)
 	return get_debug(v).dr7 & DR7_GD;
 }
 
-/* The completion of the last OUT, so that what is set next is not in the middle of it. */
-static void settle(struct vcpu *v)
-{
-	v->run->immediate_exit = 1;
-	vcpu_run(v);
-	v->run->immediate_exit = 0;
-	v->run->exit_reason = KVM_EXIT_UNKNOWN;
-}
-
 #define ONLY_BOCHS(why)							\
 	do {								\
 		if (!on_bochs())					\
@@ -203,7 +194,7 @@ TEST_F(debug64, software_exceptions_through_a_fault)
 		ASSERT_EQ(PORT_EXC, v->run->io.port);
 		EXPECT_EQ(insn[i].vector, frame[0]);
 		EXPECT_EQ(CODE_GPA + insn[i].length, frame[2]);
-		settle(v);
+		vcpu_settle(v);
 	}
 }
 
@@ -262,7 +253,7 @@ static void queue_exception(struct vcpu *v, u8 vector)
 /* KVM_SET_REGS forgets an exception: it goes first. */
 static struct result run_with_exception(struct vcpu *v, u8 vector)
 {
-	settle(v);
+	vcpu_settle(v);
 	*(u8 *)vm_ptr(v->vm, CODE_GPA) = 0xf4;
 	v->regs.rip = CODE_GPA;
 	v->regs.rsp = STACK_TOP - 0x100;
@@ -333,7 +324,7 @@ static int steps(struct vcpu *v, struct blob code, struct result *r)
 	*r = guest_insn(v, code);
 	while (r->kind == OUT_EXC && r->vector == VEC_DB && n < 50) {
 		n++;
-		settle(v);
+		vcpu_settle(v);
 		v->regs.rip = r->rip;
 		v->regs.rsp = STACK_TOP - 0x100;
 		v->regs.rflags = r->rflags;
@@ -578,7 +569,7 @@ TEST_F(debug64, nmi_behind_sti)
 
 	ONLY_BOCHS("VT-x only");
 	ASSERT_DONE(guest_insn(v, INSN("nop")));
-	settle(v);
+	vcpu_settle(v);
 	ASSERT_EQ(0, ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e));
 	e.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
 	e.nmi.pending = 1;

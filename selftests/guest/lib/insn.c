@@ -95,6 +95,14 @@ static void complete_io(struct vcpu *v)
 	v->run->exit_reason = KVM_EXIT_UNKNOWN;
 }
 
+void vcpu_settle(struct vcpu *v)
+{
+	v->run->immediate_exit = 1;
+	vcpu_run(v);
+	v->run->immediate_exit = 0;
+	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+}
+
 struct result vcpu_enter(struct vcpu *v)
 {
 	complete_io(v);

@@ -187,6 +187,7 @@ int vcpu_set_msr(struct vcpu *v, u32 index, u64 value);
 
 /* insn.c: run code in the guest. */
 struct result vcpu_run(struct vcpu *v);		/* until something happens */
+void vcpu_settle(struct vcpu *v);		/* completes the last OUT: state may be set now */
 struct result vcpu_enter(struct vcpu *v);	/* v->regs, then vcpu_run() */
 struct result guest_insn(struct vcpu *v, struct blob code);
 struct result guest_insn_at(struct vcpu *v, u64 rip, struct blob code);
