@@ -3,16 +3,13 @@
 #define TAP_MAIN
 #include "tap.h"
 #include "emulate.h"
+#include "splitmix.h"
 
 static u64 seed = 1;
 
 static u64 rnd(void)
 {
-	u64 z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	return splitmix(&seed);
 }
 
 struct known {

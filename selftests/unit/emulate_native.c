@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include "native_compare.h"
+#include "splitmix.h"
 
 u64 seed = 1;
 processor_fn processor = native_step;
@@ -19,11 +20,7 @@ static unsigned long executed, faulted, by_op[OP_COUNT];
 
 static u64 rnd(void)
 {
-	u64 z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	return splitmix(&seed);
 }
 
 static bool one_in(unsigned int n)
