@@ -30,35 +30,20 @@ static void com1_out(struct machine *m, u16 port, u8 value)
 	serial_write(&m->serial, port - COM1, value);
 }
 
-static u8 pic_in(struct machine *m, u16 port)
-{
-	return pic_read(&m->pic, port);
+#define PORTS_OF(device)						\
+static u8 device##_in(struct machine *m, u16 port)			\
+{									\
+	return device##_read(&m->device, port);				\
+}									\
+									\
+static void device##_out(struct machine *m, u16 port, u8 value)	\
+{									\
+	device##_write(&m->device, port, value);			\
 }
 
-static void pic_out(struct machine *m, u16 port, u8 value)
-{
-	pic_write(&m->pic, port, value);
-}
-
-static u8 pit_in(struct machine *m, u16 port)
-{
-	return pit_read(&m->pit, port);
-}
-
-static void pit_out(struct machine *m, u16 port, u8 value)
-{
-	pit_write(&m->pit, port, value);
-}
-
-static u8 rtc_in(struct machine *m, u16 port)
-{
-	return rtc_read(&m->rtc, port);
-}
-
-static void rtc_out(struct machine *m, u16 port, u8 value)
-{
-	rtc_write(&m->rtc, port, value);
-}
+PORTS_OF(pic)
+PORTS_OF(pit)
+PORTS_OF(rtc)
 
 /*
  * No keyboard: output that never ends makes drivers find no controller quickly, and an input
