@@ -32,25 +32,7 @@ int svm_vcpu_load(struct vcpu *vcpu, int cpu)
 
 void svm_vcpu_put(struct vcpu *vcpu)
 {
-	struct svm *svm = to_svm(vcpu);
-
-	if (!svm->tsc_aux_loaded)
-		return;
-	raw_wrmsr(MSR_TSC_AUX, this_cpu_read(svm_cpu.tsc_aux));
-	svm->tsc_aux_loaded = false;
-}
-
-/* The host kernel itself does not use the MSR, so that the guest's may stay until put. */
-static void load_tsc_aux(struct vcpu *vcpu)
-{
-	struct svm *svm = to_svm(vcpu);
-	u32 value = vcpu->msrs.tsc_aux;
-
-	if (!svm_caps.rdtscp || (svm->tsc_aux_loaded && svm->tsc_aux == value))
-		return;
-	chosen_wrmsr(MSR_TSC_AUX, value);
-	svm->tsc_aux = value;
-	svm->tsc_aux_loaded = true;
+	tsc_aux_unload(&to_svm(vcpu)->tsc_aux, this_cpu_read(svm_cpu.tsc_aux));
 }
 
 static void load_cr(struct vcpu *vcpu)
@@ -97,7 +79,8 @@ static void load_guest(struct vcpu *vcpu)
 	save->rflags = vcpu->regs.rflags | X86_EFLAGS_FIXED;
 	load_cr(vcpu);
 	load_tpr(vcpu);
-	load_tsc_aux(vcpu);
+	if (svm_caps.rdtscp)
+		tsc_aux_load(&to_svm(vcpu)->tsc_aux, vcpu->msrs.tsc_aux);
 	svm_prepare_events(vcpu);
 }
 

@@ -9,6 +9,7 @@
 #include <linux/percpu.h>
 
 #include "hostmsr.h"
+#include "tscaux.h"
 #include "vcpu.h"
 #include "vendor.h"
 #include "vmcb.h"
@@ -56,7 +57,6 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
  * @asid: @asid_gen: by mmu_vcpu.root_tag: an ASID, and the svm_cpu.asid_gen that it belongs to
  * @root_level:	that CR0, CR4 and EFER in the VMCB were derived for
  * @tsc_offset:	of the guest
- * @tsc_aux:	what the MSR holds while loaded; valid if @tsc_aux_loaded
  * @injected:	what event_inj asks for at this entry
  * @step:	executing one instruction to get over what blocks an NMI
  * @step_iret:	... which is the IRET that ends an NMI handler
@@ -75,8 +75,7 @@ struct svm {
 	u64 asid_gen[MMU_ROOTS];
 	u8 root_level;
 	u64 tsc_offset;
-	bool tsc_aux_loaded;
-	u64 tsc_aux;
+	struct tsc_aux tsc_aux;
 	struct event injected;
 	bool step, step_iret;
 	u64 step_flags, step_rip;

@@ -76,18 +76,6 @@ static u64 host_msr(const struct vmx *vmx, const struct vmx_cpu *cpu, unsigned i
 	}
 }
 
-static void load_tsc_aux(struct vcpu *vcpu)
-{
-	struct vmx *vmx = to_vmx(vcpu);
-	u32 value = vcpu->msrs.tsc_aux;
-
-	if (!vmx_caps.rdtscp || (vmx->tsc_aux_loaded && vmx->tsc_aux == value))
-		return;
-	chosen_wrmsr(MSR_TSC_AUX, value);
-	vmx->tsc_aux = value;
-	vmx->tsc_aux_loaded = true;
-}
-
 /* msr.c checks them; what this processor refuses all the same becomes 0: never the host's value. */
 static void load_msr(struct vmx *vmx, unsigned int i)
 {
@@ -104,7 +92,8 @@ void vmx_load_msrs(struct vcpu *vcpu)
 	struct vmx *vmx = to_vmx(vcpu);
 	unsigned int i;
 
-	load_tsc_aux(vcpu);
+	if (vmx_caps.rdtscp)
+		tsc_aux_load(&vmx->tsc_aux, vcpu->msrs.tsc_aux);
 	if (vmx->msrs_loaded)
 		return;
 	vmx->host.kernel_gs = raw_rdmsr(MSR_KERNEL_GS_BASE);
@@ -120,9 +109,7 @@ void vmx_unload_msrs(struct vmx *vmx)
 	const struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
 	unsigned int i;
 
-	if (vmx->tsc_aux_loaded)
-		raw_wrmsr(MSR_TSC_AUX, cpu->tsc_aux);
-	vmx->tsc_aux_loaded = false;
+	tsc_aux_unload(&vmx->tsc_aux, cpu->tsc_aux);
 	if (!vmx->msrs_loaded)
 		return;
 	vmx->msrs_loaded = false;

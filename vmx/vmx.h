@@ -11,6 +11,7 @@
 #include <asm/vmx.h>
 
 #include "hostmsr.h"
+#include "tscaux.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -107,8 +108,7 @@ struct vmx {
 	u8 seg_valid, seg_dirty;
 	struct kvm_segment seg[8];
 	u64 msr[NR_SWITCHED], cstar;
-	bool tsc_aux_loaded;
-	u32 tsc_aux;
+	struct tsc_aux tsc_aux;
 	u64 tsc_offset;
 	u64 rip, rsp, rflags, root, host_cr3, host_cr4;
 	u32 shadow;
