@@ -27,6 +27,8 @@ help:
 	@echo 'make test-debug on a host kernel with KASAN, lockdep, kmemleak and fault injection'
 	@echo '                (builds it once: some 20 CPU minutes, 3 GB)'
 	@echo 'make unit       the tests that need no lab, no root and no network'
+	@echo 'make check      format, checkpatch, sparse, spelling, floors and links; [CHECKS=..]: those'
+	@echo 'make format     formats the code of functions'
 	@echo 'make fuzz       [TIME=60] random programs against the MMU, for TIME seconds'
 	@echo 'make mutate     plants bugs into a copy of mmu/: the unit tests must catch each'
 	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12|debug] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
@@ -70,6 +72,12 @@ run:
 unit:
 	@$(MAKE) -C selftests unit
 
+check: setup
+	@tools/check/check $(CHECKS)
+
+format:
+	@tools/check/format --fix
+
 fuzz:
 	@$(MAKE) -C selftests/unit fuzz TIME=$(TIME)
 
@@ -103,6 +111,6 @@ clean:
 distclean: clean
 	rm -rf .cache
 
-.PHONY: all help setup module tools selftests debug-kernel lab-module lab run unit fuzz mutate \
-	test test-vtx test-debug bench bench-core clean distclean
+.PHONY: all help setup module tools selftests debug-kernel lab-module lab run unit \
+	check format fuzz mutate test test-vtx test-debug bench bench-core clean distclean
 .NOTPARALLEL:
