@@ -117,7 +117,8 @@ TEST_F(hostmem, secret_memory_beside_other)
 	for (int i = 0; i < 2; i++) {
 		u64 gpa = pt_entry_gpa(self->vm, TEST_VA + i * PAGE_SIZE, 1);
 
-		pt_put(self->vm, gpa, pt_entry(self->vm, TEST_VA + i * PAGE_SIZE, 1) | PTE_A | PTE_D);
+		pt_put(self->vm, gpa,
+		       pt_entry(self->vm, TEST_VA + i * PAGE_SIZE, 1) | PTE_A | PTE_D);
 	}
 	EXPECT_DONE(guest_read(self->v, TEST_VA, 1, &x));
 	EXPECT_EQ(0x5a, x);

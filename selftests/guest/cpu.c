@@ -15,7 +15,8 @@ TEST_F(cpu, sse_across_exits)
 	for (int i = 0; i < 16; i++)
 		*(u64 *)vm_ptr(self->vm, LOW_DATA + 16 * i) = 0x1111111111111111ul * i + 5;
 	EXPECT_DONE(guest_insn(v, INSN("mov $0x100000, %%ebx; movups (%%rbx), %%xmm0;"
-				       "movups 0x50(%%rbx), %%xmm5; movups 0xf0(%%rbx), %%xmm15; ldmxcsr 0x200(%%rbx)")));
+				       "movups 0x50(%%rbx), %%xmm5; movups 0xf0(%%rbx), %%xmm15;"
+				       "ldmxcsr 0x200(%%rbx)")));
 	for (int i = 0; i < 20; i++) {
 		/* dirty the host's registers: memcpy may use them, this does */
 		asm volatile("pcmpeqb %%xmm0, %%xmm0; pcmpeqb %%xmm5, %%xmm5; pcmpeqb %%xmm15, %%xmm15"
@@ -61,16 +62,20 @@ TEST_F(cpu, xcr0)
 		SKIP(return, "no AVX in CPUID");
 	EXPECT_EXC(guest_insn(v, INSN("xor %%ecx, %%ecx; xgetbv")), VEC_UD);
 	ASSERT_DONE(guest_set_cr(v, 4, cr4 | CR4_OSXSAVE));
-	EXPECT_DONE(guest_insn(v, INSN("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $7, %%eax; xsetbv")));
+	EXPECT_DONE(guest_insn(v,
+			       INSN("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $7, %%eax; xsetbv")));
 	/*
 	 * QEMU's TCG does not honour the XSETBV intercept: the new XCR0 is gone at the next
 	 * exit, and with it AVX. So only what XSETBV refuses can be tested.
 	 */
-	EXPECT_EXC_ERR(guest_insn(v, INSN("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $5, %%eax; xsetbv")),
+	EXPECT_EXC_ERR(guest_insn(v, INSN("xor %%ecx, %%ecx; xor %%edx, %%edx;"
+					  "mov $5, %%eax; xsetbv")),
 		       VEC_GP, 0);
-	EXPECT_EXC_ERR(guest_insn(v, INSN("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $6, %%eax; xsetbv")),
+	EXPECT_EXC_ERR(guest_insn(v, INSN("xor %%ecx, %%ecx; xor %%edx, %%edx;"
+					  "mov $6, %%eax; xsetbv")),
 		       VEC_GP, 0);
-	EXPECT_EXC_ERR(guest_insn(v, INSN("mov $1, %%ecx; xor %%edx, %%edx; mov $7, %%eax; xsetbv")),
+	EXPECT_EXC_ERR(guest_insn(v,
+				  INSN("mov $1, %%ecx; xor %%edx, %%edx; mov $7, %%eax; xsetbv")),
 		       VEC_GP, 0);
 }
 
@@ -141,7 +146,9 @@ TEST_F(cpu, syscall_and_sysret)
 	v->user = true;
 	v->flags = RFLAGS_AC;
 	v->regs.rax = 41;
-	EXPECT_DONE(guest_insn(v, INSN("syscall; pushf; pop %%rdx; mov %%cs, %%ebx; mov %%ss, %%esi")));
+	EXPECT_DONE(guest_insn(v,
+			       INSN("syscall; pushf; pop %%rdx; mov %%cs, %%ebx;"
+				    "mov %%ss, %%esi")));
 	EXPECT_EQ(42, v->regs.rax);
 	EXPECT_EQ(UCODE_GPA + 2, v->regs.rcx);
 	EXPECT_EQ(RFLAGS_AC, v->regs.rdx & RFLAGS_AC);
@@ -260,7 +267,7 @@ TEST_F(cpu, sysenter)
 	ASSERT_DONE(guest_wrmsr(v, MSR_SYSENTER_CS, KERNEL_CS));
 	ASSERT_DONE(guest_wrmsr(v, MSR_SYSENTER_ESP, STACK_TOP - 0x100));
 	ASSERT_DONE(guest_wrmsr(v, MSR_SYSENTER_EIP, CODE_GPA + 0x200));
-	memcpy(vm_ptr(vm, CODE_GPA + 0x200), "\x8c\xc8\xe6\xf0\xf4", 5);	/* mov %cs,%eax; out */
+	memcpy(vm_ptr(vm, CODE_GPA + 0x200), "\x8c\xc8\xe6\xf0\xf4", 5); /* mov %cs,%eax; out */
 	v->user = true;
 	EXPECT_DONE(guest_insn(v, INSN32("sysenter")));
 	EXPECT_EQ(KERNEL_CS, v->regs.rax);

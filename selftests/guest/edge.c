@@ -135,7 +135,8 @@ TEST_F(edge, branches)
 	if (run_at_end(v, INSN("jmp *%%rax; nop")).rip == END)
 		SKIP(return, "targets of branches are not checked");
 	EXPECT_FAULT_AT(run_at_end(v, INSN("mov %%cr3, %%rax; .byte 0xeb, 0x10")), END - 2);
-	EXPECT_FAULT_AT(run_at_end(v, INSN("mov %%cr3, %%rax; .byte 0xe9, 0, 0, 0, 0x10")), END - 5);
+	EXPECT_FAULT_AT(run_at_end(v, INSN("mov %%cr3, %%rax; .byte 0xe9, 0, 0, 0, 0x10")),
+			END - 5);
 	v->regs.rax = END;
 	EXPECT_FAULT_AT(run_at_end(v, INSN("jmp *%%rax; nop")), END - 3);
 }

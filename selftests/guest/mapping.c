@@ -335,7 +335,8 @@ TEST_F(mapping, gigabyte_page)
 	EXPECT_EQ(PTE_A | PTE_D, pt_entry(self->vm, va, 3) & (PTE_A | PTE_D));
 	/* it covers page tables too, which must stay what the guest thinks they are */
 	pt_map(self->vm, small + PAGE_SIZE, FRAME(1), PTE_P);
-	EXPECT_DONE(guest_write(v, va + pt_entry_gpa(self->vm, small, 1), FRAME(8) | PTE_KERNEL, 8));
+	EXPECT_DONE(guest_write(v, va + pt_entry_gpa(self->vm, small, 1), FRAME(8) | PTE_KERNEL,
+				8));
 	EXPECT_DONE(guest_invlpg(v, small));
 	EXPECT_DONE(guest_write(v, small, 88, 4));
 	EXPECT_EQ(88, vm_read(self->vm, FRAME(8), 4));

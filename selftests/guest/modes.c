@@ -77,7 +77,7 @@ static struct result tour_without_5_levels(struct vcpu *v)
 		".code16\n2: mov $0x40, %%ax; mov %%ax, %%ds\n"
 		"mov %%cr0, %%eax; and $0xfe, %%al; mov %%eax, %%cr0\n"
 		"ljmp $0, $" AT("3f") "\n"
-		"3: mov $0xffff, %%ax; mov %%ax, %%ds; incl 0x10 + 4 * 5\n"	/* real mode: 1 MiB */
+		"3: mov $0xffff, %%ax; mov %%ax, %%ds; incl 0x10 + 4 * 5\n" /* real mode: 1 MiB */
 		"mov %%cr0, %%eax; or $1, %%al; mov %%eax, %%cr0\n"
 		"ljmpl $0x48, $" AT("4f") "\n"
 		".code32\n4: mov $0x10, %%ax; mov %%ax, %%ds; mov %%ax, %%ss\n"

@@ -27,8 +27,9 @@ TEST(real_mode_segments)
 	struct vm *vm = vm_create(MODE_REAL);
 	struct vcpu *v = &vm->vcpu[0];
 
-	EXPECT_DONE(guest_insn(v, INSN16("mov $0x1234, %%ax; mov %%ax, %%es; movb $0x5a, %%es:0x10; "
-					 "mov $0xffff, %%ax; mov %%ax, %%fs; movb $0xa5, %%fs:0x20")));
+	EXPECT_DONE(guest_insn(v, INSN16("mov $0x1234, %%ax; mov %%ax, %%es; movb $0x5a, %%es:0x10;"
+					 "mov $0xffff, %%ax; mov %%ax, %%fs;"
+					 "movb $0xa5, %%fs:0x20")));
 	EXPECT_EQ(0x5a, vm_read(vm, 0x12350, 1));
 	EXPECT_EQ(0xa5, vm_read(vm, 0x100010, 1));
 	vm_free(vm);

@@ -410,7 +410,8 @@ TEST_F(ptwrite, sse_stores)
 	STORE(5, "movdqa (%%esi), %%xmm4; movntdq %%xmm4, (%%edi)");
 	STORE(6, "movdqa (%%esi), %%xmm5; movlps %%xmm5, (%%edi); movhps %%xmm5, 8(%%edi)");
 	STORE(7, "movdqa (%%esi), %%xmm5; movq %%xmm5, (%%edi); movhpd %%xmm5, 8(%%edi)");
-	STORE(8, "mov (%%esi), %%eax; movnti %%eax, (%%edi); mov 8(%%esi), %%eax; movnti %%eax, 8(%%edi)");
+	STORE(8, "mov (%%esi), %%eax; movnti %%eax, (%%edi);"
+		 "mov 8(%%esi), %%eax; movnti %%eax, 8(%%edi)");
 #undef STORE
 }
 
@@ -468,7 +469,8 @@ TEST_F(ptwrite, crossing_into_the_next_table)
 {
 	struct vcpu *v = self->v;
 	u32 bytes = self->vm->fmt->entry_bytes;
-	u64 step = pt_page_bytes(self->vm->fmt, 2), a = TEST_VA + 4 * step, last = a + step - PAGE_SIZE;
+	u64 step = pt_page_bytes(self->vm->fmt, 2);
+	u64 a = TEST_VA + 4 * step, last = a + step - PAGE_SIZE;
 	u64 table = pt_alloc_table(self->vm), next = pt_alloc_table(self->vm), edge;
 
 	ASSERT_EQ(next, table + PAGE_SIZE);

@@ -150,7 +150,8 @@ TEST_F(tables, stack_remapped_while_in_use)
 		       "invlpg (%%ecx); push $0x22; pop %%edx; mov $0x7f00, %%esp")));
 	EXPECT_EQ(0x22, v->regs.rdx);
 	EXPECT_EQ(0x11, vm_read(self->vm, FRAME(0) + 0x800 - (self->vm->fmt->is_long ? 8 : 4), 1));
-	EXPECT_EQ(0x22, vm_read(self->vm, FRAME(1) + 0x800 - 2 * (self->vm->fmt->is_long ? 8 : 4), 1));
+	EXPECT_EQ(0x22, vm_read(self->vm, FRAME(1) + 0x800 - 2 * (self->vm->fmt->is_long ? 8 : 4),
+				1));
 }
 
 /* A table in a read-only slot: it translates; A and D stay as they are (hard case 27). */

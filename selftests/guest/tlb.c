@@ -102,7 +102,8 @@ TEST_F(tlb, smap_toggled)
 		EXPECT_PF(guest_write(self->v, va, 4, 4), ERR_P | ERR_W, va);
 		self->v->regs.rbx = va;
 		EXPECT_DONE(guest_insn(self->v, INSN("stac; mov (%%rbx), %%eax; clac")));
-		EXPECT_PF(guest_insn(self->v, INSN("stac; mov (%%rbx), %%eax; clac; mov (%%rbx), %%eax")),
+		EXPECT_PF(guest_insn(self->v,
+				     INSN("stac; mov (%%rbx), %%eax; clac; mov (%%rbx), %%eax")),
 			  ERR_P, va);
 		ASSERT_DONE(guest_set_cr(self->v, 4, self->cr4));
 	}

@@ -55,7 +55,8 @@ TEST_F(unreal, control_and_status_word)
 TEST_F(unreal, operands_above_64k)
 {
 	self->v->regs.rbx = LOW_DATA;
-	EXPECT_DONE(guest_insn(self->v, INSN16("fninit; fldpi; fstpl (%%ebx); fld1; fistpl 8(%%ebx)")));
+	EXPECT_DONE(guest_insn(self->v,
+			       INSN16("fninit; fldpi; fstpl (%%ebx); fld1; fistpl 8(%%ebx)")));
 	EXPECT_EQ(0x400921fb54442d18, vm_read(self->vm, LOW_DATA, 8));
 	EXPECT_EQ(1, vm_read(self->vm, LOW_DATA + 8, 4));
 }

@@ -228,7 +228,9 @@ static int split(struct vcpu *v, u64 va, const void *src, unsigned int len, stru
 
 	part[0] = (struct part){ .va = va, .src = src, .len = first };
 	part[1] = (struct part){
-		.va = effective(v, va + first), .src = (const char *)src + first, .len = len - first,
+		.va = effective(v, va + first),
+		.src = (const char *)src + first,
+		.len = len - first,
 	};
 	return part[1].len ? 2 : 1;
 }

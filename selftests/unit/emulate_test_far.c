@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The emulator: far control flow and descriptors in protected mode, compatibility and 64-bit mode. */
+/* The emulator: far control flow and descriptors in protected, compatibility and 64-bit mode. */
 #include "emulate_model.h"
 
 #define EFER_LMA	0x400
@@ -234,7 +234,8 @@ TEST(descriptors_of_16_bytes)
 TEST(system_selector_in_ldt)
 {
 	start(INSN_LONG64, true);
-	m.seg[SREG_LDTR] = (struct emulate_segment) { .base = 0x5000, .limit = 0xff, .present = true };
+	m.seg[SREG_LDTR] =
+		(struct emulate_segment){ .base = 0x5000, .limit = 0xff, .present = true };
 	m.bad_page = 0x5000;
 	c.regs[GPR_RAX] = 0x0c;
 	RUN_FAULT("0f00d8", EMU_GP, 0x0c);

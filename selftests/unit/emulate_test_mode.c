@@ -65,8 +65,8 @@ TEST(real_mode_interrupt)
 TEST(real_mode_interrupt_with_tf)
 {
 	static const struct { const char *code; u64 flags; bool step; } list[] = {
-		{ "cd10", 0, false }, { "cc", 0, false }, { "ce", 1 << 11, false }, { "ce", 0, true },
-		{ "90", 0, true }, { "9d", 0, true },
+		{ "cd10", 0, false }, { "cc", 0, false }, { "ce", 1 << 11, false },
+		{ "ce", 0, true }, { "90", 0, true }, { "9d", 0, true },
 	};
 	unsigned int i;
 

@@ -165,7 +165,8 @@ void host_free_table(u64 *entry)
 			continue;
 		EXPECT(!tlb_has_table(v, hpa),
 		       "a table is freed that vCPU %d's paging-structure cache still has", i);
-		EXPECT((v->m.root_hpa & ~(PAGE - 1)) != hpa || (!v->in_guest && !mmu_root_ok(&v->m)),
+		EXPECT((v->m.root_hpa & ~(PAGE - 1)) != hpa ||
+			       (!v->in_guest && !mmu_root_ok(&v->m)),
 		       "the root of vCPU %d is freed under it", i);
 	}
 	mach.table[hpa < table_base[0]][(hpa - table_base[hpa < table_base[0]]) / PAGE] = NULL;

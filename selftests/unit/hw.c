@@ -188,7 +188,8 @@ static struct tlb_entry *walk(struct vcpu *v, u64 va, const struct mmu_access *a
 
 	mach.hw_walks++;
 	for (start(v, va, &c);; c.level--) {
-		u64 index = va >> level_shift(c.level) & (v->m.root_level == 3 && c.level == 3 ? 3 : 511);
+		u64 index = va >> level_shift(c.level) &
+			    (v->m.root_level == 3 && c.level == 3 ? 3 : 511);
 		u64 *table = table_at(c.table), *sptep, spte;
 		bool pdpte = v->m.root_level == 3 && c.level == 3;
 
@@ -298,8 +299,8 @@ static void check_frame(u64 pfn, bool w, const char *when, const char *where, u6
 	EXPECT(!w || !page->readonly, "%s: %s for 0x%llx can write to a shared frame", when, where,
 	       va);
 	EXPECT(!w || page_in_slot(page, true),
-	       "%s: %s for 0x%llx can write to a read-only slot, or past the dirty log", when, where,
-	       va);
+	       "%s: %s for 0x%llx can write to a read-only slot, or past the dirty log", when,
+	       where, va);
 }
 
 static void check_leaf(hpa_t hpa, int level, bool w, const char *when, const char *where, u64 va)

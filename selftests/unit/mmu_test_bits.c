@@ -236,7 +236,8 @@ TEST(hc19_wp0_writes_need_no_emulation)
 			bool smap = config & 4 && r & 2;
 
 			guest_map(v, VA + r * PAGE, DATA + r * PAGE, P | rights(r), 1);
-			CHECK(guest_store(v, VA + r * PAGE, 1, 8).kind == (smap ? OUT_FAULT : OUT_RAM));
+			CHECK(guest_store(v, VA + r * PAGE, 1, 8).kind ==
+			      (smap ? OUT_FAULT : OUT_RAM));
 			CHECK(!guest_store(v, VA + r * PAGE, 2, 8).emulated);
 		}
 		machine_done();
@@ -281,7 +282,8 @@ static void each_bit(enum mode mode, u8 maxphyaddr, bool gbpages, bool nxe)
 				if (bit == 8 && level > 1)
 					continue;
 				entry_set(v, VA, level,
-					  (large && level > 1 ? P | W | U | PS : entry) ^ 1ull << bit);
+					  (large && level > 1 ? P | W | U | PS : entry) ^
+						  1ull << bit);
 				guest_flush(v);
 				guest_access(v, VA, READ_);
 				guest_access(v, VA, UWRITE);

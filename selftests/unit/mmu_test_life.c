@@ -367,7 +367,8 @@ TEST(hc36_page_table_bomb_stays_in_the_quota)
 		guest_start(mode, 2);
 		/* All of RAM looks like tables that point to each other. */
 		for (i = 0; i < 200; i++) {
-			u64 entry = (TABLES + (i * 7 + 3) % 200 * PAGE) | P | (mode == MODE_PAE ? 0 : W | U);
+			u64 entry = (TABLES + (i * 7 + 3) % 200 * PAGE) | P |
+				    (mode == MODE_PAE ? 0 : W | U);
 
 			ram_poke(TABLES + i * PAGE, entry, 8);
 			ram_poke(TABLES + i * PAGE + 2048, entry ^ 0x5000, 8);

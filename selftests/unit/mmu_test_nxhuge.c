@@ -13,7 +13,8 @@ static void start(enum mode mode)
 	guest_start(mode, 1);
 	CHECK(slot_add(1, LARGE / PAGE / (mode == MODE_LONG ? 1 : 2), 1024, vmm_mmap(1024, 2), 0));
 	if (mode != MODE_OFF)
-		guest_map(vcpu(0), VA, LARGE / (mode == MODE_LONG ? 1 : 2), P | W | U | A | D | PS, 2);
+		guest_map(vcpu(0), VA, LARGE / (mode == MODE_LONG ? 1 : 2), P | W | U | A | D | PS,
+			  2);
 }
 
 static const enum mode modes[] = { MODE_PSE, MODE_PAE, MODE_LONG };

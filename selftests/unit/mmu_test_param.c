@@ -41,7 +41,8 @@ static void work_of_a_guest(void)
 		u64 va = VA + ((u64)i << 21);
 
 		guest_access(v, va, WRITE_);
-		guest_write_table(v, entry_at(v, va + PAGE, 1), (DATA + i * PAGE) | P | W | U | A | D, 8);
+		guest_write_table(v, entry_at(v, va + PAGE, 1),
+				  (DATA + i * PAGE) | P | W | U | A | D, 8);
 		guest_write_table(v, entry_at(v, va, 1), (DATA + PAGE) | P | W | U | A | D, 8);
 		guest_access(v, va + PAGE, READ_);
 	}
@@ -149,11 +150,13 @@ TEST(param_unsync_lowered)
 	for (i = 0; i < TABLES_N; i++)
 		guest_access(vcpu(0), VA + ((u64)i << 21), WRITE_);
 	for (i = 0; i < TABLES_N; i++)
-		guest_write_table(vcpu(0), entry_at(vcpu(0), VA + ((u64)i << 21) + PAGE, 1), DATA | P, 8);
+		guest_write_table(vcpu(0), entry_at(vcpu(0), VA + ((u64)i << 21) + PAGE, 1),
+				  DATA | P, 8);
 	before = mach.vm.nr_unsync;
 	shim_param_set("unsync", 1);
 	for (i = 0; i < TABLES_N; i++)
-		guest_write_table(vcpu(0), entry_at(vcpu(0), VA + ((u64)i << 21) + PAGE, 1), DATA | P | W, 8);
+		guest_write_table(vcpu(0), entry_at(vcpu(0), VA + ((u64)i << 21) + PAGE, 1),
+				  DATA | P | W, 8);
 	CHECK(mach.vm.nr_unsync <= before);
 	shim_param_set("unsync", 64);
 	expect_audit();

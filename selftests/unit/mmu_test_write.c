@@ -96,7 +96,8 @@ TEST(hc25_write_across_two_tables)
 
 	for_each_mode(i, mode) {
 		for (off = 1; off < 8; off++) {
-			u64 stride = mode <= MODE_PSE ? 0x400000 : 0x200000, last = stride - PAGE, pte;
+			u64 stride = mode <= MODE_PSE ? 0x400000 : 0x200000;
+			u64 last = stride - PAGE, pte;
 
 			guest_start(mode, 1);
 			size = ref_entry_size(&v->regs);
@@ -158,7 +159,8 @@ TEST(hc25_cmpxchg_of_entries)
 TEST(hc14_table_written_in_place)
 {
 	static const struct { u64 set, clear; } changes[] = {
-		{ 0, W }, { 0, U }, { 0, A }, { 0, D }, { 0, A | D }, { PAGE, 0 }, { 0, P }, { PAGE, W },
+		{ 0, W }, { 0, U }, { 0, A }, { 0, D }, { 0, A | D }, { PAGE, 0 }, { 0, P },
+		{ PAGE, W },
 	};
 	enum mode mode;
 	unsigned int i, k;

@@ -168,8 +168,8 @@ static bool order_is_open(const struct insn *insn)
 {
 	unsigned int vector = native.end.vector;
 
-	return tolerant && insn->op == OP_CMPS && (vector == EMU_PF || vector == EMU_GP || vector == EMU_SS ||
-				       vector == EMU_AC);
+	return tolerant && insn->op == OP_CMPS &&
+	       (vector == EMU_PF || vector == EMU_GP || vector == EMU_SS || vector == EMU_AC);
 }
 
 static const char *compare_fault(const struct insn *insn, const struct emulate_fault *fault)
@@ -225,7 +225,8 @@ static bool stack_is_open(const struct model *emulated, u64 addr)
 	const struct insn *insn = &emulated->ctxt.insn;
 	u64 below;
 
-	if (!tolerant || emulated->status != EMU_FAULT || (insn->op != OP_PUSHA && insn->op != OP_ENTER))
+	if (!tolerant || emulated->status != EMU_FAULT ||
+	    (insn->op != OP_PUSHA && insn->op != OP_ENTER))
 		return false;
 	below = before.state.regs[GPR_RSP] + data_base() - addr - 1;
 	return below < 33u * insn->op_bytes;
@@ -267,7 +268,8 @@ static u64 compared_flags(const struct model *emulated)
 
 	if (emulated->status != EMU_DONE)
 		return FL_COMPARED;
-	return (FL_COMPARED | (emulated->ctxt.intel ? FL_RF : 0)) & ~undefined_flags(insn, shift_count(insn, before.state.regs));
+	return (FL_COMPARED | (emulated->ctxt.intel ? FL_RF : 0)) &
+	       ~undefined_flags(insn, shift_count(insn, before.state.regs));
 }
 
 /* What the processor did otherwise than the emulator; NULL: nothing. */

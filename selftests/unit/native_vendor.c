@@ -63,8 +63,10 @@ static const struct capture {
 		.flags = FL_TEST | FL_CF,
 		.reg = { { GPR_RCX, 2 }, { GPR_RAX, 7 }, { GPR_RDI, MEM } }, .mem = { { MEM, 7 } },
 		.end = {
-			{ EMU_DB, 0, FL_TEST | FL_ZF | FL_PF, { { GPR_RCX, 1 }, { GPR_RDI, MEM + 1 } } },
-			{ EMU_DB, 0, FL_TEST | FL_CF | FL_RF, { { GPR_RCX, 1 }, { GPR_RDI, MEM + 1 } } },
+			{ EMU_DB, 0, FL_TEST | FL_ZF | FL_PF,
+			  { { GPR_RCX, 1 }, { GPR_RDI, MEM + 1 } } },
+			{ EMU_DB, 0, FL_TEST | FL_CF | FL_RF,
+			  { { GPR_RCX, 1 }, { GPR_RDI, MEM + 1 } } },
 		},
 	}, {	/* call *%rax to an address that is not canonical */
 		.op = OP_CALL_IND, .mode = INSN_LONG64, .code = { 0xff, 0xd0 }, .flags = FL_TEST,
@@ -78,7 +80,8 @@ static const struct capture {
 		.mem = { { STACK - 4, 0x12345678 } },
 		.end = {
 			{ EMU_DB, 2, FL_TEST, { { GPR_RSP, STACK - 4 } }, { STACK - 4, 0 } },
-			{ EMU_DB, 2, FL_TEST, { { GPR_RSP, STACK - 4 } }, { STACK - 4, 0x12340000 } },
+			{ EMU_DB, 2, FL_TEST, { { GPR_RSP, STACK - 4 } },
+			  { STACK - 4, 0x12340000 } },
 		},
 	}, {	/* rep movsb with 32-bit addresses, no times */
 		.op = OP_MOVS, .mode = INSN_LONG64, .code = { 0x67, 0xf3, 0xa4 }, .flags = FL_TEST,

@@ -227,7 +227,8 @@ static bool explains(const struct search *s, unsigned int level, const struct pa
 	u64 value, ad = 0;
 
 	/* A table that the host has lost: nothing is present, or it is as it was. */
-	if ((!page || page->gone || page->poisoned || slot->going) && entry_explains(s, level, p, 0, 0, NEVER))
+	if ((!page || page->gone || page->poisoned || slot->going) &&
+	    entry_explains(s, level, p, 0, 0, NEVER))
 		return true;
 	if (!page)
 		return false;
@@ -249,8 +250,8 @@ static bool explains(const struct search *s, unsigned int level, const struct pa
 }
 
 /*
- * No walk is made of links from before an INVLPG, of whatever address, and a leaf from after it: all
- * of it lies between two of them.
+ * No walk is made of links from before an INVLPG, of whatever address, and a leaf from after it:
+ * all of it lies between two of them.
  */
 static bool walk_explains(struct search *s, unsigned int n, unsigned int levels,
 			  const struct path *p)

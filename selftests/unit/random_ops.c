@@ -55,7 +55,8 @@ void program_make(struct program *program, u64 seed, unsigned int nr)
 		total += weights[k];
 	program->mode = random_next(&state) % NR_MODES;
 	program->nr_vcpus = 1 + random_next(&state) % 3;
-	program->params = random_next(&state) & random_next(&state) & random_next(&state) & (ALL_PARAMS - 1);
+	program->params = random_next(&state) & random_next(&state) & random_next(&state) &
+			  (ALL_PARAMS - 1);
 	program->params ^= random_next(&state) & STRAIGHT_PARAM;
 	program->nr = nr;
 	for (i = 0; i < nr; i++) {
@@ -426,8 +427,8 @@ static void run_op(const struct op *op)
 	unsigned int tries;
 
 	if (random_trace)
-		fprintf(stderr, "# %s%s vCPU %u\n", world.nested ? "  inside: " : "", op_names[op->kind],
-			op->vcpu);
+		fprintf(stderr, "# %s%s vCPU %u\n", world.nested ? "  inside: " : "",
+			op_names[op->kind], op->vcpu);
 	if (op->kind >= OP_SWAP_OUT && op->kind <= OP_INVALIDATE)
 		return memory_op(op);
 	if (op->kind > OP_INVALIDATE && op->kind <= OP_SLOT_ADD)

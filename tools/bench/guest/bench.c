@@ -168,7 +168,8 @@ static int help(void)
 	fputs(usage, stdout);
 	for (g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
 		for (w = groups[g]; w->name; w++)
-			printf("  %s:%lu:%lu\n      %s\n", w->name, w->iterations, w->size, w->help);
+			printf("  %s:%lu:%lu\n      %s\n", w->name, w->iterations, w->size,
+			       w->help);
 	return 0;
 }
 
