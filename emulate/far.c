@@ -4,8 +4,8 @@
 
 /*
  * A far pointer in memory: the offset, and the selector behind it, each an access of its own.
- * With REX.W the offset has 64 bits. (AMD's manual knows no such pointer, but programs that have one
- * mean nothing else.)
+ * With REX.W the offset has 64 bits. (AMD's manual knows no such pointer, but programs that have
+ * one mean nothing else.)
  */
 enum emu_status emu_load_far(struct emulate_ctxt *ctxt, u64 *offset, u16 *selector)
 {

@@ -174,7 +174,8 @@ static enum emu_status copy_display(struct emulate_ctxt *ctxt, unsigned int leve
 	for (i = 1; i < level; i++) {
 		from -= bytes;
 		val = 0;
-		status = emu_read(ctxt, SREG_SS, low_bytes(from, emu_stack_bytes(ctxt)), &val, bytes);
+		status = emu_read(ctxt, SREG_SS, low_bytes(from, emu_stack_bytes(ctxt)), &val,
+				  bytes);
 		if (!status)
 			status = emu_push(ctxt, val, bytes);
 		if (status)

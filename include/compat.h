@@ -61,12 +61,12 @@
  * What VT-x wants of the host, for which 7.x has but exports to its own KVM alone:
  *
  * host_set_vmxe(), host_clear_vmxe(): CR4.VMXE, with interrupts off. The kernel writes CR4 from a
- *	copy (IPIs of perf, global flushes), which must know: such a write without VMXE faults in VMX
- *	operation, and has no fixup.
+ *	copy (IPIs of perf, global flushes), which must know: such a write without VMXE faults in
+ *	VMX operation, and has no fixup.
  * host_trace_off(), host_trace_on(): Intel PT around VMX operation, where the processor can't trace
  *	in it: VMXON turns it off, and to turn it on there is #GP.
- * host_split_lock(): an #AC by the host's split-lock detection hit the guest at that RIP. True: go on;
- *	false: the task gets SIGBUS.
+ * host_split_lock(): an #AC by the host's split-lock detection hit the guest at that RIP. True: go
+ *	on; false: the task gets SIGBUS.
  */
 #if UMBRA_KERNEL(7, 0)
 #define HOST_HAS_VMX_HOOKS false

@@ -343,7 +343,8 @@ void mmu_vm_destroy(struct mmu_vm *vm);
  * mmu_vm_zap_all() - drop every shadow page; running vCPUs reload their roots
  * @vm:	the VM
  *
- * May sleep; takes mmu_vm.lock; on return no processor uses an old translation. The caller holds the slots.
+ * May sleep; takes mmu_vm.lock; on return no processor uses an old translation. The caller
+ * holds the slots.
  */
 void mmu_vm_zap_all(struct mmu_vm *vm);
 
@@ -362,7 +363,9 @@ int mmu_vm_set_quota(struct mmu_vm *vm, unsigned long pages);
  * @vm:	the VM
  * @nr:	how many shadow pages to drop, the least recently used first
  *
- * May sleep; takes mmu_vm.lock; the caller holds the slots. Return: how many were dropped (roots in use stay).
+ * May sleep; takes mmu_vm.lock; the caller holds the slots.
+ *
+ * Return: how many were dropped (roots in use stay).
  */
 unsigned long mmu_vm_shrink(struct mmu_vm *vm, unsigned long nr);
 

@@ -23,8 +23,9 @@ void vcpu_reset(struct vcpu *vcpu);
  * vcpu_init() - the state after INIT
  * @vcpu:	loaded
  *
- * As vcpu_reset() but for what INIT leaves alone: the FPU with XCR0, caching as CR0 and the MTRRs have it,
- * the MSRs that the backend does not keep. Intel SDM 3A table 9-1, AMD APM volume 2, 14.1.3.
+ * As vcpu_reset() but for what INIT leaves alone: the FPU with XCR0, caching as CR0 and the MTRRs
+ * have it, the MSRs that the backend does not keep. Intel SDM 3A table 9-1, AMD APM volume 2,
+ * 14.1.3.
  */
 void vcpu_init(struct vcpu *vcpu);
 
@@ -51,9 +52,9 @@ int fpu_module_init(void);
 /**
  * fpu_hide_xss() - IA32_XSS shall be 0 while a guest's FPU state is loaded
  *
- * By a backend whose guests can execute XSAVES and XRSTORS and have no IA32_XSS of their own: with the
- * host's they would save and load supervisor state of the VMM's thread, its shadow stack among it.
- * At load. Intel SDM 1 13.11; AMD APM volume 2, 11.5 and 18.13.
+ * By a backend whose guests can execute XSAVES and XRSTORS and have no IA32_XSS of their own: with
+ * the host's they would save and load supervisor state of the VMM's thread, its shadow stack among
+ * it. At load. Intel SDM 1 13.11; AMD APM volume 2, 11.5 and 18.13.
  */
 void fpu_hide_xss(void);
 

@@ -29,8 +29,8 @@ struct insn;
  * vcpu_destroy: free it.
  * vcpu_reset: control structure for a vCPU just created or reset; segments and
  *	descriptor tables as after power-on.
- * vcpu_load: the vCPU's thread now runs on @cpu; preemption is off. 0; or -EBUSY: its state can't be
- *	had here, where what other operations write is lost and what they read is 0.
+ * vcpu_load: the vCPU's thread now runs on @cpu; preemption is off. 0; or -EBUSY: its state can't
+ *	be had here, where what other operations write is lost and what they read is 0.
  * vcpu_put: ... runs there no more.
  * enter: enter the guest once, with interrupts off and on return too, and say
  *	why it stopped. Loads and saves vcpu->regs and vcpu->mode.cr2. Takes CR3

@@ -165,8 +165,8 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
  * @log:	slot and user space's bitmap
  *
  * Hands out the bitmap, clears it, write-protects what was dirty. May sleep.
- * KVM API 4.8. Return: 0, -EINVAL, -ENOENT (no log kept), -ENOMEM, -EINTR (it is killed) or -EFAULT;
- * after the last two a part of the log may be lost.
+ * KVM API 4.8. Return: 0, -EINVAL, -ENOENT (no log kept), -ENOMEM, -EINTR (it is killed) or
+ * -EFAULT; after the last two a part of the log may be lost.
  */
 int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
 

@@ -132,7 +132,7 @@ static void decode_icebp(const struct vmcb_control *control, struct exit *exit)
 	exit->exception.insn = true;
 }
 
-/* Of EXITINFO2, APM 15.14.1: why tasks are switched, and whether an error code is in the low half. */
+/* Of EXITINFO2, APM 15.14.1: why tasks are switched; whether an error code is in the low half. */
 #define TASK_IRET	BIT_ULL(36)
 #define TASK_JMP	BIT_ULL(38)
 #define TASK_ERROR	BIT_ULL(44)

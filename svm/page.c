@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that the processor itself works on: VMCB, VM_HSAVE_PA, VMSAVE's area. AMD APM volume 2, 15.36.
+ * Pages that the processor itself works on: VMCB, VM_HSAVE_PA, VMSAVE's area. AMD APM volume 2,
+ * 15.36.
  *
- * On a host with SEV-SNP they are in use for as long as a guest runs. Processors have taken such a page
- * at the beginning of 2 MiB for all of it, and other CPUs' writes there fault. So it is never the
- * first page of two, SNP or not.
+ * On a host with SEV-SNP they are in use for as long as a guest runs. Processors have taken such a
+ * page at the beginning of 2 MiB for all of it, and other CPUs' writes there fault. So it is never
+ * the first page of two, SNP or not.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>

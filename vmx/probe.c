@@ -183,7 +183,8 @@ static int read_control(const struct control *c, bool true_controls, struct vmx_
 	u64 msr = raw_rdmsr(true_controls ? c->true_msr : c->msr);
 	u32 set = msr, may = msr >> 32;
 
-	*(u32 *)((void *)caps + c->field) = ((c->must | (c->want & ~unwanted_bits(c->msr))) & may) | set;
+	*(u32 *)((void *)caps + c->field) = ((c->must | (c->want & ~unwanted_bits(c->msr))) & may) |
+					    set;
 	if (!(c->must & ~may))
 		return 0;
 	pr_err("VT-x can't be used: the processor lacks %s controls %x\n", c->name,
