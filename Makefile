@@ -36,6 +36,7 @@ help:
 	@echo '                runs a script as root in the lab (qemu: AMD-V, bochs: VT-x)'
 	@echo 'make bench      Umbra against KVM and the bare machine, in instructions (Documentation/'
 	@echo '                bench.md): [ROWS=fork,mmap] [SEEDS=3] [PTI=off|on|both] [SYSTEMS=..]'
+	@echo '                [GUEST=amd64|686|686-pae]'
 	@echo 'make bench-core the MMU core alone, as sizes grow (callgrind)'
 	@echo 'make setup      installs and fetches what is missing (the others do it too)'
 	@echo 'make clean      removes what was built; make distclean: what was fetched too'
@@ -93,12 +94,13 @@ test-vtx: setup
 test-debug: debug-kernel
 	@$(lab)/test --debug $(TESTFLAGS)
 
-# KERNEL, ROWS, SEEDS, PTI and SYSTEMS are passed on; more by BENCHFLAGS.
+# KERNEL, ROWS, SEEDS, PTI, SYSTEMS and GUEST are passed on; more by BENCHFLAGS.
 bench:
 	@$(MAKE) lab-module tools </dev/null >&2
 	@tools/bench/bench --kernel $(KERNEL) $(if $(ROWS),--rows $(ROWS)) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(PTI),--pti $(PTI)) \
-		$(if $(SYSTEMS),--systems $(SYSTEMS)) $(BENCHFLAGS)
+		$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(GUEST),--guest $(GUEST)) \
+		$(BENCHFLAGS)
 
 bench-core: setup
 	@tools/bench/core/run $(COREFLAGS)

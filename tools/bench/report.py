@@ -175,9 +175,10 @@ overhead:     instructions - native's.
 """
 
 
-def table(data, work, micro, boot, systems):
+def table(data, guest, work, micro, boot, systems):
     first = ["boot"] if boot else []
-    out = "".join(section(data, f"Guest programs, pti={p}", f"pti-{p}", first + work, systems)
+    title = "Guest programs, " + ("" if guest == "amd64" else f"{guest}, ")
+    out = "".join(section(data, f"{title}pti={p}", f"pti-{p}", first + work, systems)
                   for p in ("off", "on"))
     out += section(data, "Per-exit costs (a guest without a kernel)", "micro", micro, systems)
     seeds = {r["seeds"] for r in data["runs"].values()}
