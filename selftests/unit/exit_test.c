@@ -6,9 +6,18 @@
 #define TAP_MAIN
 #include "tap.h"
 
+#include "breakpoint.h"
+#include "emul.h"
+#include "entry_check.h"
+#include "event.h"
+#include "exit.h"
 #include "insn.h"
+#include "mmu.h"
+#include "mode.h"
+#include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 
 #define RIP		0x1000ull
 #define CS_BASE		0x20000ull
@@ -16,6 +25,12 @@
 #define FS_BASE		0x40000ull
 
 int shim_pagefaults_off;
+u8 cpuid_linear_bits = 48;
+
+void __attribute__((noreturn)) shim_warn(const char *file, int line, const char *what)
+{
+	TAP_FAIL("%s:%d: %s", file, line, what);
+}
 
 static struct vcpu v, before;
 static struct vm vm;
