@@ -13,6 +13,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "breakpoint.h"
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
@@ -21,7 +22,6 @@
 #include "vendor.h"
 
 #define MAX_PENDING_NMIS	2
-#define DR7_GD			BIT_ULL(13)
 
 /* Those that are restarted: RFLAGS is pushed with RF set, so that no breakpoint hits twice. */
 #define NOT_FAULTS (BIT(X86_TRAP_DB) | BIT(X86_TRAP_NMI) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) | \

@@ -14,6 +14,7 @@
 #include <asm/processor-flags.h>
 #include <asm/special_insns.h>
 
+#include "breakpoint.h"
 #include "vcpu.h"
 
 #define HW_CR0_FORCED	(X86_CR0_PG | X86_CR0_WP | X86_CR0_ET)

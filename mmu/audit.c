@@ -8,6 +8,8 @@
  *  4 where the guest's own faults go straight to it, an entry that is absent is so for the guest
  *  5 every other spte points to a live shadow page that lists it as a parent; all is counted
  *  6 what a vCPU has as a root is not freed
+ *
+ * Floor 8.
  */
 #include "internal.h"
 

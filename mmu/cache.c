@@ -2,6 +2,8 @@
 /*
  * Objects for a fault are allocated before the MMU lock is taken, so that
  * nothing sleeps or fails half way under it.
+ *
+ * Floor 1.
  */
 #include "internal.h"
 

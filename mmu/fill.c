@@ -6,6 +6,8 @@
  *
  * An entry is shadowed only if its accessed bit is set, since a processor may
  * hold only such ones, and writable only if its dirty bit is.
+ *
+ * Floor 6.
  */
 #include "internal.h"
 

@@ -3,6 +3,8 @@
  * The host under the MMU: the only file of mmu/ that knows Linux' memory
  * management. Guest memory is the VMM's own; no page stays pinned, the MMU
  * notifier (memslot.c) tells when one goes.
+ *
+ * Floor 0.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>

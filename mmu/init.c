@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The MMU's part of a VM and of a vCPU: made, limited, destroyed. Switches.
+ *
+ * Floor 10.
  */
 #include <linux/moduleparam.h>
 

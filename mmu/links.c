@@ -14,6 +14,8 @@
  *
  * A shadow page gets chunks as its entries come to life. Nothing but the ids
  * is needed to take a spte off its list: not the gfn, which sptes don't hold.
+ *
+ * Floor 2.
  */
 #include "internal.h"
 

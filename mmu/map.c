@@ -10,6 +10,8 @@
  *
  * Before a spte is set in the shadow of a guest table, that table is
  * write-protected and the entry is read again: what the walk saw may be gone.
+ *
+ * Floor 8.
  */
 #include "internal.h"
 

@@ -8,6 +8,8 @@
  *   page_zap   unhashed, no parent, no entry; then
  *                on vm->doomed, freed by page_commit after a flush, or
  *                obsolete, until the last vCPU that has it in a root lets go
+ *
+ * Floor 5.
  */
 #include <linux/hash.h>
 #include <linux/log2.h>

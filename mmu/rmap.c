@@ -3,6 +3,8 @@
  * The reverse map: from a gfn to all leaf sptes that map it.
  *
  * A slot has one head a frame for each level at which the frame can be mapped.
+ *
+ * Floor 3.
  */
 #include "internal.h"
 

@@ -7,6 +7,8 @@
  * 32-bit           PAE, 3 levels      the directory's four quadrants
  * PAE              PAE, 3 levels      one level-2 page a present PDPTE register
  * 4- and 5-level   the same           the shadow of the top table
+ *
+ * Floor 9.
  */
 #include "internal.h"
 

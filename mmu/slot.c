@@ -2,6 +2,8 @@
 /*
  * What happens to sptes when slots come and go, and when the host takes back,
  * ages or logs the memory behind them.
+ *
+ * Floor 9.
  */
 #include "internal.h"
 

@@ -14,6 +14,8 @@
  *            fault is the guest's
  *
  * Caches may ignore bit 51, so that against L1TF both name frame 0, which Linux keeps free of data.
+ *
+ * Floor 0.
  */
 #include "internal.h"
 

@@ -22,6 +22,8 @@
  * Each root knows when it was last left, each page when a spte last changed;
  * pages that changed later are synced when the root is taken up again. A new
  * parent makes entries reachable where no TLB holds any: sync_below.
+ *
+ * Floor 7.
  */
 #include "internal.h"
 

@@ -9,6 +9,8 @@
  *
  * A table that is only written, and never walked in between, is probably no
  * table any more, or is being torn down: its shadow is dropped (a flood).
+ *
+ * Floor 9.
  */
 #include "internal.h"
 

@@ -9,6 +9,7 @@
 #include <asm/msr-index.h>
 #include <asm/trapnr.h>
 
+#include "breakpoint.h"
 #include "compat.h"
 #include "emulate.h"
 #include "exit.h"
