@@ -47,7 +47,7 @@ static enum mmu_verdict fault_inject(struct mmu_vcpu *m, struct fault *c)
 		else
 			np_learn(m->vm, sp, index, c->w.pte[1]);
 	}
-	if (policy_expect())
+	if (policy_expect(sp))
 		expect_entry(m, sp, index);
 	return MMU_INJECT;
 }

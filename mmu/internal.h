@@ -358,15 +358,15 @@ void np_forget(struct shadow_page *sp, unsigned int first, unsigned int last);
 bool policy_drop_written(struct shadow_page *sp, unsigned int index);
 bool policy_drop_unsync(struct shadow_page *sp);
 bool policy_keep_in_sync(struct shadow_page *sp);
-unsigned int policy_unsync_max(void);
+unsigned int policy_unsync_max(struct mmu_vm *vm);
 void policy_unsynced(struct shadow_page *sp);
 bool policy_resync_idle(struct shadow_page *sp, bool changed);
 bool policy_resync_np(struct shadow_page *sp);
-bool policy_fill_written(void);
-bool policy_expect(void);
-bool policy_adopt(void);
-unsigned int policy_neighbours(struct mmu_vm *vm, const struct shadow_page *sp,
-			       unsigned int index, unsigned int *first);
+bool policy_fill_written(struct shadow_page *sp);
+bool policy_expect(struct shadow_page *sp);
+bool policy_adopt(struct shadow_page *sp);
+unsigned int policy_neighbours(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index,
+			       unsigned int *first);
 
 /* ---- fill.c: entries shadowed ahead of a fault ---- */
 

@@ -89,7 +89,7 @@ bool policy_keep_in_sync(struct shadow_page *sp)
 	return sp->history.writes < READ_ONCE(unsync_after);
 }
 
-unsigned int policy_unsync_max(void)
+unsigned int policy_unsync_max(struct mmu_vm *vm)
 {
 	return READ_ONCE(unsync);
 }
@@ -119,19 +119,19 @@ bool policy_resync_np(struct shadow_page *sp)
 }
 
 /* Is an entry that the guest has just written to be filled at once? */
-bool policy_fill_written(void)
+bool policy_fill_written(struct shadow_page *sp)
 {
 	return READ_ONCE(eager);
 }
 
 /* Is what the guest was sent a fault for to be filled when it comes back? */
-bool policy_expect(void)
+bool policy_expect(struct shadow_page *sp)
 {
 	return READ_ONCE(expect);
 }
 
 /* Are the shadows that exist to be linked to a new top table? */
-bool policy_adopt(void)
+bool policy_adopt(struct shadow_page *sp)
 {
 	return READ_ONCE(prefill);
 }
@@ -155,8 +155,8 @@ static bool comes_page_by_page(struct mmu_vm *vm, const struct shadow_page *sp,
 }
 
 /* How many entries of a page table, from @first on, are to be looked at with the one that faulted? */
-unsigned int policy_neighbours(struct mmu_vm *vm, const struct shadow_page *sp,
-			       unsigned int index, unsigned int *first)
+unsigned int policy_neighbours(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index,
+			       unsigned int *first)
 {
 	unsigned int n = READ_ONCE(prefill);
 

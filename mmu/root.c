@@ -337,7 +337,7 @@ static void root_set(struct mmu_vcpu *m, struct mmu_root *r, int i, gfn_t gfn, u
 	if (!host_slot(m->vm, gfn))
 		role.metaphysical = 1;
 	sp = page_get(m->vm, &m->cache, gfn, role);
-	if (role.level > 3 && !role.metaphysical && !sp->present && policy_adopt())
+	if (role.level > 3 && !role.metaphysical && !sp->present && policy_adopt(sp))
 		link_existing(m->vm, &m->cache, sp);
 	page_root_get(sp);
 	r->page[i] = sp;

@@ -269,7 +269,7 @@ bool may_unsync(struct mmu_vm *vm, gfn_t gfn)
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
-	if (!policy_unsync_max())
+	if (!policy_unsync_max(vm))
 		return false;
 	for_each_shadow_of(vm, sp, n, gfn)
 		if (sp->role.level > 1 || policy_keep_in_sync(sp))
@@ -324,7 +324,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
  */
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 {
-	unsigned int max = policy_unsync_max();
+	unsigned int max = policy_unsync_max(vm);
 	struct shadow_page *sp;
 	struct hlist_node *n;
 

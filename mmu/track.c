@@ -47,7 +47,7 @@ static void entry_update(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 	if (sp->role.level > 1) {
 		if (spte_present(sp->spt[index]) && !link_current(sp, index, gpte))
 			upper_drop(vm, sp, index, gpte);
-	} else if (policy_fill_written() && entry_fill(vm, cache, sp, index, gpte)) {
+	} else if (policy_fill_written(sp) && entry_fill(vm, cache, sp, index, gpte)) {
 		vm->stats.pte_updates++;
 	} else {
 		entry_drop(vm, sp, index);
