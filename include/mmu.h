@@ -273,8 +273,9 @@ struct mmu_fetched {
  * @root_hpa:	what the processor's CR3 must hold, or INVALID_ROOT; owned by
  *		mmu/, read by the run loop
  * @root_level:	levels the processor walks: 3 (PAE), 4 or 5
+ * @root_nr:	which of @roots it is
  * @root_tag:	below MMU_ROOTS: translations by one root may stay in the TLB under this tag while
- *		another is loaded
+ *		another is loaded; always 0 without the parameter tags
  * @pae_tables:	a top table for each root of level 3, below 4 GiB
  * @atomic:	set by a caller that can't sleep: page faults are off (pagefault_disable())
  * @fetched:	what mmu_fetch() found
@@ -297,7 +298,7 @@ struct mmu_vcpu {
 	u8 root_hint[64];
 	u64 root_uses, flushed, pcid_flushed[MMU_PCIDS];
 	hpa_t root_hpa;
-	u8 root_level, root_tag;
+	u8 root_level, root_nr, root_tag;
 	u64 (*pae_tables)[4];
 	bool atomic;
 	struct mmu_fetched fetched[MMU_FETCHED];

@@ -81,7 +81,7 @@ unsigned int mmu_fetch(struct mmu_vcpu *m, gva_t gva, void *code, unsigned int l
 {
 	gva_t page = gva >> PAGE_BITS;
 	unsigned int offset = gva & (TABLE_BYTES - 1);
-	struct mmu_fetched *f = &m->fetched[(page ^ m->root_tag) % MMU_FETCHED];
+	struct mmu_fetched *f = &m->fetched[(page ^ m->root_nr) % MMU_FETCHED];
 
 	len = min_t(unsigned int, len, TABLE_BYTES - offset);
 	spin_lock(&m->vm->lock);

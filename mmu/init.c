@@ -16,6 +16,14 @@ bool mmu_large = true;
 module_param_named(large, mmu_large, bool, 0644);
 MODULE_PARM_DESC(large, "use large sptes where guest and host allow (default: Y)");
 
+bool mmu_tags = true;
+module_param_named(tags, mmu_tags, bool, 0444);
+MODULE_PARM_DESC(tags, "each root has its own tag (ASID, VPID) in the TLB (default: Y)");
+
+unsigned int mmu_roots = MMU_ROOTS;
+module_param_named(roots, mmu_roots, uint, 0644);
+MODULE_PARM_DESC(roots, "roots that a vCPU keeps at hand, 1 to 32 (default: 32)");
+
 bool mmu_audit_on;
 module_param_named(audit, mmu_audit_on, bool, 0644);
 MODULE_PARM_DESC(audit, "check all invariants at every zap and root change; slow (default: N)");

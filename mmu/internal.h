@@ -418,5 +418,7 @@ extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
 extern bool mmu_audit_on;	/* audit: check the invariants all the time */
 extern bool mmu_nx_huge;	/* nx_huge_pages: large sptes don't map code */
 extern bool mmu_large;		/* large: use large sptes */
+extern bool mmu_tags;		/* tags: each root has its own ASID or VPID */
+extern unsigned int mmu_roots;	/* roots: that a vCPU keeps at hand */
 
 #endif

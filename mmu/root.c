@@ -65,10 +65,11 @@ static void root_enter(struct mmu_vcpu *m, struct mmu_root *r)
 	r->used = ++m->root_uses;
 	m->root_hpa = r->hpa;
 	m->root_level = r->level;
-	m->root_tag = r - m->roots;
+	m->root_nr = r - m->roots;
+	m->root_tag = mmu_tags ? m->root_nr : 0;
 	WRITE_ONCE(m->root, r);
 	/* What hardware holds by this root is no older than what the guest's TLB may hold. */
-	if (!r->left_at || r->invlpgs != m->invlpgs)
+	if (!r->left_at || r->invlpgs != m->invlpgs || !mmu_tags)
 		host_flush_root(m);
 	/* Whoever zaps it now sees us here, or we see it zapped: page_zap(). */
 	smp_mb();
@@ -393,9 +394,10 @@ static void root_make_pae(struct mmu_vcpu *m, struct mmu_root *r)
 /* An unused root, or the one that was used longest ago. */
 static struct mmu_root *root_victim(struct mmu_vcpu *m)
 {
+	unsigned int nr = clamp(READ_ONCE(mmu_roots), 1u, (unsigned int)MMU_ROOTS);
 	struct mmu_root *r, *victim = m->roots;
 
-	for (r = m->roots; r < m->roots + MMU_ROOTS; r++) {
+	for (r = m->roots; r < m->roots + nr; r++) {
 		if (r->hpa == INVALID_ROOT)
 			return r;
 		if (r->used < victim->used)

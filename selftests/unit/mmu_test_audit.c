@@ -216,6 +216,6 @@ TEST(audit_sees_a_pae_entry_that_is_not_what_the_processor_walks)
 	guest_start(MODE_PAE, 1);
 	guest_map(vcpu(0), VA, DATA, P | U, 1);
 	expect_gpa(vcpu(0), VA, UREAD, DATA);
-	m->pae_tables[m->root_tag][VA >> 30 & 3] += PAGE;
+	m->pae_tables[m->root_nr][VA >> 30 & 3] += PAGE;
 	expect_breach(6, true);
 }

@@ -22,6 +22,7 @@ static const struct change changes[] = {
 	{ "drop_after", 8, 0 }, { "drop_after", 0, 8 }, { "unsync_after", 4, 0 }, { "unsync_after", 0, 4 },
 	{ "large", 1, 0 }, { "large", 0, 1 }, { "eager", 1, 0 }, { "eager", 0, 1 },
 	{ "expect", 1, 0 }, { "expect", 0, 1 }, { "cache", 1, 0 }, { "audit", 0, 1 },
+	{ "roots", 32, 1 }, { "roots", 1, 32 }, { "roots", 32, 0 }, { "roots", 2, 1000 },
 };
 
 static const struct change *now;

@@ -552,7 +552,7 @@ TEST(hc08_entries_of_4_bytes_out_of_sync)
 }
 
 /* What is decoded after an exit is found again by address, root and the shape of the tables. */
-TEST(code_is_read_where_the_root_has_it)
+static void read_code_by_many_roots(void)
 {
 	gpa_t root[8];
 	struct vcpu *v = vcpu(0);
@@ -569,6 +569,46 @@ TEST(code_is_read_where_the_root_has_it)
 		expect_gpa(v, VA, FETCH_, DATA + i % ARRAY_SIZE(root) * PAGE);
 	}
 	machine_done();
+}
+
+TEST(code_is_read_where_the_root_has_it)
+{
+	read_code_by_many_roots();
+}
+
+/* All address spaces have one tag: hardware must not take what it holds by another for its own. */
+TEST(without_tags_a_switch_empties_the_tlb)
+{
+	struct vcpu *v = vcpu(0);
+	unsigned int i;
+
+	shim_param_set("tags", 0);
+	read_code_by_many_roots();
+	guest_start(MODE_LONG, 1);
+	guest_mode(v, MODE_LONG, 0, CR4_PCIDE, 0);
+	here = v->regs.cr3;
+	guest_map(v, VA, DATA, FLAGS, 1);
+	there = root_new(v);
+	CHECK(!guest_set_cr3(v, there | 1));
+	guest_map(v, VA, DATA + PAGE, FLAGS, 1);
+	for (i = 0; i < 3; i++) {
+		expect_gpa(v, VA, WRITE_, DATA + PAGE);
+		CHECK(!guest_set_cr3_noflush(v, here));
+		expect_gpa(v, VA, WRITE_, DATA);
+		CHECK(!guest_set_cr3_noflush(v, there | 1));
+	}
+	CHECK_EQ(v->m.root_tag, 0);
+	shim_param_set("tags", 1);
+	machine_done();
+}
+
+/* One root at hand is enough. */
+TEST(one_root_serves_all_address_spaces)
+{
+	shim_param_set("roots", 1);
+	read_code_by_many_roots();
+	CHECK_EQ(vcpu(0)->m.root_nr, 0);
+	shim_param_set("roots", 32);
 }
 
 /* The table lives on below another entry. */

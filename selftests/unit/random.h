@@ -74,8 +74,8 @@ struct program {
 };
 
 /* Which @params are possible: the last turns mmu_passthrough on. How long a decoded program can be. */
-#define STRAIGHT_PARAM	(1u << 6)
-#define ALL_PARAMS	(1u << 7)
+#define STRAIGHT_PARAM	(1u << 8)
+#define ALL_PARAMS	(1u << 9)
 #define DECODED_OPS	100
 
 /* The guest's physical memory. */

@@ -26,7 +26,7 @@ static const unsigned int weights[NR_OPS] = { OPS(OP_WEIGHT) };
 
 static const struct { const char *name; long off; } switches[] = {
 	{ "cache", 0 }, { "eager", 0 }, { "large", 0 }, { "prefill", 0 }, { "drop_after", 1 },
-	{ "unsync", 0 },
+	{ "unsync", 0 }, { "tags", 0 }, { "roots", 1 },
 };
 
 unsigned int audit_every = 1;
