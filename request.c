@@ -4,6 +4,7 @@
 #include <linux/preempt.h>
 #include <linux/smp.h>
 
+#include "compat.h"
 #include "request.h"
 #include "vcpu.h"
 #include "vm.h"
