@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The instruction that exited: what it is, and what follows where it ends. */
+#include <linux/percpu.h>
+
+#include <asm/processor.h>
 #include <asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "emulate.h"
 #include "event.h"
 #include "exit.h"
 #include "insn.h"

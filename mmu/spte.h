@@ -3,6 +3,8 @@
 #ifndef UMBRA_MMU_SPTE_H
 #define UMBRA_MMU_SPTE_H
 
+#include "types.h"
+
 /* Bits of guest and host page-table entries alike (Intel SDM 3A 4.3 to 4.5). */
 #define PTE_P		BIT_ULL(0)
 #define PTE_W		BIT_ULL(1)

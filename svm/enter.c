@@ -15,6 +15,7 @@
 #include "exit.h"
 #include "guestmode.h"
 #include "svm.h"
+#include "tscaux.h"
 
 static_assert(offsetof(struct vcpu_regs, gpr) == 0 && GPR_RCX == 1 && GPR_RDI == 7,
 	      "entry.S knows this");

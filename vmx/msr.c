@@ -12,6 +12,7 @@
 #include <asm/msr-index.h>
 
 #include "compat.h"
+#include "tscaux.h"
 #include "vmx.h"
 
 static unsigned long *bitmap;
