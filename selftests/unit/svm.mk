@@ -23,15 +23,15 @@ $(O)/svm/shim/uapi/asm/svm.h:
 
 $(O)/svm/%.o: $(TOP)/svm/%.c $(SVM_HEADERS)
 	@echo "  CC      $@"
-	@$(CC) $(SVM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+	@$(CC) $(SVM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/svm/%.o: $(TOP)/%.c $(SVM_HEADERS)
 	@echo "  CC      $@"
-	@$(CC) $(SVM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+	@$(CC) $(SVM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_machine.o: $(O)/%.o: %.c $(SVM_HEADERS)
 	@echo "  CC      $@"
-	@$(CC) $(SVM_CPPFLAGS) -I$(TOP)/svm $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+	@$(CC) $(SVM_CPPFLAGS) -I$(TOP)/svm $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/svm_test: $(O)/svm_test.o $(O)/svm_test_events.o $(SVM_OBJS)
 	$(link)
