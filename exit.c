@@ -46,13 +46,13 @@ struct handler {
 	u8 flags, stat;
 };
 
-static enum handled inject_gp(struct vcpu *vcpu)
+static enum handled handle_gp(struct vcpu *vcpu, struct exit *exit)
 {
 	event_queue_exception(vcpu, X86_TRAP_GP, true, 0);
 	return ENTER;
 }
 
-static enum handled inject_ud(struct vcpu *vcpu)
+static enum handled handle_ud(struct vcpu *vcpu, struct exit *exit)
 {
 	event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
 	return ENTER;
@@ -65,12 +65,12 @@ static enum handled skip(struct vcpu *vcpu, const struct exit *exit)
 }
 
 /* @err of an access to a register: done, #GP(0), or something that the host lacks, for now. */
-static enum handled skip_or_gp(struct vcpu *vcpu, const struct exit *exit, int err)
+static enum handled skip_or_gp(struct vcpu *vcpu, struct exit *exit, int err)
 {
 	if (likely(!err))
 		return skip(vcpu, exit);
 	if (err == -EINVAL)
-		return inject_gp(vcpu);
+		return handle_gp(vcpu, exit);
 	return vcpu->mmu.atomic ? WAIT : exit_fail(vcpu, err);
 }
 
@@ -350,7 +350,7 @@ static enum handled handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
 	u64 data;
 
 	if (msr_read(vcpu, vcpu->regs.gpr[GPR_RCX], &data, false))
-		return inject_gp(vcpu);
+		return handle_gp(vcpu, exit);
 	vcpu->regs.gpr[GPR_RAX] = (u32)data;
 	vcpu->regs.gpr[GPR_RDX] = data >> 32;
 	return skip(vcpu, exit);
@@ -368,7 +368,7 @@ static enum handled handle_wrmsr(struct vcpu *vcpu, struct exit *exit)
 }
 
 /* A lowered task priority may let an interrupt through that user space holds back. */
-static enum handled write_cr8(struct vcpu *vcpu, const struct exit *exit, u64 value)
+static enum handled write_cr8(struct vcpu *vcpu, struct exit *exit, u64 value)
 {
 	u64 old = vcpu->mode.cr8;
 	int err = mode_set_cr8(vcpu, value);
@@ -396,7 +396,7 @@ static enum handled handle_cr_write(struct vcpu *vcpu, struct exit *exit)
 	case 8:
 		return write_cr8(vcpu, exit, value);
 	}
-	return inject_ud(vcpu);
+	return handle_ud(vcpu, exit);
 }
 
 static enum handled handle_cr_read(struct vcpu *vcpu, struct exit *exit)
@@ -404,7 +404,7 @@ static enum handled handle_cr_read(struct vcpu *vcpu, struct exit *exit)
 	u64 value;
 
 	if (mode_get_cr(vcpu, exit->cr.cr, &value))
-		return inject_ud(vcpu);
+		return handle_ud(vcpu, exit);
 	vcpu->regs.gpr[exit->cr.gpr] = insn_trim(vcpu, exit, value);
 	insn_skip(vcpu, exit);
 	if (exit->long_mode)
@@ -421,15 +421,10 @@ static enum handled handle_invlpg(struct vcpu *vcpu, struct exit *exit)
 static enum handled handle_xsetbv(struct vcpu *vcpu, struct exit *exit)
 {
 	if (!(vcpu->mode.cr4 & X86_CR4_OSXSAVE))
-		return inject_ud(vcpu);
+		return handle_ud(vcpu, exit);
 	if (vendor(get_cpl)(vcpu) || (u32)vcpu->regs.gpr[GPR_RCX])
-		return inject_gp(vcpu);
+		return handle_gp(vcpu, exit);
 	return skip_or_gp(vcpu, exit, mode_set_xcr0(vcpu, edx_eax(vcpu)));
-}
-
-static enum handled handle_gp(struct vcpu *vcpu, struct exit *exit)
-{
-	return inject_gp(vcpu);
 }
 
 static enum handled handle_nothing(struct vcpu *vcpu, struct exit *exit)
@@ -444,11 +439,6 @@ static enum handled handle_vmcall(struct vcpu *vcpu, struct exit *exit)
 
 	vcpu->regs.gpr[GPR_RAX] = insn_trim(vcpu, exit, answer);
 	return skip(vcpu, exit);
-}
-
-static enum handled handle_ud(struct vcpu *vcpu, struct exit *exit)
-{
-	return inject_ud(vcpu);
 }
 
 static enum handled handle_deliver(struct vcpu *vcpu, struct exit *exit)
