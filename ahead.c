@@ -95,8 +95,8 @@ static bool bit_test(struct vcpu *vcpu, const struct insn *insn)
 }
 
 /*
- * Across an end of the canonical addresses is not for us to say. No other instruction can get there:
- * the window is in one page.
+ * Across an end of the canonical addresses is not for us to say. No other instruction can get
+ * there: the window is in one page.
  */
 static bool branch(struct vcpu *vcpu, const struct insn *insn, u64 *next)
 {

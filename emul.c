@@ -84,7 +84,7 @@ static enum handled inject_fault(struct vcpu *vcpu)
 		event_queue_pf(vcpu, f->cr2, f->error);
 	else
 		event_queue_exception(vcpu, f->vector, f->has_error, f->error);
-	return ENTER;
+	return REENTER;
 }
 
 /* Between two iterations Intel's processors hide breakpoints from the one that goes on. */
@@ -123,7 +123,7 @@ static enum handled done(struct vcpu *vcpu)
 		    (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0), ctxt->tf_trap);
 	if (!vcpu->io.then ||
 	    (vcpu->io.then == KVM_EXIT_HLT && vcpu->events.exception.type != EVENT_NONE))
-		return ENTER;
+		return REENTER;
 	return exit_to_user(vcpu, vcpu->io.then);
 }
 
@@ -136,7 +136,7 @@ static enum handled failed(struct vcpu *vcpu)
 	vcpu->stats.emulate_failed++;
 	if (vendor(get_cpl)(vcpu)) {
 		event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
-		return ENTER;
+		return REENTER;
 	}
 	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
 	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
@@ -173,9 +173,9 @@ static bool run_alone(struct vcpu *vcpu)
 static enum handled unhandled(struct vcpu *vcpu, const struct mmu_fault *fault)
 {
 	if (fault && fault->to_table && emul_unprotect(vcpu, fault))
-		return ENTER;
+		return REENTER;
 	if (!fault && run_alone(vcpu))
-		return ENTER;
+		return REENTER;
 	return failed(vcpu);
 }
 
@@ -240,7 +240,7 @@ static enum handled act(struct vcpu *vcpu, enum emu_status status, const struct 
 	case EMU_EXIT:
 		return needs_user(vcpu);
 	case EMU_RETRY:
-		return ENTER;
+		return REENTER;
 	case EMU_UNHANDLED:
 		break;
 	}
@@ -263,7 +263,7 @@ enum handled emul_fault(struct vcpu *vcpu, const struct event *fault)
 		return act(vcpu, status, NULL);
 	if (!run_alone(vcpu))
 		event_queue_exception(vcpu, fault->vector, fault->has_error, fault->error);
-	return ENTER;
+	return REENTER;
 }
 
 /* What INT n does, which seems to end where the guest stands: it pushes that rip. */
@@ -305,13 +305,13 @@ enum handled emul_event(struct vcpu *vcpu, const struct event *event)
 		event_requeue(vcpu, &none);
 		vcpu->debug.held = 0;
 		ended(vcpu, 0, false);	/* the frame may have hit a breakpoint */
-		return ENTER;
+		return REENTER;
 	case EMU_FAULT:
 		if (vcpu->emul->task_switched)
 			event_requeue(vcpu, &none);
 		return faulted(vcpu);
 	case EMU_RETRY:
-		return ENTER;
+		return REENTER;
 	default:
 		break;
 	}
@@ -370,7 +370,7 @@ enum handled emul_task(struct vcpu *vcpu, const struct exit *exit)
 			task_arrived(vcpu, exit);
 		return faulted(vcpu);
 	case EMU_RETRY:
-		return ENTER;
+		return REENTER;
 	default:
 		break;
 	}

@@ -49,19 +49,19 @@ struct handler {
 static enum handled handle_gp(struct vcpu *vcpu, struct exit *exit)
 {
 	event_queue_exception(vcpu, X86_TRAP_GP, true, 0);
-	return ENTER;
+	return REENTER;
 }
 
 static enum handled handle_ud(struct vcpu *vcpu, struct exit *exit)
 {
 	event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
-	return ENTER;
+	return REENTER;
 }
 
 static enum handled skip(struct vcpu *vcpu, const struct exit *exit)
 {
 	insn_skip(vcpu, exit);
-	return ENTER;
+	return REENTER;
 }
 
 /* @err of an access to a register: done, #GP(0), or something that the host lacks, for now. */
@@ -82,7 +82,7 @@ static noinline enum handled find_end_far(struct vcpu *vcpu, struct exit *exit)
 		return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
 					   exit->hw_reason, (u64)vcpu->cpu);
 	exit->next_rip = vcpu->regs.rip + length;
-	return ENTER;
+	return REENTER;
 }
 
 /* Where the instruction ends, if the processor does not say so. */
@@ -93,7 +93,7 @@ static noinline enum handled find_end(struct vcpu *vcpu, struct exit *exit)
 	if (unlikely(!insn))
 		return vcpu->mmu.atomic ? WAIT : find_end_far(vcpu, exit);
 	exit->next_rip = vcpu->regs.rip + insn->length;
-	return ENTER;
+	return REENTER;
 }
 
 /* What decode assists would have said. What is not for the kernel alone, the emulator checks. */
@@ -125,7 +125,7 @@ static enum handled pf_in_delivery(struct vcpu *vcpu, const struct exit *exit,
 				   const struct mmu_fault *f)
 {
 	if (f->to_table && emul_unprotect(vcpu, f))
-		return ENTER;
+		return REENTER;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 4,
 				   (u64)exit->delivering.vector, exit->hw_reason, f->gpa,
 				   (u64)f->error);
@@ -198,7 +198,7 @@ static enum handled pf_emulate(struct vcpu *vcpu, struct exit *exit)
 		return emul_one(vcpu, &vcpu->fault);
 	}
 	if (table_write(vcpu, exit))
-		return ENTER;
+		return REENTER;
 	vcpu->fault_kept = true;
 	return WAIT;
 }
@@ -222,10 +222,10 @@ static enum handled handle_pf(struct vcpu *vcpu, struct exit *exit)
 	switch (verdict) {
 	case MMU_INJECT:
 		event_queue_pf(vcpu, f->gva, f->inject_error);
-		return ENTER;
+		return REENTER;
 	case MMU_FIXED:
 	case MMU_RETRY:
-		return ENTER;
+		return REENTER;
 	case MMU_EMULATE:
 		return pf_emulate(vcpu, exit);
 	case MMU_WAIT:
@@ -250,14 +250,14 @@ static bool only_in_software(struct vcpu *vcpu)
  */
 static enum handled insn_trap(struct vcpu *vcpu, struct exit *exit)
 {
-	enum handled r = exit->next_rip ? ENTER : find_end(vcpu, exit);
+	enum handled r = exit->next_rip ? REENTER : find_end(vcpu, exit);
 
-	if (r != ENTER)
+	if (r != REENTER)
 		return r;
 	vcpu->regs.rip = insn_next(vcpu, exit);
 	vcpu->regs.rflags &= ~(u64)X86_EFLAGS_RF;
 	event_queue_exception(vcpu, exit->exception.vector, false, 0);
-	return ENTER;
+	return REENTER;
 }
 
 /* An #AC that the guest did not ask for is the host's, which watches for split locks. */
@@ -273,7 +273,7 @@ static bool is_split_lock(struct vcpu *vcpu)
 static enum handled handle_split_lock(struct vcpu *vcpu, struct exit *exit)
 {
 	if (host_split_lock(vcpu->regs.rip))
-		return ENTER;
+		return REENTER;
 	vcpu->run->ex.exception = X86_TRAP_AC;
 	vcpu->run->ex.error_code = exit->exception.error;
 	return exit_to_user(vcpu, KVM_EXIT_EXCEPTION);
@@ -288,7 +288,7 @@ static enum handled handle_exception(struct vcpu *vcpu, struct exit *exit)
 	if (vector == X86_TRAP_AC && is_split_lock(vcpu))
 		return handle_split_lock(vcpu, exit);
 	if (vector == X86_TRAP_MC)
-		return ENTER;	/* the host's, and the host has seen to it */
+		return REENTER;	/* the host's, and the host has seen to it */
 	if (exit->exception.insn)
 		return insn_trap(vcpu, exit);
 	if (vector == X86_TRAP_DB)
@@ -296,19 +296,19 @@ static enum handled handle_exception(struct vcpu *vcpu, struct exit *exit)
 	else
 		event_queue_exception(vcpu, vector, exit->exception.has_error,
 				      exit->exception.error);
-	return ENTER;
+	return REENTER;
 }
 
 /* The loop begins anew, and sees to it. */
 static enum handled handle_irq(struct vcpu *vcpu, struct exit *exit)
 {
-	return ENTER;
+	return REENTER;
 }
 
 static enum handled handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 {
 	vcpu->events.nmi_masked = false;
-	return ENTER;
+	return REENTER;
 }
 
 /* ---- instructions ---- */
@@ -341,7 +341,7 @@ static enum handled handle_hlt(struct vcpu *vcpu, struct exit *exit)
 {
 	insn_skip(vcpu, exit);
 	if (vcpu->events.exception.type != EVENT_NONE)
-		return ENTER;
+		return REENTER;
 	return exit_to_user(vcpu, KVM_EXIT_HLT);
 }
 
@@ -374,7 +374,7 @@ static enum handled write_cr8(struct vcpu *vcpu, struct exit *exit, u64 value)
 	int err = mode_set_cr8(vcpu, value);
 	enum handled r = skip_or_gp(vcpu, exit, err);
 
-	if (err || r != ENTER || value >= old)
+	if (err || r != REENTER || value >= old)
 		return r;
 	return exit_to_user(vcpu, KVM_EXIT_SET_TPR);
 }
@@ -409,7 +409,7 @@ static enum handled handle_cr_read(struct vcpu *vcpu, struct exit *exit)
 	insn_skip(vcpu, exit);
 	if (exit->long_mode)
 		insn_run_ahead(vcpu);
-	return ENTER;
+	return REENTER;
 }
 
 static enum handled handle_invlpg(struct vcpu *vcpu, struct exit *exit)
@@ -470,7 +470,7 @@ static enum handled handle_stepped(struct vcpu *vcpu, struct exit *exit)
 	vcpu->stats.emulated++;
 	vcpu->debug.hits |= exit->exception.dr6 & DR_TRAP_BITS;
 	insn_finish(vcpu, vcpu->regs.rip);
-	return ENTER;
+	return REENTER;
 }
 
 /* ---- the end ---- */
@@ -478,11 +478,11 @@ static enum handled handle_stepped(struct vcpu *vcpu, struct exit *exit)
 /* An instruction switched tasks: the old one goes on behind it. */
 static enum handled handle_task_switch(struct vcpu *vcpu, struct exit *exit)
 {
-	enum handled r = ENTER;
+	enum handled r = REENTER;
 
 	if (exit->delivering.type == EVENT_NONE && !exit->next_rip)
 		r = find_end(vcpu, exit);
-	if (r != ENTER)
+	if (r != REENTER)
 		return r;
 	return emul_task(vcpu, exit);
 }
@@ -546,11 +546,11 @@ static const struct handler handlers[NR_EXIT_KINDS] = {
 static __always_inline enum handled handle(struct vcpu *vcpu, struct exit *exit,
 					   const struct handler *h)
 {
-	enum handled r = ENTER;
+	enum handled r = REENTER;
 
 	if ((h->flags & INSN) && !exit->next_rip)
 		r = find_end(vcpu, exit);
-	if (r == ENTER)
+	if (r == REENTER)
 		r = h->handle(vcpu, exit);
 	if (r != WAIT && h->stat)
 		((u64 *)&vcpu->stats)[h->stat]++;
@@ -570,7 +570,7 @@ enum handled exit_handle(struct vcpu *vcpu, struct exit *exit)
 }
 
 /* A row that the compiler knows: no indirect call, which mitigations make dear. */
-#define HANDLE(kind) case kind: r = handle(vcpu, exit, &handlers[kind]); break
+#define HANDLE(kind) handle(vcpu, exit, &handlers[kind])
 
 inline enum handled exit_handle_atomic(struct vcpu *vcpu, struct exit *exit)
 {
@@ -580,16 +580,18 @@ inline enum handled exit_handle_atomic(struct vcpu *vcpu, struct exit *exit)
 	vcpu->mmu.atomic = true;
 	if (exit->kind == EXIT_EMULATE)
 		decode(vcpu, exit);
-	switch (exit->kind) {
-	HANDLE(EXIT_PF);
-	HANDLE(EXIT_CPUID);
-	HANDLE(EXIT_CR_WRITE);
-	HANDLE(EXIT_CR_READ);
-	HANDLE(EXIT_INVLPG);
-	default:
-		if (!(handler_of(exit)->flags & OUTSIDE))
-			r = exit_handle(vcpu, exit);
-	}
+	if (exit->kind == EXIT_PF)
+		r = HANDLE(EXIT_PF);
+	else if (exit->kind == EXIT_CPUID)
+		r = HANDLE(EXIT_CPUID);
+	else if (exit->kind == EXIT_CR_WRITE)
+		r = HANDLE(EXIT_CR_WRITE);
+	else if (exit->kind == EXIT_CR_READ)
+		r = HANDLE(EXIT_CR_READ);
+	else if (exit->kind == EXIT_INVLPG)
+		r = HANDLE(EXIT_INVLPG);
+	else if (!(handler_of(exit)->flags & OUTSIDE))
+		r = exit_handle(vcpu, exit);
 	vcpu->mmu.atomic = false;
 	pagefault_enable();
 	return r;

@@ -54,7 +54,7 @@ static enum handled prepare(struct vcpu *vcpu)
 		vcpu_flush_tlb(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
-	return ENTER;
+	return REENTER;
 }
 
 /* Softirqs that came since fpu_enter() turned them off run when fpu_leave() turns them on again. */
@@ -137,8 +137,8 @@ static enum handled enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 		entered = enter_once(vcpu, exit);
 		local_irq_enable();
 		*srcu = srcu_read_lock(slots);
-		r = entered ? exit_handle_atomic(vcpu, exit) : ENTER;
-		again = entered && r == ENTER && prepare_atomic(vcpu);
+		r = entered ? exit_handle_atomic(vcpu, exit) : REENTER;
+		again = entered && r == REENTER && prepare_atomic(vcpu);
 		local_irq_disable();
 	} while (again);
 	local_irq_enable();
@@ -163,12 +163,12 @@ static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 				return interrupted(vcpu);
 		}
 		r = prepare(vcpu);
-		if (r != ENTER)
+		if (r != REENTER)
 			return r;
 		r = enter(vcpu, &exit, srcu);
 		if (r == WAIT)
 			r = exit_handle(vcpu, &exit);
-	} while (r == ENTER || r == WAIT);
+	} while (r == REENTER || r == WAIT);
 	return r;
 }
 
@@ -178,13 +178,13 @@ static enum handled check_halted(struct vcpu *vcpu)
 	const struct vcpu_events *e = &vcpu->events;
 
 	if (vcpu->mp_state != KVM_MP_STATE_HALTED)
-		return ENTER;
+		return REENTER;
 	if (e->exception.type == EVENT_NONE && !e->nmi_injected &&
 	    (!e->nmi_pending || e->nmi_masked) &&
 	    (e->irq.type == EVENT_NONE || !(vcpu->regs.rflags & X86_EFLAGS_IF)))
 		return exit_to_user(vcpu, KVM_EXIT_HLT);
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-	return ENTER;
+	return REENTER;
 }
 
 /* What user space asked for before the guest goes on. */
@@ -198,10 +198,10 @@ static enum handled begin(struct vcpu *vcpu)
 	if (err)
 		return exit_fail(vcpu, err);
 	vcpu->recheck = false;
-	r = io_complete(vcpu) ? emul_resume(vcpu) : ENTER;
-	if (r == ENTER && run_immediate_exit(vcpu->run))
+	r = io_complete(vcpu) ? emul_resume(vcpu) : REENTER;
+	if (r == REENTER && run_immediate_exit(vcpu->run))
 		return interrupted(vcpu);
-	return r == ENTER ? check_halted(vcpu) : r;
+	return r == REENTER ? check_halted(vcpu) : r;
 }
 
 static void show_state(struct vcpu *vcpu)
@@ -222,7 +222,7 @@ int vcpu_run(struct vcpu *vcpu)
 
 	vcpu->io.code.valid = false;
 	r = begin(vcpu);
-	if (r == ENTER)
+	if (r == REENTER)
 		r = run_loop(vcpu, &srcu);
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
 	show_state(vcpu);

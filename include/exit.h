@@ -127,13 +127,13 @@ struct exit {
 
 /**
  * enum handled - what follows from an exit
- * @ENTER:	enter the guest again
+ * @REENTER:	enter the guest again
  * @TO_USER:	KVM_RUN ends, vcpu.run is filled in
- * @WAIT:	it would have to sleep. Nothing has changed, but what is remembered of memory (vcpu.fault,
- *		vcpu.code)
+ * @WAIT:	it would have to sleep. Nothing has changed, but what is remembered of memory
+ *		(vcpu.fault, vcpu.code)
  * @FAIL:	KVM_RUN ends with vcpu.run_error
  */
-enum handled { ENTER, TO_USER, WAIT, FAIL };
+enum handled { REENTER, TO_USER, WAIT, FAIL };
 
 /**
  * exit_handle_atomic() - act on an exit between two entries

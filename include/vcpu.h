@@ -187,8 +187,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @lost:	that was in the middle of an ioctl: its state is partly gone, for good
  * @where:	VCPU_*
  * @requests:	REQ_* bits
- * @run_error:	negative errno for KVM_RUN: the handler answered FAIL, or an operation of the emulator
- *		found that guest memory is not there
+ * @run_error:	negative errno for KVM_RUN, where a handler answers FAIL
  * @flush_tags: by mmu_vcpu.root_tag: forget translations by that root before it is entered
  * @recheck:	user space set some of the state: entry_check() before the next entry
  * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED

@@ -189,7 +189,7 @@ static enum handled emulate_here(void)
 {
 	CHECK(!v.mmu.atomic);
 	emulated++;
-	return ENTER;
+	return REENTER;
 }
 
 enum handled emul_one(struct vcpu *vcpu, const struct mmu_fault *fault)

@@ -136,7 +136,7 @@ TEST(control_registers_wait_for_pdptes)
 		exit.cr.cr = list[i].cr;
 		exit.cr.gpr = GPR_RBX;
 		CHECK(waits_unchanged(&exit));
-		CHECK_EQ(exit_handle(&v, &exit), ENTER);
+		CHECK_EQ(exit_handle(&v, &exit), REENTER);
 		CHECK_EQ(v.regs.rip, RIP + 3);
 		CHECK_EQ(v.stats.exits_cr, 1);
 	}
@@ -196,7 +196,7 @@ TEST(counted_once)
 TEST(verdicts)
 {
 	static const struct { enum mmu_verdict verdict; enum handled r; } list[] = {
-		{ MMU_FIXED, ENTER }, { MMU_RETRY, ENTER }, { MMU_INJECT, ENTER },
+		{ MMU_FIXED, REENTER }, { MMU_RETRY, REENTER }, { MMU_INJECT, REENTER },
 		{ MMU_EMULATE, WAIT }, { MMU_WAIT, WAIT }, { MMU_ERROR, FAIL },
 	};
 	struct exit exit;
@@ -224,13 +224,13 @@ TEST(one_walk_for_a_fault)
 		verdict = MMU_EMULATE;
 		exit = exit_of(EXIT_PF);
 		exit.pf.gva = 0x7000 + i;
-		CHECK_EQ(act(&exit), ENTER);
+		CHECK_EQ(act(&exit), REENTER);
 		CHECK_EQ(v.fault.gva, 0x7000 + i);
 		CHECK_EQ(faults, i);
 		CHECK_EQ(emulated, i);
 	}
 	refuse = true;
-	CHECK_EQ(act(&exit), ENTER);
+	CHECK_EQ(act(&exit), REENTER);
 	CHECK_EQ(faults, 5);
 	CHECK_EQ(emulated, 4);
 }
@@ -254,22 +254,22 @@ static enum handled store(enum insn_mode mode, const char *bytes, unsigned int n
 
 TEST(stores_to_tables)
 {
-	CHECK_EQ(store(INSN_LONG64, "\x48\x89\x03", 3, 0x100), ENTER);
+	CHECK_EQ(store(INSN_LONG64, "\x48\x89\x03", 3, 0x100), REENTER);
 	CHECK_EQ(written_value, 0x1122334455667788);
 	CHECK_EQ(v.regs.rip, RIP + 3);
-	CHECK_EQ(store(INSN_LONG64, "\x64\x89\x03", 3, FS_BASE + 0x100), ENTER);
-	CHECK_EQ(store(INSN_PROT32, "\x89\x07", 2, DS_BASE + 0x100), ENTER);
+	CHECK_EQ(store(INSN_LONG64, "\x64\x89\x03", 3, FS_BASE + 0x100), REENTER);
+	CHECK_EQ(store(INSN_PROT32, "\x89\x07", 2, DS_BASE + 0x100), REENTER);
 	CHECK_EQ(written, 0x5000);
 	CHECK_EQ(written_value, 0x55667788);
-	CHECK_EQ(store(INSN_PROT16, "\x66\x89\x07", 3, DS_BASE + 0x100), ENTER);
-	CHECK_EQ(store(INSN_PROT32, "\xc7\x07\x01\x02\x03\x04", 6, DS_BASE + 0x100), ENTER);
+	CHECK_EQ(store(INSN_PROT16, "\x66\x89\x07", 3, DS_BASE + 0x100), REENTER);
+	CHECK_EQ(store(INSN_PROT32, "\xc7\x07\x01\x02\x03\x04", 6, DS_BASE + 0x100), REENTER);
 	CHECK_EQ(written_value, 0x04030201);
 	CHECK_EQ(v.stats.emulated, 1);
 	CHECK_EQ(emulated, 0);
 	/* an operand of 2 bytes, another address, a block */
 	CHECK_EQ(store(INSN_PROT16, "\x89\x07", 2, DS_BASE + 0x100), WAIT);
 	CHECK_EQ(store(INSN_PROT32, "\x89\x07", 2, DS_BASE + 0x104), WAIT);
-	CHECK_EQ(store(INSN_PROT32, "\xf3\xab", 2, 0), ENTER);
+	CHECK_EQ(store(INSN_PROT32, "\xf3\xab", 2, 0), REENTER);
 	CHECK_EQ(unprotects, 1);
 	CHECK_EQ(v.regs.rip, RIP);
 }
@@ -294,19 +294,19 @@ TEST(control_registers_of_every_mode)
 
 	FOR_ALL_MODES(i) {
 		if (modes[i] != INSN_LONG64) {	/* there the upper half is #GP */
-			CHECK_EQ(undecoded(modes[i], EXIT_EMULATE, "\x0f\x22\xc0", 3), ENTER);
+			CHECK_EQ(undecoded(modes[i], EXIT_EMULATE, "\x0f\x22\xc0", 3), REENTER);
 			CHECK(v.mode.cr0 & X86_CR0_WP);
 			CHECK_EQ(v.regs.rip, RIP + 3);
 			CHECK_EQ(v.stats.exits_cr, 1);
 		}
-		CHECK_EQ(undecoded(modes[i], EXIT_EMULATE, "\x0f\x20\xe3", 3), ENTER);
+		CHECK_EQ(undecoded(modes[i], EXIT_EMULATE, "\x0f\x20\xe3", 3), REENTER);
 		CHECK_EQ(v.regs.gpr[GPR_RBX], v.mode.cr4);
 		CHECK_EQ(v.stats.exits_cr, 1);
 		/* CR8 by LOCK is not for us to say */
 		CHECK_EQ(undecoded(modes[i], EXIT_EMULATE, "\xf0\x0f\x22\xc0", 4), WAIT);
 		CHECK_EQ(undecoded(modes[i], EXIT_EMULATE, "\x0f\x23\xc0", 3), WAIT);
 	}
-	CHECK_EQ(undecoded(INSN_LONG64, EXIT_EMULATE, "\x0f\x22\xc0", 3), ENTER);
+	CHECK_EQ(undecoded(INSN_LONG64, EXIT_EMULATE, "\x0f\x22\xc0", 3), REENTER);
 	CHECK_EQ(v.events.exception.vector, 13);
 	CHECK_EQ(v.regs.rip, RIP);
 }
@@ -319,12 +319,12 @@ TEST(invlpg_of_every_mode)
 		bool wide = modes[i] >= INSN_PROT32;
 
 		CHECK_EQ(undecoded(modes[i], EXIT_EMULATE,
-				   wide ? "\x0f\x01\x3b" : "\x0f\x01\x3f", 3), ENTER);
+				   wide ? "\x0f\x01\x3b" : "\x0f\x01\x3f", 3), REENTER);
 		CHECK_EQ(invalidated, modes[i] == INSN_LONG64 ? 0x1234 : DS_BASE + 0x1234);
 		CHECK_EQ(v.regs.rip, RIP + 3);
 		CHECK_EQ(v.stats.exits_invlpg, 1);
 	}
-	CHECK_EQ(undecoded(INSN_LONG64, EXIT_EMULATE, "\x64\x0f\x01\x3b", 4), ENTER);
+	CHECK_EQ(undecoded(INSN_LONG64, EXIT_EMULATE, "\x64\x0f\x01\x3b", 4), REENTER);
 	CHECK_EQ(invalidated, FS_BASE + 0x1234);
 }
 
@@ -333,7 +333,7 @@ TEST(cpuid_of_every_mode)
 	unsigned int i;
 
 	FOR_ALL_MODES(i) {
-		CHECK_EQ(undecoded(modes[i], EXIT_CPUID, "\x0f\xa2", 2), ENTER);
+		CHECK_EQ(undecoded(modes[i], EXIT_CPUID, "\x0f\xa2", 2), REENTER);
 		CHECK_EQ(v.regs.gpr[GPR_RAX], 7);
 		CHECK_EQ(v.regs.rip, RIP + 2);
 	}
@@ -369,7 +369,7 @@ TEST(rip_wraps_at_4g_outside_64_bit_mode)
 		v.regs.rip = 0xfffffffe;
 		exit = exit_of(EXIT_CPUID);
 		exit.next_rip = known ? 0x100000000 : 0;
-		CHECK_EQ(exit_handle_atomic(&v, &exit), ENTER);
+		CHECK_EQ(exit_handle_atomic(&v, &exit), REENTER);
 		CHECK_EQ(v.regs.rip, modes[i / 2] == INSN_LONG64 ? 0x100000000 : 0);
 	}
 }
@@ -382,7 +382,7 @@ TEST(length_from_afar)
 	start(INSN_LONG64);
 	exit = exit_of(EXIT_CPUID);
 	CHECK(waits_unchanged(&exit));
-	CHECK_EQ(exit_handle(&v, &exit), ENTER);
+	CHECK_EQ(exit_handle(&v, &exit), REENTER);
 	CHECK_EQ(v.regs.rip, RIP + 3);
 	CHECK_EQ(v.stats.exits_cpuid, 1);
 }
@@ -395,7 +395,7 @@ TEST(trap_flag_and_rf)
 	v.regs.rflags |= X86_EFLAGS_TF | X86_EFLAGS_RF;
 	exit = exit_of(EXIT_CPUID);
 	exit.next_rip = RIP + 2;
-	CHECK_EQ(exit_handle_atomic(&v, &exit), ENTER);
+	CHECK_EQ(exit_handle_atomic(&v, &exit), REENTER);
 	CHECK_EQ(v.regs.rflags & X86_EFLAGS_RF, 0);
 	CHECK_EQ(v.events.exception.vector, 1);
 }
