@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* MSR_TSC_AUX, which the host's kernel does not use itself: the guest's may stay between entries. */
+/* MSR_TSC_AUX. The host's kernel does not use it itself: the guest's may stay between entries. */
 #ifndef UMBRA_TSCAUX_H
 #define UMBRA_TSCAUX_H
 

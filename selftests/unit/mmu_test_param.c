@@ -19,7 +19,8 @@ struct change {
 static const struct change changes[] = {
 	{ "unsync", 64, 0 }, { "unsync", 64, 1 }, { "unsync", 1, 0 }, { "unsync", 0, 64 },
 	{ "prefill", 16, 0 }, { "prefill", 16, 1 }, { "prefill", 0, 64 }, { "prefill", 3, 1000 },
-	{ "drop_after", 8, 0 }, { "drop_after", 0, 8 }, { "unsync_after", 4, 0 }, { "unsync_after", 0, 4 },
+	{ "drop_after", 8, 0 }, { "drop_after", 0, 8 }, { "unsync_after", 4, 0 },
+	{ "unsync_after", 0, 4 },
 	{ "large", 1, 0 }, { "large", 0, 1 }, { "eager", 1, 0 }, { "eager", 0, 1 },
 	{ "expect", 1, 0 }, { "expect", 0, 1 }, { "cache", 1, 0 }, { "audit", 0, 1 },
 	{ "roots", 32, 1 }, { "roots", 1, 32 }, { "roots", 32, 0 }, { "roots", 2, 1000 },
