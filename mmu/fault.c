@@ -22,11 +22,13 @@
 /* The guest set A or D in an entry that may be half of another's. */
 static noinline void fault_set_odd(struct mmu_vcpu *m, const struct walk *w)
 {
-	if (!m->atomic)
-		spin_lock(&m->vm->lock);
+	if (m->atomic) {
+		track_accessed(m->vm, &m->cache, w);
+		return;
+	}
+	spin_lock(&m->vm->lock);
 	track_accessed(m->vm, &m->cache, w);
-	if (!m->atomic)
-		spin_unlock(&m->vm->lock);
+	spin_unlock(&m->vm->lock);
 }
 
 /*
