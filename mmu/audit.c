@@ -3,7 +3,7 @@
  * Invariants 1 to 6 of Documentation/mmu.md, checked; a breach is printed with its number.
  *
  *  1 every present leaf is on the rmap of its gfn, and nothing else is
- *  2 a writable leaf maps no shadowed table, no read-only slot, and what it maps is in the dirty log
+ *  2 a writable leaf maps no shadowed table, no read-only slot; what it maps is in the dirty log
  *  3 the shadow of a guest table says what the table says, or less
  *  4 where the guest's own faults go straight to it, an entry that is absent is so for the guest
  *  5 every other spte points to a live shadow page that lists it as a parent; all is counted
@@ -195,7 +195,8 @@ static void audit_absent(struct audit *a, struct shadow_page *sp, unsigned int i
 
 	if (sp->role.level > 1 || sp->role.metaphysical || sp->unsync)
 		breach(a, 4, sp, index, "absent spte where writes are not seen");
-	else if (!host_read_atomic(a->vm, entry_gpa(sp, index), &gpte, role_entry_bytes(sp->role)) &&
+	else if (!host_read_atomic(a->vm, entry_gpa(sp, index), &gpte,
+				   role_entry_bytes(sp->role)) &&
 		 (gpte & PTE_P) && !a->vm->writers)
 		breach(a, 4, sp, index, "absent spte, but the guest's entry is present");
 }
@@ -283,7 +284,8 @@ unsigned long audit_locked(struct mmu_vm *vm)
 	}
 	if (pages != vm->nr_pages) {
 		a.breaches++;
-		host_complain("audit: invariant 5: %lu shadow pages, counted %lu", vm->nr_pages, pages);
+		host_complain("audit: invariant 5: %lu shadow pages, counted %lu", vm->nr_pages,
+			      pages);
 	}
 	audit_roots(&a);
 	vm->audit_due = false;

@@ -43,7 +43,7 @@ static unsigned long chunk_pages_limit(const struct mmu_vm *vm, unsigned long qu
 	return DIV_ROUND_UP(pages * SP_CHUNKS, PAGE_CHUNKS);
 }
 
-/* How many entries of each so many are in use is counted, behind the directory: full ones are skipped. */
+/* Counted behind the directory: how many of so many entries are in use. Full ones are skipped. */
 #define BLOCK 1024
 
 static u32 *block_used(const struct mmu_vm *vm, u32 at)
@@ -261,7 +261,7 @@ void links_free_heads(struct mmu_vm *vm, u32 base, unsigned long heads)
 	}
 }
 
-/* Turn a table from the cache into a page of free chunks. The directory is never full: links_reserve(). */
+/* Turn a table from the cache into a page of free chunks. links_reserve() kept a place for it. */
 static void chunk_page_add(struct mmu_vm *vm, struct mmu_cache *cache)
 {
 	u32 c, at = directory_free(vm, max(vm->links.lowest_free, 1u));

@@ -57,7 +57,7 @@ static bool drop_written(struct shadow_page *sp)
 	return ++sp->history.writes > READ_ONCE(drop_after);
 }
 
-/* The guest wrote spte @index's entry, and was seen: is this no table any more, or being torn down? */
+/* The guest wrote spte @index's entry, and was seen: is it no table any more, or torn down? */
 bool policy_drop_written(struct shadow_page *sp, unsigned int index)
 {
 	unsigned int last = sp->history.last_write;
@@ -154,7 +154,7 @@ static bool comes_page_by_page(struct mmu_vm *vm, const struct shadow_page *sp,
 	return !(next & PTE_P) || !(next & PTE_A);
 }
 
-/* How many entries of a page table, from @first on, are to be looked at with the one that faulted? */
+/* How many entries of a page table, from @first on, are to be looked at beside the faulting one? */
 unsigned int policy_neighbours(struct mmu_vm *vm, struct shadow_page *sp, unsigned int index,
 			       unsigned int *first)
 {

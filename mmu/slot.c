@@ -42,7 +42,7 @@ void mmu_slot_free(struct mmu_vm *vm, struct memslot *slot)
 	}
 }
 
-/* The memory of tables goes: what comes in its place may hold other entries, and nobody writes them. */
+/* The memory of tables goes: what comes in its place may hold other entries that nobody writes. */
 static bool zap_tables(struct mmu_vm *vm, const struct memslot *slot, gfn_t first, gfn_t end,
 		       bool relax)
 {

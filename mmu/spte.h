@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The bits of a spte: with spte.c the only place that knows them. No step of an algorithm is here. */
+/* The bits of a spte, which only this and spte.c know. No step of an algorithm is here. */
 #ifndef UMBRA_MMU_SPTE_H
 #define UMBRA_MMU_SPTE_H
 
