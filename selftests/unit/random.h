@@ -73,7 +73,7 @@ struct program {
 	struct op *op;
 };
 
-/* Which @params are possible: the last turns mmu_passthrough on. How long a decoded program can be. */
+/* Which @params are possible: the last turns mmu_passthrough on. How long a program can be. */
 #define STRAIGHT_PARAM	(1u << 8)
 #define ALL_PARAMS	(1u << 9)
 #define DECODED_OPS	100
