@@ -37,20 +37,27 @@ wanted() {
 	return 1
 }
 
+# Seconds of processor time, so that a busy machine is no catch.
+within() {
+	(ulimit -t "$1" && shift && exec timeout 1800 "$@")
+}
+
 # Whether the tests notice. A bug that makes them hang is noticed too.
 caught() {
-	! timeout 60 "$work/build/mmu_test" --stop >"$work/log" 2>&1 && how=$(grep -m1 "^not ok" "$work/log") && return
-	! timeout 90 "$work/build/mmu_random" --seed 1 --programs 1000 --no-shrink >"$work/log" 2>&1 &&
+	! within 60 "$work/build/mmu_test" --stop >"$work/log" 2>&1 && how=$(grep -m1 "^not ok" "$work/log") && return
+	! within 90 "$work/build/mmu_random" --seed 1 --programs 1000 --no-shrink >"$work/log" 2>&1 &&
 		how="random programs"
 }
 
 plant() {
+	[ -f "$source/$1" ] || return
 	cp "$source/$1" "$work/mmu/$1"
 	sed -i "$2" "$work/mmu/$1"
 	! cmp -s "$source/$1" "$work/mmu/$1"
 }
 
 heal() {
+	[ -f "$source/$1" ] || return
 	cp "$source/$1" "$work/mmu/$1"
 }
 
@@ -59,7 +66,7 @@ cp -r "$source" "$work/mmu"
 rm -f "$work/mmu/host.c"
 if [ $check ]; then
 	:
-elif ! build || ! timeout 600 "$work/build/mmu_test" >"$work/log" 2>&1; then
+elif ! build || ! within 600 "$work/build/mmu_test" >"$work/log" 2>&1; then
 	echo "mutate.sh: the tests fail without any planted bug:" >&2
 	grep -v '^ok ' "$work/log" >&2
 	exit 1
