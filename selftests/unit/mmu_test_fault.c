@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A fault's steps, each context by itself: where the caller may sleep and where not. */
+#include "tap.h"
+
+#include "guest.h"
+
+#define VA	0x12345000ull
+
+long shim_param_set(const char *name, long value);
+
+/* The model's own run loop asks without sleeping first; this asks in one context alone. */
+static enum mmu_verdict fault_in(struct vcpu *v, bool atomic, struct mmu_fault *f)
+{
+	enum mmu_verdict verdict;
+
+	guest_enter(v);
+	v->in_guest = false;
+	v->m.atomic = atomic;
+	verdict = mmu_fault(&v->m, f);
+	v->m.atomic = false;
+	return verdict;
+}
+
+/* Whatever is above 32 bits in an address is not the guest's, unless it is in long mode. */
+TEST(fault_address_is_cut_to_32_bits)
+{
+	enum mode mode;
+	int atomic;
+
+	for (mode = MODE_OFF; mode < MODE_LONG; mode++)
+		for (atomic = 0; atomic < 2; atomic++) {
+			u64 va = mode == MODE_OFF ? DATA : VA;
+			struct mmu_fault f = { .gva = va | 0x700000000ull };
+
+			guest_start(mode, 1);
+			if (mode != MODE_OFF)
+				guest_map(vcpu(0), VA, DATA, P | W | U | A | D, 1);
+			expect_gpa(vcpu(0), va, READ_, DATA);
+			CHECK_EQ(fault_in(vcpu(0), atomic, &f), MMU_FIXED);
+			CHECK_EQ(f.gpa, DATA);
+			expect_audit();
+			machine_done();
+		}
+}
+
+/* A table that translates its own address, at each level: emulating is all that helps. */
+TEST(fault_of_a_write_to_a_table_above)
+{
+	struct vcpu *v = vcpu(0);
+	unsigned int level;
+	int atomic;
+
+	for (level = 1; level <= 4; level++)
+		for (atomic = 0; atomic < 2; atomic++) {
+			struct mmu_fault f = {
+				.gva = VA, .access = WRITE_, .error = PFERR_PRESENT | PFERR_WRITE,
+			};
+			u64 table;
+
+			guest_start(MODE_LONG, 1);
+			guest_map(v, VA, DATA, P | W | U | A | D, 1);
+			expect_gpa(v, VA, READ_, DATA);
+			table = entry_at(v, VA, level) & ~(PAGE - 1);
+			entry_set(v, VA, 1, table | P | W | U | A | D);
+			shim_param_set("unsync", 0);
+			CHECK_EQ(fault_in(v, atomic, &f), MMU_EMULATE);
+			CHECK(f.to_table);
+			CHECK(f.self_map);
+			CHECK_EQ(f.gpa, table);
+			machine_done();
+		}
+}
+
+/* With paging off there is no dirty bit to wait for. */
+TEST(fault_of_a_write_with_paging_off)
+{
+	struct vcpu *v = vcpu(0);
+	int atomic;
+
+	for (atomic = 0; atomic < 2; atomic++) {
+		struct mmu_fault f = { .gva = DATA + PAGE, .access = WRITE_, .error = PFERR_WRITE };
+
+		shim_param_set("prefill", 0);
+		guest_start(MODE_OFF, 1);
+		host_page_is_there(DATA / PAGE + 1);
+		expect_gpa(v, DATA, READ_, DATA);
+		CHECK_EQ(fault_in(v, atomic, &f), MMU_FIXED);
+		expect_gpa(v, DATA + PAGE, WRITE_, DATA + PAGE);
+		machine_done();
+	}
+}
