@@ -152,3 +152,33 @@ TEST(demand_faults_bring_a_table_back_in_sync)
 		expect_gpa(v, VA + i * PAGE, READ_, DATA);
 	end();
 }
+
+#define OTHER	(VA + (1ull << 21))
+
+static void other_table_written(const char *where)
+{
+	if (strcmp(where, "written"))
+		return;
+	mach.hook = NULL;
+	guest_write_table(vcpu(1), entry_at(vcpu(1), OTHER + PAGE, 1), W, 8);
+	mach.hook = other_table_written;
+}
+
+/* Written while another write is under way, it is not known: one fault tells. */
+TEST(a_fault_tells_that_its_entry_is_not_present)
+{
+	struct vcpu *v = start(2);
+	u64 entry = DATA | P | W | U | A | D, before;
+
+	guest_map(v, OTHER, DATA, P | W | U | A | D, 1);
+	expect_gpa(v, OTHER, READ_, DATA);
+	mach.hook = other_table_written;
+	CHECK(!mmu_write_guest(&v->m, entry_at(v, VA, 1), &entry, 8));
+	mach.hook = NULL;
+	before = faults();
+	expect_fault(v, OTHER + PAGE, READ_, 0);
+	CHECK_EQ(faults(), before + 1);
+	expect_fault(v, OTHER + PAGE, READ_, 0);
+	CHECK_EQ(faults(), before + 1);
+	end();
+}
