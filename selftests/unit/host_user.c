@@ -281,8 +281,8 @@ void host_page_put(struct host_page *page, bool dirty)
 {
 	struct vpage *from = page->ref;
 
-	(void)dirty;
 	EXPECT(from && from->held > 0, "a host page is put twice");
+	mach.dirtied += dirty;
 	from->held--;
 	mach.live_refs--;
 	page->ref = NULL;

@@ -203,6 +203,7 @@ struct machine {
 	unsigned long held_blocks;	/* basic blocks of mmu/ run since the lock was taken */
 	unsigned long held_longest;	/* ... at most, in one hold */
 	unsigned long pauses;		/* chances for the scheduler without the lock */
+	unsigned long dirtied;		/* pages given back that may have been written */
 
 	unsigned long remote_flushes, reloads, complaints, hw_walks;
 	unsigned int broken;		/* invariants that mmu/ complained of, as bits */

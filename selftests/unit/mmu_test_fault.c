@@ -89,3 +89,52 @@ TEST(fault_of_a_write_with_paging_off)
 		machine_done();
 	}
 }
+
+/* What a spte lets the guest write, the host must keep: the page and its neighbour. */
+TEST(fault_tells_the_host_what_may_be_written)
+{
+	struct vcpu *v = vcpu(0);
+	int atomic, i;
+
+	for (atomic = 0; atomic < 2; atomic++) {
+		struct mmu_fault f = { .gva = VA };
+
+		guest_start(MODE_LONG, 1);
+		for (i = 0; i < 3; i++) {
+			guest_map(v, VA + i * PAGE, DATA + i * PAGE, P | W | U | A | D, 1);
+			host_page_is_there(DATA / PAGE + i);
+		}
+		expect_gpa(v, VA + 2 * PAGE, READ_, DATA + 2 * PAGE);
+		CHECK_EQ(mach.dirtied, 3ul);
+		host_swap_out(DATA / PAGE);
+		host_page_is_there(DATA / PAGE);
+		CHECK_EQ(fault_in(v, atomic, &f), MMU_FIXED);
+		CHECK_EQ(mach.dirtied, 4ul);
+		machine_done();
+	}
+}
+
+/* A write to a table in sync is no reason to set a spte again. */
+TEST(fault_of_a_table_write_maps_nothing)
+{
+	struct vcpu *v = vcpu(0);
+	int atomic;
+
+	for (atomic = 0; atomic < 2; atomic++) {
+		struct mmu_fault f = {
+			.gva = VA + PAGE, .access = WRITE_, .error = PFERR_PRESENT | PFERR_WRITE,
+		};
+		unsigned long flushes;
+
+		shim_param_set("unsync", 0);
+		guest_start(MODE_LONG, 1);
+		guest_map(v, VA, DATA, P | W | U | A | D, 1);
+		guest_map(v, VA + PAGE, entry_at(v, VA, 1) & ~(PAGE - 1), P | W | U | A | D, 1);
+		expect_gpa(v, VA + PAGE, READ_, entry_at(v, VA, 1) & ~(PAGE - 1));
+		flushes = v->gva_flushes;
+		CHECK_EQ(fault_in(v, atomic, &f), MMU_EMULATE);
+		CHECK_EQ(v->gva_flushes, flushes);
+		CHECK(f.to_table);
+		machine_done();
+	}
+}
