@@ -427,3 +427,29 @@ TEST(hc24_mode_changes_in_every_order)
 	CHECK(mach.vm.stats.page_zaps == 0);
 	machine_done();
 }
+
+/* ... all of them, where the frame is mapped large more than once. */
+TEST(hc21_large_sptes_over_a_page_table)
+{
+	struct vcpu *v = vcpu(0);
+	unsigned int i;
+
+	shim_param_set("unsync", 0);
+	guest_start(MODE_LONG, 1);
+	host_collapse(DATA / PAGE, 2);
+	for (i = 0; i < 3; i++) {
+		guest_map(v, 0x80000000 + ((u64)i << 21), DATA, P | W | U, 2);
+		expect_gpa(v, 0x80000000 + ((u64)i << 21), WRITE_, DATA);
+	}
+	CHECK_EQ(mach.vm.stats.sptes_large, 3);
+	guest_map(v, VA, DATA + 5 * PAGE, P | W | U, 1);
+	entry_set(v, VA, 2, (DATA + 0x10000) | P | W | U);
+	guest_write_table(v, DATA + 0x10000 + 5 * 8, (DATA + 6 * PAGE) | P | W | U, 8);
+	expect_gpa(v, VA, READ_, DATA + 6 * PAGE);
+	CHECK_EQ(mach.vm.stats.sptes_large, 0);
+	for (i = 0; i < 3; i++)
+		CHECK(guest_store(v, 0x80010000 + ((u64)i << 21) + 5 * 8,
+				  (DATA + 7 * PAGE) | P | W | U, 8).emulated);
+	expect_audit();
+	machine_done();
+}

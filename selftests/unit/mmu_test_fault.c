@@ -138,3 +138,49 @@ TEST(fault_of_a_table_write_maps_nothing)
 		machine_done();
 	}
 }
+
+/* A read of a table that is mapped for the supervisor's write (CR0.WP=0) is no write. */
+TEST(fault_of_a_user_read_of_a_table)
+{
+	const u64 other = 0x12400000;
+	struct vcpu *v = vcpu(0);
+	gpa_t table;
+
+	shim_param_set("unsync", 0);
+	guest_start(MODE_LONG, 1);
+	guest_mode(v, MODE_LONG, CR0_WP, 0, 0);
+	table = table_new();
+	guest_map(v, VA, table, P | U | A | D, 1);
+	expect_gpa(v, VA, WRITE_, table);
+	guest_write_table(v, table, DATA | P | W | U | A | D, 8);
+	guest_map(v, other, 0, P, 2);
+	entry_set(v, other, 2, table | P | W | U | A);
+	expect_gpa(v, other, READ_, DATA);
+	expect_gpa(v, VA, UREAD, table);
+	expect_audit();
+	machine_done();
+}
+
+/* An entry that another replaces may still be in the TLB; flushing its address is enough. */
+TEST(fault_replaces_an_entry)
+{
+	struct vcpu *v = vcpu(0);
+	int atomic;
+
+	for (atomic = 0; atomic < 2; atomic++) {
+		struct mmu_fault f = {
+			.gva = VA, .access = WRITE_, .error = PFERR_PRESENT | PFERR_WRITE,
+		};
+		unsigned long flushes;
+
+		guest_start(MODE_LONG, 1);
+		guest_map(v, VA, DATA, P | W | U | A, 1);
+		expect_gpa(v, VA, READ_, DATA);
+		flushes = v->gva_flushes;
+		ram_poke(entry_at(v, VA, 1), DATA | P | W | U | A | D, 8);
+		CHECK_EQ(fault_in(v, atomic, &f), MMU_FIXED);
+		CHECK_EQ(v->gva_flushes, flushes + 1);
+		expect_gpa(v, VA, WRITE_, DATA);
+		machine_done();
+	}
+}
