@@ -84,6 +84,8 @@ void shim_lock(spinlock_t *lock)
 void shim_unlock(spinlock_t *lock)
 {
 	EXPECT(lock->held, "the lock is let go twice");
+	EXPECT(list_empty(&mach.vm.doomed) && !mach.vm.reload,
+	       "the lock is let go, but what was zapped is not committed");
 	lock->held = 0;
 	mach.held_longest = max(mach.held_longest, mach.held_blocks);
 	hook("unlock");

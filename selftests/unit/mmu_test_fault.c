@@ -184,3 +184,33 @@ TEST(fault_replaces_an_entry)
 		machine_done();
 	}
 }
+
+/* A write that shows that a table is none any more drops its shadow; also where it is its own. */
+TEST(fault_that_drops_a_shadow)
+{
+	struct vcpu *v = vcpu(0);
+	int atomic, own;
+
+	for (atomic = 0; atomic < 2; atomic++)
+		for (own = 0; own < 2; own++) {
+			u64 va = own ? VA + PAGE : 0x80000000;
+			struct mmu_fault f = {
+				.gva = va, .access = WRITE_, .error = PFERR_PRESENT | PFERR_WRITE,
+			};
+			gpa_t table;
+
+			guest_start(MODE_LONG, 1);
+			guest_map(v, VA, DATA, P | W | U | A | D, 1);
+			table = entry_at(v, VA, 1) & ~(PAGE - 1);
+			guest_map(v, va, table, P | W | U | A | D, 1);
+			expect_gpa(v, VA, READ_, DATA);
+			expect_gpa(v, va, READ_, table);
+			shim_param_set("drop_after", 0);
+			CHECK_EQ(fault_in(v, atomic, &f), own ? MMU_RETRY : MMU_FIXED);
+			CHECK_EQ(mach.vm.stats.floods, 1ull);
+			shim_param_set("drop_after", 8);
+			expect_gpa(v, va, WRITE_, table);
+			expect_audit();
+			machine_done();
+		}
+}
