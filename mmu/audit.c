@@ -3,9 +3,9 @@
  * Invariants 1 to 6 of Documentation/mmu.md, checked; a breach is printed with its number.
  *
  *  1 every present leaf is on the rmap of its gfn, and nothing else is
- *  2 a writable leaf maps no shadowed table, no read-only slot; what it maps is in the dirty log
+ *  2 a writable leaf maps no tracked frame, no read-only slot, and what it maps is in the dirty log
  *  3 the shadow of a guest table says what the table says, or less
- *  4 where the guest's own faults go straight to it, an entry that is absent is so for the guest
+ *  4 a not-present spte is in a page table in sync, and the guest's entry is not present either
  *  5 every other spte points to a live shadow page that lists it as a parent; all is counted
  *  6 what a vCPU has as a root is not freed
  *

@@ -2,16 +2,15 @@
 /*
  * One entry of a shadow page: set, dropped, linked, and the guest's entry behind it.
  *
- * An entry that is not present is empty or not-present (np_*, spte.c). VT-x can leave page faults
- * of a not-present entry to the guest. Its own are then no exit, if the spte says so. No TLB
- * remembers that an entry is not present, so a not-present spte must never outlive the moment
- * when the guest makes the entry present:
+ * What is not present is either empty or not-present (spte.c). The fault of an empty spte exits,
+ * and the walk of the guest's tables tells what it is. The fault of a not-present one (np_*) goes
+ * to the guest without an exit, where VT-x can leave it there. No TLB remembers that an entry is
+ * not present, so a not-present spte must not outlive the moment when the guest makes its entry
+ * present:
  *
- *   - only tables in sync have not-present sptes: their writes are seen
- *   - while any such write is under way (write_begin() to write_end()), its sptes are empty
- *     and none becomes not-present
- *
- * The fault of an empty spte exits, and the guest's walk tells what it is.
+ *   - only tables in sync have not-present sptes: writes to them are seen
+ *   - while such a write is under way (write_begin() to write_end()) the sptes of the bytes
+ *     written are empty, and no spte of the VM becomes not-present
  *
  * Floor 4.
  */

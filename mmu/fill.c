@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Entries shadowed ahead of a fault: when the guest writes one, and in the
- * neighbourhood of a fault. Nothing here sleeps, so only host memory that is
+ * Entries filled before a fault asks for them: when the guest writes one, and
+ * around one that faulted. Nothing here sleeps, so only host memory that is
  * there already gets mapped; anything doubtful is left for a fault.
  *
  * An entry is shadowed only if its accessed bit is set, since a processor may

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of mmu/ share. Data flows
+ * What the files of mmu/ share. Files call downwards, from floor 10 to floor 0, which their first
+ * comments name; Documentation/architecture.md lists the ways through them.
  *
- *   fault.c -> walk.c (guest tables) -> map.c (shadow tables) -> spte.c, rmap.c
- *   track.c (a guest table was written) -> map.c, page.c
- *
- * and everything is under mmu_vm.lock, except the guest walk and whatever
- * may sleep.
+ * Everything is under mmu_vm.lock, but for what may sleep and the guest walk that goes with it.
  */
 #ifndef UMBRA_MMU_INTERNAL_H
 #define UMBRA_MMU_INTERNAL_H
@@ -60,7 +57,7 @@ struct page_history {
 	u8 np_faults;
 };
 
-/* A walk sets all of them; who asks clears his own. */
+/* A walk sets all of them; whoever asks clears their own. */
 #define USED_SINCE_LOOK		1u	/* page_make_room() */
 #define USED_SINCE_WRITE	2u	/* policy.c */
 #define USED			3u
@@ -68,7 +65,7 @@ struct page_history {
 /**
  * struct shadow_page - a host page table that stands in for a guest's
  * @hash:	in mmu_vm.hash, by gfn; unhashed once zapped
- * @list:	in mmu_vm.active, or mmu_vm.doomed
+ * @list:	in mmu_vm.active, mmu_vm.orphans or mmu_vm.doomed
  * @unsync_node: in mmu_vm.unsync while @unsync
  * @spt:	the table itself
  * @gfn:	the guest table's frame, or the first frame mapped (metaphysical)
@@ -375,7 +372,7 @@ bool entry_fill(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *
 void fill_neighbours(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_page *sp,
 		     unsigned int index);
 
-/* ---- fetch.c ---- */
+/* ---- fetch.c: what the shadow tables translate ---- */
 
 struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int *index);
 
@@ -383,7 +380,7 @@ struct shadow_page *root_leaf(const struct mmu_root *r, gva_t gva, unsigned int 
 
 void root_drop_locked(struct mmu_vcpu *m);
 
-/* ---- sync.c: page tables out of sync ---- */
+/* ---- sync.c: page tables out of sync, and a shadow page in sync with the others ---- */
 
 bool may_unsync(struct mmu_vm *vm, gfn_t gfn);
 bool unsync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shadow pages: found by gfn and role, made, linked, zapped and recycled.
+ * Shadow pages: found by gfn and role, made, zapped and recycled.
  *
- * Life of a shadow page:
+ * Life of a shadow page (all its states are in Documentation/mmu.md):
  *
- *   page_get   hashed, on vm->active; the guest's table is write-protected
- *   page_zap   unhashed, no parent, no entry; then
- *                on vm->doomed, freed by page_commit after a flush, or
- *                obsolete, until the last vCPU that has it in a root lets go
+ *   page_make           hashed, on vm->active; the guest's table is write-protected
+ *   page_maybe_orphan   on vm->orphans, zapped before the lock is let go
+ *   page_zap            unhashed, no parent, no entry; then
+ *                         on vm->doomed, freed by page_commit() after a flush, or
+ *                         obsolete, until the last vCPU that has it in a root lets go
  *
  * Floor 5.
  */

@@ -78,8 +78,8 @@ bool policy_drop_unsync(struct shadow_page *sp)
 
 /*
  * The guest tries to write a page table. Letting it go out of sync pays at once, but not where
- * not-present faults go straight to the guest: a demand fault is one exit there, the write of its
- * entry, while the table is in sync. So it takes some writes in a row.
+ * not-present faults go to the guest without an exit: there a demand fault is one exit, the write
+ * of its entry, while the table is in sync. So it takes some writes in a row.
  */
 bool policy_keep_in_sync(struct shadow_page *sp)
 {

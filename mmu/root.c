@@ -334,7 +334,7 @@ static void root_set(struct mmu_vcpu *m, struct mmu_root *r, int i, gfn_t gfn, u
 {
 	struct shadow_page *sp;
 
-	/* A guest table that is in no memory: stays empty, see map_fault(). */
+	/* A guest table that is in no memory: stays empty, see fault_map(). */
 	if (!host_slot(m->vm, gfn))
 		role.metaphysical = 1;
 	sp = page_get(m->vm, &m->cache, gfn, role);

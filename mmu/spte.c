@@ -6,14 +6,14 @@
  * above a leaf allow everything: a leaf holds all of the guest's rights. CR0.WP
  * and EFER.NXE are always set while shadow tables are walked.
  *
- * Two values are not present (spte_present()). Where VT-x leaves the guest's own not-present
- * faults to the guest (mmu_passthrough), hardware tells them apart:
+ * A spte that is not present (spte_present()) has one of two values. Where VT-x leaves the guest's
+ * own not-present faults to the guest (mmu_passthrough), hardware tells them apart:
  *
- *   empty    not filled. The present bit with a reserved one, 51: such a fault always exits.
- *   absent   the guest's entry is not present, which is checked whenever it is written: 0, the
- *            fault is the guest's
+ *   empty         not filled. The present bit with a reserved one, 51: its fault always exits
+ *   not-present   the guest's entry is not present, which is checked whenever it is written. 0:
+ *                 its fault is the guest's
  *
- * Caches may ignore bit 51, so that against L1TF both name frame 0, which Linux keeps free of data.
+ * Caches may ignore bit 51. So, against L1TF, both name frame 0, which Linux keeps free of data.
  *
  * Floor 0.
  */

@@ -2,10 +2,10 @@
 /*
  * Page tables out of sync.
  *
- * A burst of writes to a guest page table (fork, munmap, mprotect) would fault
- * once each. Instead the table's shadows may go out of sync: the frame is no
- * longer tracked, the guest writes it freely, and its sptes may be as old as a
- * TLB's entries may be. When the guest flushes, they are compared with the table.
+ * A guest writes to a page table many times in a row (fork, munmap, mprotect), and each write
+ * would fault. Instead the table's shadows may go out of sync: the frame is no longer tracked, the
+ * guest writes it freely, and its sptes may be as stale as TLB entries may be. When the guest
+ * flushes, they are compared with the table.
  *
  *   in sync --- write fault ---> out of sync       unsync_frame
  *      ^                             |  ^
@@ -19,9 +19,9 @@
  *
  * An old entry may be used only where a TLB could still hold it: in an address
  * space that was loaded while the guest's table said so, and not flushed since.
- * Each root knows when it was last left, each page when a spte last changed;
- * pages that changed later are synced when the root is taken up again. A new
- * parent makes entries reachable where no TLB holds any: sync_below.
+ * Each root knows when it was last left, each page when a spte last changed.
+ * Pages that changed later are synced when the root is taken up again. A new
+ * parent makes entries reachable where no TLB holds any: sync_below().
  *
  * Floor 7.
  */
@@ -218,7 +218,7 @@ static bool sync_page(struct mmu_vm *vm, struct mmu_cache *cache, struct shadow_
 /*
  * sync_below_root - a root is taken up, or the guest flushed it
  *
- * What was touched since the guest left it must be as the guest's tables are now. After a
+ * What changed since the guest left it must be as the guest's tables are now. After a
  * flush, pages that the guest does not write any more are tracked again.
  */
 void sync_below_root(struct mmu_vm *vm, struct mmu_cache *cache, struct mmu_root *r, bool flush)

@@ -8,7 +8,7 @@
  * or misaligned.
  *
  * A table that is only written, and never walked in between, is probably no
- * table any more, or is being torn down: its shadow is dropped (a flood).
+ * table any more, or is being torn down: policy.c lets its shadow be dropped.
  *
  * Floor 9.
  */
@@ -146,7 +146,7 @@ static bool is_shadowed(struct mmu_vm *vm, gfn_t gfn)
 
 /*
  * Memory is about to be written: what others may see of it before we come back with the lock
- * must not be contradicted by an absent spte.
+ * must not be contradicted by a not-present spte.
  */
 static void write_begin(struct mmu_vm *vm, gpa_t gpa, unsigned int len)
 {
