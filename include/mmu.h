@@ -145,8 +145,9 @@ struct mmu_cache {
  * @doomed:	zapped ones whose tables hardware may still walk until a flush
  * @orphans:	shadow pages about to be zapped: the guest took away their last parent
  * @unsync:	shadow pages out of sync, @nr_unsync of them
- * @writers:	guest writes through mmu_write_guest() that are under way, if mmu_passthrough
- * @sync_clock:	counts changes of their sptes
+ * @writers:	guest writes through mmu_write_guest() and mmu_cmpxchg_guest() that are under way, if
+ *		mmu_passthrough
+ * @sync_clock:	counts changes of sptes in pages out of sync
  * @synced_at:	@sync_clock at the last of these changes
  * @vcpus:	all struct mmu_vcpu
  * @nr_pages: @max_pages: shadow pages alive, and the quota
@@ -157,9 +158,9 @@ struct mmu_cache {
  * @split_gen:	grows when a large guest page that was mapped in pieces loses them, and when a
  *		table is unlinked: an INVLPG, which covers all of the page and the links for
  *		all addresses, must then make the hardware forget more than the address
- * @reload:	... of which one is loaded, and its vCPUs are not told yet
+ * @reload:	a page of a root that is loaded was zapped, and its vCPUs are not told yet
  * @audit_failures: found by mmu_audit()
- * @work:	steps of a long operation since others had a chance, see work_relax()
+ * @work:	steps of a long operation since others last had a chance, see work_relax()
  * @commit_due:	something was zapped: page_commit() before the lock is let go
  * @audit_due:	something was freed, and the audit is on
  * @going:	sptes of a slot that is not found any more are being dropped
@@ -208,9 +209,9 @@ struct mmu_vm {
  * @page:	shadow pages it is made of: one, or four for PAE
  * @hpa:	for CR3, or INVALID_ROOT
  * @level:	levels the processor walks
- * @left_at:	mmu_vm.sync_clock when the guest last left it: of what was touched later, no TLB
- *		could hold an entry for this address space; 0: it can hold nothing at all
- * @used:	the larger, the later
+ * @left_at:	mmu_vm.sync_clock when the guest last left it: of what changed later, no TLB could
+ *		hold an entry for this address space; 0: it can hold nothing at all
+ * @used:	mmu_vcpu.root_uses when it was last taken up or flushed
  * @invlpgs:	mmu_vcpu.invlpgs when the guest last left it
  * @unsync_gen:	mmu_vm.unsync_gen when the pages out of sync below it were looked for
  * @unsync:	the @nr_unsync ones found; only their number if there are more
@@ -477,7 +478,7 @@ void mmu_set_mode(struct mmu_vcpu *m, const struct mmu_regs *regs);
  * A root that is at hand is taken up at once, without a lock if nothing is to be synced.
  *
  * In PAE mode the four PDPTEs are read from guest memory and checked.
- * May sleep (guest memory). Intel SDM 3A 4.4.1, 4.10.4; AMD APM 2 5.2.3.
+ * May sleep (guest memory), unless mmu_vcpu.atomic. Intel SDM 3A 4.4.1, 4.10.4; AMD APM 2 5.2.3.
  * Return: 0, or -EINVAL if a PDPTE has reserved bits set (the caller injects
  * #GP; nothing was changed), or -EFAULT if the VMM's memory is not there.
  */
@@ -628,7 +629,7 @@ void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva);
  * mmu_flush_guest() - the guest forgets all its translations
  * @m:	the vCPU
  *
- * For INVPCID, CR4.PGE and CR4.PCIDE changes: over-flushing is always right.
+ * INVPCID of types 2 and 3. Intel SDM 3A 4.10.4.1; over-flushing is always right.
  */
 void mmu_flush_guest(struct mmu_vcpu *m);
 
@@ -642,7 +643,7 @@ void mmu_flush_guest(struct mmu_vcpu *m);
 void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid);
 
 /**
- * mmu_audit() - check every invariant of Documentation/mmu.md
+ * mmu_audit() - check invariants 1 to 6 of Documentation/mmu.md
  * @vm:	the VM
  *
  * Takes mmu_vm.lock; the caller holds the slots. Each breach is printed. Return: how many.

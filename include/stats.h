@@ -26,7 +26,7 @@
 	X(page_recycled, CUMULATIVE)	/* ... to stay in the quota */		\
 	X(pages, INSTANT)		/* shadow pages alive */		\
 	X(unsyncs, CUMULATIVE)		/* shadow pages let out of sync */	\
-	X(syncs, CUMULATIVE)		/* ... brought back */			\
+	X(syncs, CUMULATIVE)		/* ... compared with their tables */	\
 	X(sptes, INSTANT)		/* leaf sptes present */		\
 	X(sptes_large, INSTANT)		/* ... of 2 MiB or 1 GiB */		\
 	X(prefilled, CUMULATIVE)	/* sptes filled beside the faulting one */ \

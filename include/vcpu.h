@@ -92,7 +92,7 @@ struct io_access {
 #define IO_LOG_MAX 16
 
 /**
- * struct vcpu_io - an instruction that waits for user space (io.c, emul_ops.c)
+ * struct vcpu_io - an instruction that waits for user space (io.c, emul.c)
  * @log:	device accesses of the instruction so far, @nr of them; an emulation
  *		that starts again replays the ones that are done
  * @pos:	how many of them this emulation has come by
@@ -191,7 +191,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @flush_tags: by mmu_vcpu.root_tag: forget translations by that root before it is entered
  * @recheck:	user space set some of the state: entry_check() before the next entry
  * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED
- * @fpu:	guest XSAVE area (state.c)
+ * @fpu:	guest XSAVE area (fpu.c)
  * @backend:	the vendor's part
  * @sigset:	KVM_SET_SIGNAL_MASK
  * @code:	instructions that made exits, by their place; @code_here: the last one's bytes
