@@ -356,9 +356,9 @@ void guest_invlpg(struct vcpu *v, u64 va);
 void guest_flush(struct vcpu *v);
 void guest_invpcid(struct vcpu *v, unsigned int type, unsigned int pcid, u64 va);
 void guest_enter(struct vcpu *v);
-extern bool emulate_unknown;
-/* No fault is answered by the shadow tables alone (mmu/quick.c). */
-extern bool only_long_way;	/* the emulator knows no table writes: unprotect */
+extern bool emulate_unknown;	/* the emulator knows no table writes: unprotect */
+/* Every fault is answered where it may sleep: by a walk of the guest's tables. */
+extern bool only_long_way;
 
 #define READ_	((struct mmu_access){ 0 })
 #define WRITE_	((struct mmu_access){ .write = true })

@@ -551,7 +551,7 @@ TEST(hc08_entries_of_4_bytes_out_of_sync)
 	machine_done();
 }
 
-/* What is decoded after an exit is found again by address, root and the shape of the tables. */
+/* Code that was fetched after an exit is found again by address, root and mmu_vm.link_gen. */
 static void read_code_by_many_roots(void)
 {
 	gpa_t root[8];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Not-present faults that go straight to the guest (VT-x): hard case 18, and what surrounds it. */
+/* Not-present faults that go to the guest without an exit (VT-x): hard case 18, and around it. */
 #include "tap.h"
 
 #include "guest.h"
@@ -11,7 +11,7 @@ static u64 faults(void)
 	return mach.vm.stats.faults;
 }
 
-/* A page table with one entry in use; its neighbours are known to be absent. */
+/* A page table with one entry in use; its neighbours are known not to be present. */
 static struct vcpu *start(unsigned int nr_vcpus)
 {
 	struct vcpu *v = vcpu(0);
@@ -130,7 +130,7 @@ TEST(hc22_marks_need_a_reserved_bit)
 	mmu_passthrough = false;
 }
 
-/* After a burst of writes the table is out of sync; demand faults bring it back. */
+/* After many writes in a row the table is out of sync; demand faults bring it back. */
 TEST(demand_faults_bring_a_table_back_in_sync)
 {
 	struct vcpu *v = start(1);
