@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What to do about an exit: one small handler for each kind.
+ * What to do about an exit: one small handler for each kind, in the table at the end.
  *
- * It is called in the entry loop first (atomic: preemption is off, page faults are off). A guest
- * on shadow tables makes exits by the thousand, and most are done there. One that would have to
- * sleep answers WAIT, with nothing changed, and is called again where it may sleep.
+ * A handler is called in the entry loop first (atomic: preemption and page faults are off). A guest
+ * on shadow tables makes exits by the thousand, and most are handled there. A handler that would
+ * have to sleep changes nothing and answers WAIT; it is called again where it may sleep.
  */
 #include <linux/kvm_para.h>
 #include <linux/moduleparam.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The instruction that exited: what it is, and what follows where it ends. */
+/* The instruction that exited: what it is, where it ends, and what happens there. */
 #include <linux/percpu.h>
 
 #include <asm/processor.h>

@@ -5,7 +5,7 @@
  *   guest work -> requests -> root -> inject -> | IN_GUEST, check | enter -> handle | -> handle
  *                                               |     ^-----------------' preempt off
  *
- * The slots (SRCU) are held all the time except in guest mode and while we may be scheduled away
+ * The slots (SRCU) are held all the time, but not in guest mode, nor while we may be scheduled away
  * for long: a change of slots never waits for a guest that does not exit.
  */
 #include <linux/interrupt.h>
