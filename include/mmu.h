@@ -145,7 +145,7 @@ struct mmu_cache {
  * @doomed:	zapped ones whose tables hardware may still walk until a flush
  * @orphans:	shadow pages about to be zapped: the guest took away their last parent
  * @unsync:	shadow pages out of sync, @nr_unsync of them
- * @writers:	guest writes through mmu_write_guest() and mmu_cmpxchg_guest() that are under way, if
+ * @writers:	guest writes through mmu_write_guest() and mmu_cmpxchg_guest() under way, if
  *		mmu_passthrough
  * @sync_clock:	counts changes of sptes in pages out of sync
  * @synced_at:	@sync_clock at the last of these changes
