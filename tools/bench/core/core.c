@@ -195,7 +195,7 @@ static void go_there(struct target *t)
 	ensure_root(vcpu(0));
 }
 
-/* The table is in use, so that the write is not taken for a flood. */
+/* The table is in use, so that its shadow is not dropped for the write. */
 static void use_table(struct target *t)
 {
 	go_there(t);
