@@ -453,3 +453,19 @@ TEST(hc21_large_sptes_over_a_page_table)
 	expect_audit();
 	machine_done();
 }
+
+/* A table that the fault itself shadows lies in what it is about to map large. */
+TEST(hc21_large_spte_over_its_own_directory)
+{
+	struct vcpu *v = vcpu(0);
+
+	guest_start(MODE_LONG, 1);
+	host_collapse(DATA / PAGE, 2);
+	next_table = DATA + 0x10000;
+	tables_end = MEMORY;
+	guest_map(v, 0x80000000, DATA, P | W | U, 2);
+	expect_gpa(v, 0x80000000, WRITE_, DATA);
+	CHECK_EQ(mach.vm.stats.sptes_large, 0);
+	expect_audit();
+	machine_done();
+}

@@ -69,6 +69,9 @@ static void with_intruder(void (*setup)(void), void (*body)(void), void (*what)(
 		mach.interleaved = 0;
 		last = chances;
 		body();
+		/* What the change made stale no flush may leave. */
+		guest_flush(vcpu(0));
+		body();
 		expect_audit();
 		machine_done();
 	}
