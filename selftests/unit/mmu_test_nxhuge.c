@@ -30,7 +30,7 @@ TEST(nx_huge_data_then_code_then_data)
 		guest_access(vcpu(0), VA, FETCH_);
 		CHECK_EQ(mach.vm.stats.sptes_large, 0u);
 		/* it stays in pieces: no going back and forth */
-		for (n = 1; n < 20; n++) {
+		for (n = 1; n < 512; n += 17) {
 			guest_access(vcpu(0), VA + n * PAGE, n & 1 ? WRITE_ : UFETCH);
 			CHECK_EQ(mach.vm.stats.sptes_large, 0u);
 		}

@@ -630,3 +630,24 @@ TEST(code_is_gone_with_its_table)
 	CHECK_EQ(mmu_fetch(&v->m, VA, &code, 8), 0);
 	machine_done();
 }
+
+/* More address spaces than roots: one takes another's place, and its shadows are all there. */
+TEST(code_is_not_read_where_another_root_was)
+{
+	gpa_t root[MMU_ROOTS + 1];
+	struct vcpu *v = vcpu(0);
+	unsigned int i;
+
+	guest_start(MODE_LONG, 1);
+	CHECK(!mmu_vm_set_quota(&mach.vm, 1000));
+	for (i = 0; i < ARRAY_SIZE(root); i++) {
+		root[i] = root_new(v);
+		CHECK(!guest_set_cr3(v, root[i]));
+		guest_map(v, VA, DATA + i * PAGE, FLAGS, 1);
+	}
+	for (i = 0; i < 3 * ARRAY_SIZE(root); i++) {
+		CHECK(!guest_set_cr3(v, root[i % ARRAY_SIZE(root)]));
+		expect_gpa(v, VA, FETCH_, DATA + i % ARRAY_SIZE(root) * PAGE);
+	}
+	machine_done();
+}

@@ -500,3 +500,30 @@ TEST(hc04_table_written_in_place_below_a_supervisor_directory)
 		machine_done();
 	}
 }
+
+/* The other vCPU lets the table go out of sync after the entry was written, before its shadow is. */
+static void goes_out_of_sync(const char *where)
+{
+	if (strcmp(where, "written"))
+		return;
+	mach.hook = NULL;
+	mach.interleaved++;
+	guest_store(vcpu(1), ALIAS, 0, 8);
+}
+
+TEST(hc14_table_goes_out_of_sync_in_a_write)
+{
+	u64 entry = (DATA + 2 * PAGE) | P | W | U | A | D;
+	struct vcpu *v = vcpu(0);
+
+	start(MODE_LONG);
+	mach.hook = goes_out_of_sync;
+	CHECK(!mmu_write_guest(&v->m, entry_at(v, VA, 1), &entry, 8));
+	CHECK(!mach.hook);
+	mach.interleaved = 0;
+	CHECK_EQ(mach.vm.nr_unsync, 1u);
+	guest_flush(v);
+	expect_gpa(v, VA, READ_, DATA + 2 * PAGE);
+	expect_audit();
+	machine_done();
+}
