@@ -235,10 +235,11 @@ TEST(hc26_own_accessed_and_dirty_updates_lose_nothing)
 }
 
 /* The accessed bit of an odd 4-byte entry is bit 37 of the 8-byte entry that it is half of. */
-static void accessed_bit_moves(bool emulator)
+static void accessed_bit_moves(bool emulator, unsigned int level)
 {
 	const u64 high = (u64)(P | W | U) << 32, low = DATA | P | W | U | A | D;
 	struct vcpu *v = vcpu(0), *other = vcpu(1);
+	u64 va = level == 1 ? 0x401000 : 0x402000;
 	gpa_t table, gpa;
 	u32 error;
 
@@ -251,11 +252,17 @@ static void accessed_bit_moves(bool emulator)
 	guest_write_table(other, table, high | low, 8);
 	expect_gpa(other, 0, READ_, high | DATA);
 
-	entry_set(v, 0x400000, 2, table | P | W | U | A);
+	/* Its upper half leads to frame 0: as a page, or as a page table with one entry. */
+	if (level == 1) {
+		entry_set(v, 0x400000, 2, table | P | W | U | A);
+	} else {
+		guest_write_table(v, 2 * 4, P | W | U | A, 4);
+		CHECK(!guest_set_cr3(v, table));
+	}
 	if (emulator)
-		CHECK(!mmu_translate(&v->m, 0x401000, &READ_, &gpa, &error));
+		CHECK(!mmu_translate(&v->m, va, &READ_, &gpa, &error));
 	else
-		expect_gpa(v, 0x401000, READ_, 0);
+		expect_gpa(v, va, READ_, 0);
 	guest_flush(other);
 	expect_mmio(other, 0, READ_, high | (u64)A << 32 | DATA);
 	expect_audit();
@@ -264,8 +271,12 @@ static void accessed_bit_moves(bool emulator)
 
 TEST(hc26_own_accessed_bit_moves_an_8_byte_entry)
 {
-	accessed_bit_moves(false);
-	accessed_bit_moves(true);
+	unsigned int level;
+
+	for (level = 1; level <= 2; level++) {
+		accessed_bit_moves(false, level);
+		accessed_bit_moves(true, level);
+	}
 }
 
 /* The same for the emulator's translations: 0 means that the bits are set. */
