@@ -189,16 +189,16 @@ static void audit_leaf(struct audit *a, struct shadow_page *sp, unsigned int ind
 		audit_writable(a, sp, index, slot, gfn);
 }
 
-static void audit_absent(struct audit *a, struct shadow_page *sp, unsigned int index)
+static void audit_np(struct audit *a, struct shadow_page *sp, unsigned int index)
 {
 	u64 gpte = 0;
 
 	if (sp->role.level > 1 || sp->role.metaphysical || sp->unsync)
-		breach(a, 4, sp, index, "absent spte where writes are not seen");
+		breach(a, 4, sp, index, "not-present spte where writes are not seen");
 	else if (!host_read_atomic(a->vm, entry_gpa(sp, index), &gpte,
 				   role_entry_bytes(sp->role)) &&
 		 (gpte & PTE_P) && !a->vm->writers)
-		breach(a, 4, sp, index, "absent spte, but the guest's entry is present");
+		breach(a, 4, sp, index, "not-present spte, but the guest's entry is present");
 }
 
 /* How many times vCPUs have the page in a root. */
@@ -254,7 +254,7 @@ static void audit_page(struct audit *a, struct shadow_page *sp)
 
 	for (i = 0; i < TABLE_ENTRIES; i++) {
 		if (!sp->spt[i] && mmu_passthrough)
-			audit_absent(a, sp, i);
+			audit_np(a, sp, i);
 		if (!spte_present(sp->spt[i])) {
 			if (on_a_list(a->vm, sp, i))
 				breach(a, 1, sp, i, "on a list, but not present");
