@@ -512,7 +512,7 @@ TEST(hc04_table_written_in_place_below_a_supervisor_directory)
 	}
 }
 
-/* The other vCPU lets the table go out of sync after the entry was written, before its shadow is. */
+/* The other vCPU lets the table go out of sync when the entry was written, but not its shadow. */
 static void goes_out_of_sync(const char *where)
 {
 	if (strcmp(where, "written"))
