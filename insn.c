@@ -25,10 +25,11 @@ static const struct insn *decode_line(struct code_line *line, gva_t gva, enum in
 	line->gva = gva;
 	line->bytes[0] = low;
 	line->bytes[1] = high;
-	if (insn_decode(&line->insn, (const u8 *)line->bytes, sizeof(line->bytes), mode) == INSN_OK)
-		return &line->insn;
-	line->insn.length = 0;
-	return NULL;
+	line->known = 0;
+	if (insn_decode(&line->insn, (const u8 *)line->bytes, sizeof(line->bytes), mode) != INSN_OK)
+		return NULL;
+	line->known = 1 + mode;
+	return &line->insn;
 }
 
 inline const struct insn *insn_find(struct vcpu *vcpu, gva_t gva, enum insn_mode mode,
@@ -41,7 +42,7 @@ inline const struct insn *insn_find(struct vcpu *vcpu, gva_t gva, enum insn_mode
 	memcpy(&low, code, sizeof(low));
 	memcpy(&high, code + sizeof(low), sizeof(high));
 	if (line->gva == gva && line->bytes[0] == low && line->bytes[1] == high &&
-	    line->insn.length && line->insn.mode == mode)
+	    line->known == 1 + mode)
 		return &line->insn;
 	return decode_line(line, gva, mode, low, high);
 }

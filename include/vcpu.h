@@ -162,11 +162,13 @@ struct vcpu_msrs {
  * struct code_line - an instruction decoded before (insn.c)
  * @gva:	where
  * @bytes:	as it was then; it counts only while they are the same
- * @insn:	in the mode that it says; length 0: none
+ * @known:	0: nothing is; else 1 + the enum insn_mode that @insn is in
+ * @insn:	the instruction
  */
 struct code_line {
 	gva_t gva;
 	u64 bytes[2];
+	u8 known;
 	struct insn insn;
 };
 
