@@ -176,3 +176,36 @@ TEST(policy_new_root_adopts_shadows)
 	CHECK_EQ(mach.vm.stats.faults, faults);
 	end();
 }
+
+/* A table that the guest walks through is one, however often it is written; else it is dropped. */
+TEST(policy_walks_forgive_writes)
+{
+	struct vcpu *v = start(false);
+	unsigned int i;
+
+	shim_param_set("unsync", 0);
+	for (i = 1; i < 40; i++) {
+		store(v, i, i % 16);
+		expect_fault(v, VA + (100 + i) * PAGE, READ_, 0);
+	}
+	CHECK_EQ(mach.vm.stats.floods, 0ull);
+	for (; i < 60; i++)
+		store(v, i, i % 16);
+	CHECK_EQ(mach.vm.stats.floods, 1ull);
+	end();
+}
+
+/* A table that is taken out of the tree goes, unless another entry leads to it. */
+TEST(policy_orphans_go)
+{
+	struct vcpu *v = start(false);
+	u64 pde = entry_get(v, VA, 2), second = VA + (8ull << 21);
+
+	entry_set(v, second, 2, pde);
+	expect_gpa(v, second, READ_, DATA);
+	entry_set(v, second, 2, 0);
+	CHECK_EQ(mach.vm.stats.orphans, 0ull);
+	entry_set(v, VA, 2, 0);
+	CHECK_EQ(mach.vm.stats.orphans, 1ull);
+	end();
+}
