@@ -97,7 +97,7 @@ static noinline enum handled find_end(struct vcpu *vcpu, struct exit *exit)
 }
 
 /* What decode assists would have said. What is not for the kernel alone, the emulator checks. */
-static noinline void decode(struct vcpu *vcpu, struct exit *exit)
+static __always_inline void decode(struct vcpu *vcpu, struct exit *exit)
 {
 	const struct insn *insn = insn_here(vcpu, exit);
 
