@@ -85,21 +85,6 @@ TEST_F(ahead, at_the_end_of_a_page)
 	}
 }
 
-/* A counter of the module's; -1: there is none. */
-static long counter(const char *name)
-{
-	FILE *f = fopen("/sys/kernel/debug/umbra/stats", "r");
-	char word[64];
-	long value = -1, n;
-
-	while (f && fscanf(f, "%63s %ld", word, &n) == 2)
-		if (!strcmp(word, name))
-			value = n;
-	if (f)
-		fclose(f);
-	return value;
-}
-
 static bool turn(const char *value)
 {
 	FILE *f = fopen(SWITCH, "r+");

@@ -542,20 +542,6 @@ TEST_F(debug64, sti_int_before_an_interrupt)
 	EXPECT_EQ(CODE_GPA + 3, frame[2]);
 }
 
-static u64 irq_windows(void)
-{
-	unsigned long long n = 0;
-	char line[200];
-	FILE *f = fopen("/sys/kernel/debug/umbra/stats", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, " exits_irq_window %llu", &n) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return n;
-}
-
 /*
  * An NMI waits for the end of STI's shadow. Some processors have no such wait in their NMI
  * window: there it would open again and again, so that the interrupt window has to do it.
@@ -564,7 +550,7 @@ TEST_F(debug64, nmi_behind_sti)
 {
 	struct vcpu *v = self->v;
 	struct kvm_vcpu_events e;
-	u64 before = irq_windows();
+	long before = counter("exits_irq_window");
 	struct result r;
 
 	ONLY_BOCHS("VT-x only");
@@ -583,7 +569,7 @@ TEST_F(debug64, nmi_behind_sti)
 	r = vcpu_run(v);
 	EXPECT_EXC(r, 2);
 	EXPECT_EQ(CODE_GPA + 1, r.rip);
-	EXPECT_GT(irq_windows(), before);
+	EXPECT_GT(counter("exits_irq_window"), before);
 }
 
 TEST_HARNESS_MAIN

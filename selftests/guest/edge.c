@@ -168,21 +168,6 @@ static bool on_vtx(void)
 	return found;
 }
 
-/* A counter of the module's; -1: there is none. */
-static long counter(const char *name)
-{
-	FILE *f = fopen("/sys/kernel/debug/umbra/stats", "r");
-	char word[64];
-	long value = -1, n;
-
-	while (f && fscanf(f, "%63s %ld", word, &n) == 2)
-		if (!strcmp(word, name))
-			value = n;
-	if (f)
-		fclose(f);
-	return value;
-}
-
 /*
  * VT-x refuses entries with such a RIP, which Bochs does not: see that it is not asked to. What is
  * delivered by software counts as an exit of another kind.

@@ -29,21 +29,6 @@ FIXTURE_VARIANT_ADD(width, m32bit) { .mode = MODE_32 };
 FIXTURE_VARIANT_ADD(width, pae) { .mode = MODE_PAE };
 FIXTURE_VARIANT_ADD(width, level4) { .mode = MODE_LONG4 };
 
-/* A counter of the module's; -1: there is none. */
-static long counter(const char *name)
-{
-	FILE *f = fopen("/sys/kernel/debug/umbra/stats", "r");
-	char word[64];
-	long value = -1, n;
-
-	while (f && fscanf(f, "%63s %ld", word, &n) == 2)
-		if (!strcmp(word, name))
-			value = n;
-	if (f)
-		fclose(f);
-	return value;
-}
-
 FIXTURE_SETUP(width)
 {
 	self->vm = vm_create(variant->mode);

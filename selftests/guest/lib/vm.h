@@ -151,6 +151,7 @@ bool on_bochs(void);
 /* vm.c: the VM and its vCPUs. */
 struct vm *vm_create(enum guest_mode mode);
 struct vm *vm_create_bare(void);	/* no vCPU, no memory */
+long counter(const char *name);		/* of the module's, over all VMs; -1: there is none */
 struct vcpu *vm_add_vcpu(struct vm *vm);
 void vm_free(struct vm *vm);
 void vm_set_slot(struct vm *vm, u32 slot, u64 gpa, void *hva, u64 bytes, u32 flags);
