@@ -276,6 +276,22 @@ static enum emu_status deliver_real(struct emulate_ctxt *ctxt, u8 vector)
 	return emulate(ctxt);
 }
 
+/* A fault behind a task switch is the new task's, whose state is in force. */
+static enum emu_status taken_over(struct vcpu *vcpu, enum emu_status status)
+{
+	if (!status || (status == EMU_FAULT && vcpu->emul->task_switched))
+		store_ctxt(vcpu);
+	return status;
+}
+
+/* What was injected is delivered. */
+static void event_arrived(struct vcpu *vcpu)
+{
+	static const struct event none = { .type = EVENT_NONE };
+
+	event_requeue(vcpu, &none);
+}
+
 static enum emu_status run_event(struct vcpu *vcpu, const struct event *event)
 {
 	const struct emu_event e = {
@@ -291,24 +307,20 @@ static enum emu_status run_event(struct vcpu *vcpu, const struct event *event)
 		status = deliver_real(ctxt, event->vector);
 	else
 		status = emulate_event_delivery(ctxt, &e);
-	if (!status || (status == EMU_FAULT && ctxt->task_switched))
-		store_ctxt(vcpu);
-	return status;
+	return taken_over(vcpu, status);
 }
 
 enum handled emul_event(struct vcpu *vcpu, const struct event *event)
 {
-	static const struct event none = { .type = EVENT_NONE };
-
 	switch (run_event(vcpu, event)) {
 	case EMU_DONE:
-		event_requeue(vcpu, &none);
+		event_arrived(vcpu);
 		vcpu->debug.held = 0;
 		ended(vcpu, 0, false);	/* the frame may have hit a breakpoint */
 		return REENTER;
 	case EMU_FAULT:
 		if (vcpu->emul->task_switched)
-			event_requeue(vcpu, &none);
+			event_arrived(vcpu);
 		return faulted(vcpu);
 	case EMU_RETRY:
 		return REENTER;
@@ -344,17 +356,13 @@ static enum emu_status run_task(struct vcpu *vcpu, const struct exit *exit)
 	if (e->type == EVENT_NONE)
 		ctxt->rip = insn_next(vcpu, exit);
 	status = emulate_task_switch(ctxt, &how);
-	if (!status || (status == EMU_FAULT && ctxt->task_switched))
-		store_ctxt(vcpu);
-	return status;
+	return taken_over(vcpu, status);
 }
 
 /* The event has arrived: it switched the tasks. A switch back ends the blocking of NMIs. */
 static void task_arrived(struct vcpu *vcpu, const struct exit *exit)
 {
-	static const struct event none = { .type = EVENT_NONE };
-
-	event_requeue(vcpu, &none);
+	event_arrived(vcpu);
 	if (exit->task.source == EMU_TASK_IRET)
 		vcpu->events.nmi_masked = false;
 }
