@@ -64,7 +64,7 @@ static enum handled skip(struct vcpu *vcpu, const struct exit *exit)
 	return REENTER;
 }
 
-/* @err of an access to a register: done, #GP(0), or something that the host lacks, for now. */
+/* @err of an access to a register: done, #GP(0), to be tried where it may sleep, or the host's. */
 static enum handled skip_or_gp(struct vcpu *vcpu, struct exit *exit, int err)
 {
 	if (likely(!err))
