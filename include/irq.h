@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Interrupt controllers: what they say to each other, and what they ask of their host.
+ *
+ * irq/ is pure: it knows neither vendor, MMU, VM nor vCPU, and builds in user space. A virtual
+ * machine has one struct irq_chips; each vCPU has one struct apic (apic.h), the VM a PIC pair, an
+ * I/O APIC and a PIT (irqchip.h), or none of those three where user space has them (split).
+ */
+#ifndef UMBRA_IRQ_H
+#define UMBRA_IRQ_H
+
+#include <linux/kvm.h>
+
+#include "types.h"
+
+struct apic;
+struct ioapic;
+struct pic;
+struct pit;
+
+#define IRQ_MAX_APICS	1024	/* APICs in a VM */
+#define IRQ_MAX_IDS	4096	/* their ids are below that */
+#define IRQ_MAX_GSIS	4096	/* KVM_CAP_IRQ_ROUTING */
+#define IOAPIC_PINS	24
+
+/* Delivery modes of a message: Intel SDM 3A 11.6.1, in the encoding's order. */
+enum irq_mode {
+	IRQ_FIXED, IRQ_LOWEST, IRQ_SMI, IRQ_REMOTE_READ, IRQ_NMI, IRQ_INIT, IRQ_SIPI, IRQ_EXTINT,
+};
+
+enum irq_shorthand { IRQ_DEST, IRQ_SELF, IRQ_ALL, IRQ_ALL_BUT_SELF };
+
+/**
+ * struct irq_msg - a message on the APIC bus: an IPI, an I/O APIC's or an MSI
+ * @dest:	APIC id, or logical destination
+ * @wide:	@dest is in x2APIC's form, 32 bits; else xAPIC's, 8 bits
+ * @logical:	destination mode
+ * @shorthand:	enum irq_shorthand; IPIs only
+ * @mode:	enum irq_mode
+ * @vector:	of IRQ_FIXED and IRQ_LOWEST; of IRQ_SIPI, the page to start at
+ * @level:	trigger mode: level
+ * @assert:	level of an INIT: false is a de-assert, ignored
+ */
+struct irq_msg {
+	u32 dest;
+	bool wide, logical;
+	u8 shorthand;
+	u8 mode;
+	u8 vector;
+	bool level, assert;
+};
+
+/**
+ * struct irq_chips - a VM's interrupt controllers
+ * @nr_apics:	of @apic, grows only, published with a release store; any context may read
+ * @apic:	in the order of creation
+ * @by_id:	IRQ_MAX_IDS pointers, by the vCPU's id; NULL: none
+ * @pic: @ioapic: @pit: NULL where the VM has none of its own
+ * @wide_ids:	KVM_X2APIC_API_USE_32BIT_IDS
+ * @no_broadcast_quirk: KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK
+ */
+struct irq_chips {
+	unsigned int nr_apics;
+	struct apic **apic;
+	struct apic **by_id;
+	struct pic *pic;
+	struct ioapic *ioapic;
+	struct pit *pit;
+	bool wide_ids, no_broadcast_quirk;
+};
+
+/**
+ * irq_deliver() - send a message to the local APICs that it is for
+ * @chips:	the VM's
+ * @src:	APIC that sends an IPI, or NULL
+ * @msg:	what
+ *
+ * Any context. Each APIC that takes it is kicked. Intel SDM 3A 11.6.2, 11.12.10; AMD APM 2
+ * 16.5, 16.6. Return: to how many it was delivered, those not counted where it was pending already
+ * (coalesced: 0 if there is no other); -1 if no APIC is there for it or all have it masked.
+ */
+int irq_deliver(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg);
+
+/* ---- asked of the host, whoever that is ---- */
+
+/**
+ * irq_host_now() - time
+ *
+ * Any context. Return: ns of CLOCK_MONOTONIC.
+ */
+u64 irq_host_now(void);
+
+/**
+ * irq_host_kick() - an APIC has something for its vCPU: an interrupt, INIT or SIPI
+ * @apic:	what it has is visible to others already
+ *
+ * Any context. The vCPU looks before it enters its guest again; if it is in guest mode it leaves it,
+ * if it is halted it wakes.
+ */
+void irq_host_kick(struct apic *apic);
+
+/**
+ * irq_host_nmi() - deliver an NMI to the APIC's vCPU, as irq_host_kick()
+ * @apic:	the APIC
+ */
+void irq_host_nmi(struct apic *apic);
+
+/**
+ * irq_host_smi() - deliver an SMI, as irq_host_nmi()
+ * @apic:	the APIC
+ */
+void irq_host_smi(struct apic *apic);
+
+/**
+ * irq_host_apic_timer() - set when apic_timer_fired() is to be called
+ * @apic:	the APIC
+ * @when:	as irq_host_now() has it, the past included; 0: not at all
+ *
+ * By the APIC's own vCPU, or from apic_timer_fired(). One that is replaced may still fire once, as
+ * both may run at the same time.
+ */
+void irq_host_apic_timer(struct apic *apic, u64 when);
+
+/**
+ * irq_host_tsc() - the vCPU's time-stamp counter
+ * @apic:	the APIC; its vCPU is loaded
+ * @khz:	its rate
+ *
+ * Return: as RDTSC in the guest would.
+ */
+u64 irq_host_tsc(struct apic *apic, u32 *khz);
+
+/**
+ * irq_host_extint() - the PIC pair's output has changed
+ * @chips:	the VM's
+ *
+ * Any context. Those vCPUs whose APIC passes it on (apic_takes_extint()) are kicked.
+ */
+void irq_host_extint(struct irq_chips *chips);
+
+/**
+ * irq_host_acked() - a pin's interrupt was acknowledged: EOI, or INTA in automatic mode
+ * @chips:	the VM's
+ * @chip:	KVM_IRQCHIP_*
+ * @pin:	of that chip
+ *
+ * Called without locks of irq/ held: the line may be set from within. The PIT's next tick and
+ * resampling irqfds wait for it.
+ */
+void irq_host_acked(struct irq_chips *chips, unsigned int chip, unsigned int pin);
+
+/**
+ * irq_host_eoi() - EOI of a level-triggered vector in a local APIC
+ * @apic:	its vCPU's thread calls
+ * @vector:	which
+ *
+ * Goes to the I/O APIC (ioapic_eoi()), or to user space where that is there.
+ */
+void irq_host_eoi(struct apic *apic, u8 vector);
+
+/**
+ * irq_host_pit_timer() - set when pit_timer_fired() is to be called
+ * @pit:	the PIT
+ * @when:	as irq_host_now() has it; 0: not at all
+ */
+void irq_host_pit_timer(struct pit *pit, u64 when);
+
+/**
+ * irq_host_ioapic_timer() - set when ioapic_retry() is to be called
+ * @ioapic:	the I/O APIC
+ * @when:	as irq_host_now() has it; 0: not at all
+ */
+void irq_host_ioapic_timer(struct ioapic *ioapic, u64 when);
+
+#endif
