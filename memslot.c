@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Guest memory: the set of slots, the dirty log, and the host's MMU notifier. */
+/* Guest memory: the set of slots, and its changes. */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
-#include "compat.h"
 #include "memslot.h"
 #include "mmu.h"
 #include "slots.h"
 #include "vm.h"
-
-#include "mmu/host.h"
 
 #define SLOT_MAX_PAGES	((1ul << 31) - 1)
 #define GPA_END		(1ull << 52)
@@ -22,7 +17,7 @@ static struct memslots no_slots;
 
 /* ---- lookup ---- */
 
-static struct memslot *find_id(struct vm *vm, u32 id)
+struct memslot *memslot_by_id(struct vm *vm, u32 id)
 {
 	struct memslots *set = memslots_of(vm);
 	unsigned int i;
@@ -257,7 +252,7 @@ static bool overlaps(struct vm *vm, const struct memslot *want, const struct mem
 
 static int slot_change(struct vm *vm, const struct memslot *want)
 {
-	struct memslot *old = find_id(vm, want->id);
+	struct memslot *old = memslot_by_id(vm, want->id);
 
 	if (!want->npages)
 		return old ? slot_delete(vm, old) : -EINVAL;
@@ -308,233 +303,12 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
 	return slot_change(vm, &want);
 }
 
-/* ---- the dirty log ---- */
-
-/* As much of it as is handed out between two flushes: of 2 GiB of guest memory. */
-#define LOG_WORDS	8192ul
-
-/* Moves a part of the log to @copy. On return no processor can write without being noticed. */
-static void log_take(struct vm *vm, struct memslot *slot, unsigned long first,
-		     unsigned long nr, unsigned long *copy)
-{
-	unsigned long *log = slot->dirty_bitmap + first;
-	bool flush = false;
-	unsigned long i;
-
-	WRITE_ONCE(slot->settling, true);	/* before a bit is cleared: log_lacks() */
-	for (i = 0; i < nr; i++) {
-		copy[i] = 0;
-		if (!READ_ONCE(log[i]))
-			continue;
-		copy[i] = xchg(&log[i], 0);
-		flush |= mmu_slot_wrprotect(&vm->mmu, slot, (u64)(first + i) * BITS_PER_LONG,
-					    copy[i]);
-		cond_resched();
-	}
-	smp_store_release(&slot->settling, false);
-	if (flush)
-		mmu_flush(&vm->mmu);
-}
-
-static int log_copy(struct vm *vm, struct memslot *slot, unsigned long __user *to)
-{
-	unsigned long first, words = BITS_TO_LONGS(slot->npages);
-	unsigned long room = min(words, LOG_WORDS);
-	unsigned long *copy = kvmalloc_array(room, sizeof(*copy), GFP_KERNEL_ACCOUNT);
-	int r = 0;
-
-	if (!copy)
-		return -ENOMEM;
-	for (first = 0; !r && first < words; first += room) {
-		unsigned long nr = min(words - first, room);
-
-		log_take(vm, slot, first, nr, copy);
-		if (copy_to_user(to + first, copy, nr * sizeof(*copy)))
-			r = -EFAULT;
-		else if (fatal_signal_pending(current))
-			r = -EINTR;
-		cond_resched();
-	}
-	kvfree(copy);
-	return r;
-}
-
-int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
-{
-	struct memslot *slot;
-	int r = -ENOENT;
-
-	if (log->slot >= UMBRA_MAX_SLOTS)
-		return -EINVAL;
-	mutex_lock(&vm->slots_lock);
-	slot = find_id(vm, log->slot);
-	if (slot && slot->dirty_bitmap)
-		r = log_copy(vm, slot, log->dirty_bitmap);
-	mutex_unlock(&vm->slots_lock);
-	return r;
-}
-
-/* ---- the MMU notifier ---- */
-
-static struct vm *notifier_to_vm(struct mmu_notifier *mn)
-{
-	return container_of(mn, struct vm, notifier);
-}
-
-struct hva_op {
-	unsigned long start, end;
-	bool clear, relax;
-	bool (*fn)(struct mmu_vm *mmu, const struct memslot *slot, gfn_t first, gfn_t end,
-		   const struct hva_op *op);
-};
-
-static bool op_zap(struct mmu_vm *mmu, const struct memslot *slot, gfn_t first, gfn_t end,
-		   const struct hva_op *op)
-{
-	return mmu_zap_range(mmu, slot, first, end, op->relax);
-}
-
-static bool op_age(struct mmu_vm *mmu, const struct memslot *slot, gfn_t first, gfn_t end,
-		   const struct hva_op *op)
-{
-	return mmu_age_range(mmu, slot, first, end, op->clear);
-}
-
-/* Calls op->fn for the part of a slot that lies in the range. */
-static bool slot_hva(struct vm *vm, const struct memslot *slot, const struct hva_op *op)
-{
-	unsigned long slot_end = slot->hva + (slot->npages << PAGE_SHIFT);
-	unsigned long start = max(op->start, slot->hva);
-	unsigned long end = min(op->end, slot_end);
-
-	if (start >= end)
-		return false;
-	return op->fn(&vm->mmu, slot, slot->base_gfn + ((start - slot->hva) >> PAGE_SHIFT),
-		      slot->base_gfn + ((end - slot->hva + ~PAGE_MASK) >> PAGE_SHIFT), op);
-}
-
-/* All slots, and the one on its way out; mmu.lock is held, and let go between them if op->relax. */
-static bool for_each_hva(struct vm *vm, const struct hva_op *op)
-{
-	struct memslots *set = memslots_of(vm);
-	bool any = vm->dying && slot_hva(vm, vm->dying, op);
-	unsigned int i;
-
-	for (i = 0; i < set->nr; i++)
-		any |= slot_hva(vm, set->slot[i], op);
-	return any;
-}
-
-/* Overlapping invalidations are remembered as one that spans them all. */
-static void inval_begin(struct vm *vm, unsigned long start, unsigned long end)
-{
-	if (!vm->inval_count++) {
-		vm->inval_start = start;
-		vm->inval_end = end;
-		return;
-	}
-	vm->inval_start = min(vm->inval_start, start);
-	vm->inval_end = max(vm->inval_end, end);
-}
-
-static int inval_range_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
-{
-	struct hva_op op = {
-		.start = range->start, .end = range->end, .fn = op_zap,
-		.relax = mmu_notifier_range_blockable(range),
-	};
-	struct vm *vm = notifier_to_vm(mn);
-	int idx = srcu_read_lock(&vm->srcu);
-
-	spin_lock(&vm->mmu.lock);
-	inval_begin(vm, range->start, range->end);
-	if (for_each_hva(vm, &op))
-		host_flush_remote(&vm->mmu);
-	spin_unlock(&vm->mmu.lock);
-	srcu_read_unlock(&vm->srcu, idx);
-	return 0;
-}
-
-/*
- * The generation grows before the count falls: whoever sees the count at zero and looked a
- * page up before then sees a new generation.
- */
-static void inval_range_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
-{
-	struct vm *vm = notifier_to_vm(mn);
-
-	spin_lock(&vm->mmu.lock);
-	vm->inval_seq++;
-	smp_wmb();
-	vm->inval_count--;
-	spin_unlock(&vm->mmu.lock);
-}
-
-static bool age(struct mmu_notifier *mn, unsigned long start, unsigned long end, bool clear,
-		bool flush)
-{
-	struct hva_op op = { .start = start, .end = end, .clear = clear, .fn = op_age };
-	struct vm *vm = notifier_to_vm(mn);
-	int idx = srcu_read_lock(&vm->srcu);
-	bool young;
-
-	spin_lock(&vm->mmu.lock);
-	young = for_each_hva(vm, &op);
-	if (young && flush)
-		host_flush_remote(&vm->mmu);
-	spin_unlock(&vm->mmu.lock);
-	srcu_read_unlock(&vm->srcu, idx);
-	return young;
-}
-
-static mmu_young_t clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm,
-				     unsigned long start, unsigned long end)
-{
-	return age(mn, start, end, true, true);
-}
-
-static mmu_young_t clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			       unsigned long start, unsigned long end)
-{
-	return age(mn, start, end, true, false);
-}
-
-static mmu_young_t test_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			      unsigned long address)
-{
-	return age(mn, address, address + PAGE_SIZE, false, false);
-}
-
-static void mm_release(struct mmu_notifier *mn, struct mm_struct *mm)
-{
-	struct vm *vm = notifier_to_vm(mn);
-	int idx = srcu_read_lock(&vm->srcu);
-
-	mmu_vm_zap_all(&vm->mmu);
-	srcu_read_unlock(&vm->srcu, idx);
-}
-
-static const struct mmu_notifier_ops notifier_ops = {
-	.invalidate_range_start = inval_range_start,
-	.invalidate_range_end = inval_range_end,
-	.clear_flush_young = clear_flush_young,
-	.clear_young = clear_young,
-	.test_young = test_young,
-	.release = mm_release,
-};
-
 /* ---- life ---- */
 
 int memslots_init(struct vm *vm)
 {
 	rcu_assign_pointer(vm->slots, &no_slots);
-	vm->notifier.ops = &notifier_ops;
-	return mmu_notifier_register(&vm->notifier, vm->mm);
-}
-
-void memslots_quiesce(struct vm *vm)
-{
-	mmu_notifier_unregister(&vm->notifier, vm->mm);
+	return notifier_register(vm);
 }
 
 /* As when each is deleted: what is freed is not found any more. */

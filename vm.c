@@ -270,7 +270,7 @@ static void destroy_vm(struct vm *vm)
 	list_del(&vm->node);
 	mutex_unlock(&vms_lock);
 	stats_remove_vm(vm);
-	memslots_quiesce(vm);
+	notifier_unregister(vm);
 	/* What is left to do makes requests of all vCPUs: none that is gone. */
 	while (vm->nr_vcpus)
 		vcpu_destroy(vm->vcpus[--vm->nr_vcpus]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The set of memory slots, to look things up in. In slots.c; memslot.c changes it. */
+/* The set of memory slots, to look things up in. In slots.c and memslot.c, which changes it. */
 #ifndef UMBRA_SLOTS_H
 #define UMBRA_SLOTS_H
 
@@ -33,5 +33,14 @@ static inline struct memslots *memslots_of(struct vm *vm)
  * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
  */
 struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
+
+/**
+ * memslot_by_id() - the slot that user space calls so
+ * @vm:	the VM; slots_lock is held
+ * @id:	its number for it
+ *
+ * Return: slot or NULL.
+ */
+struct memslot *memslot_by_id(struct vm *vm, u32 id);
 
 #endif

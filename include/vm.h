@@ -138,14 +138,8 @@ void vm_put(struct vm *vm);
 int memslots_init(struct vm *vm);
 
 /**
- * memslots_quiesce() - stop the MMU notifier; nothing maps guest memory afterwards
- * @vm:	the VM, no vCPU runs
- */
-void memslots_quiesce(struct vm *vm);
-
-/**
  * memslots_destroy() - free all slots
- * @vm:	the VM, after memslots_quiesce() and after its vCPUs are gone
+ * @vm:	the VM, after notifier_unregister() and after its vCPUs are gone
  */
 void memslots_destroy(struct vm *vm);
 
@@ -160,6 +154,16 @@ void memslots_destroy(struct vm *vm);
 int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region);
 
 /**
+ * memslots_pages() - how much memory does the guest have?
+ * @vm:	the VM, slots_lock held
+ *
+ * Return: 4 KiB frames in all slots.
+ */
+u64 memslots_pages(struct vm *vm);
+
+/* ---- dirty_log.c ---- */
+
+/**
  * memslot_get_dirty_log() - KVM_GET_DIRTY_LOG
  * @vm:		the VM
  * @log:	slot and user space's bitmap
@@ -170,13 +174,21 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
  */
 int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
 
+/* ---- notifier.c ---- */
+
 /**
- * memslots_pages() - how much memory does the guest have?
- * @vm:	the VM, slots_lock held
+ * notifier_register() - follow the changes of the VMM's memory from now on
+ * @vm:	the VM, mm set
  *
- * Return: 4 KiB frames in all slots.
+ * May sleep. Return: 0 or a negative errno.
  */
-u64 memslots_pages(struct vm *vm);
+int notifier_register(struct vm *vm);
+
+/**
+ * notifier_unregister() - stop that; nothing maps guest memory afterwards
+ * @vm:	the VM, no vCPU runs
+ */
+void notifier_unregister(struct vm *vm);
 
 /* ---- stats.c ---- */
 
