@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/reboot.h>
 
+#include "clock.h"
 #include "cpus.h"
 #include "mmu.h"
 #include "physical.h"
@@ -109,9 +110,12 @@ static int __init umbra_init(void)
 	if (r)
 		goto out_vendor;
 	cpuid_module_init();
-	r = cpus_module_init(ops->name);
+	r = clock_module_init();
 	if (r)
 		goto out_vendor;
+	r = cpus_module_init(ops->name);
+	if (r)
+		goto out_clock;
 	register_reboot_notifier(&reboot_nb);
 	r = vm_module_init();
 	if (r)
@@ -131,6 +135,8 @@ out_vm:
 out_cpus:
 	unregister_reboot_notifier(&reboot_nb);
 	cpus_module_exit();
+out_clock:
+	clock_module_exit();
 out_vendor:
 	vendor_unload();
 	return r;
@@ -143,6 +149,7 @@ static void __exit umbra_exit(void)
 	vm_module_exit();
 	unregister_reboot_notifier(&reboot_nb);
 	cpus_module_exit();
+	clock_module_exit();
 	vendor_unload();
 }
 

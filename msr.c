@@ -14,6 +14,7 @@
 #include <asm/mtrr.h>
 #include <asm/processor.h>
 
+#include "clock.h"
 #include "entry_check.h"
 #include "hostmsr.h"
 #include "mode.h"
@@ -185,22 +186,23 @@ static bool backend_valid(u32 index, u64 data)
 /* The adjustment is by how much software has moved the counter. */
 static int set_tsc(struct vcpu *vcpu, u64 data, bool host)
 {
-	u64 now = 0;
+	u64 delta = data - tsc_read(vcpu);
 
-	if (!host && !vendor(get_msr)(vcpu, MSR_IA32_TSC, &now))
-		vcpu->msrs.tsc_adjust += data - now;
-	return vendor(set_msr)(vcpu, MSR_IA32_TSC, data);
+	if (host) {
+		tsc_write(vcpu, data);
+		return 0;
+	}
+	vcpu->msrs.tsc_adjust += delta;
+	tsc_move(vcpu, delta);
+	return 0;
 }
 
 static int set_tsc_adjust(struct vcpu *vcpu, u64 data, bool host)
 {
-	u64 now, delta = data - vcpu->msrs.tsc_adjust;
-
+	if (!host)
+		tsc_move(vcpu, data - vcpu->msrs.tsc_adjust);
 	vcpu->msrs.tsc_adjust = data;
-	if (host || !delta)
-		return 0;
-	vendor(get_msr)(vcpu, MSR_IA32_TSC, &now);
-	return vendor(set_msr)(vcpu, MSR_IA32_TSC, now + delta);
+	return 0;
 }
 
 /* ---- ours ---- */
@@ -339,6 +341,9 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	switch (index) {
 	case MSR_EFER:
 		*data = vcpu->mode.efer;
+		return 0;
+	case MSR_IA32_TSC:
+		*data = tsc_read(vcpu);
 		return 0;
 	case MSR_IA32_TSC_ADJUST:
 		*data = m->tsc_adjust;

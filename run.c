@@ -52,6 +52,7 @@ static enum handled prepare(struct vcpu *vcpu)
 		return exit_fail(vcpu, err);
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
 		vcpu_flush_tlb(vcpu);
+	vcpu_take_request(vcpu, REQ_CLOCK);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
 	return REENTER;

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "cpus.h"
 #include "event.h"
@@ -303,6 +304,10 @@ static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vcpu_do(vcpu, msr_set_many(vcpu, uarg));
 	case KVM_GET_STATS_FD:
 		return vcpu_stats_fd(file, vcpu);
+	case KVM_SET_TSC_KHZ:
+		return vcpu_do(vcpu, tsc_set_khz(vcpu, arg));
+	case KVM_GET_TSC_KHZ:
+		return vcpu->tsc.khz;
 	}
 	return -ENOTTY;
 }
@@ -404,6 +409,7 @@ static int init_vcpu(struct vcpu *vcpu)
 	r = mmu_vcpu_init(&vcpu->mmu, &vcpu->vm->mmu);
 	if (r)
 		goto out_fpu;
+	tsc_create(vcpu);
 	r = vendor(vcpu_create)(vcpu);
 	if (r)
 		goto out_mmu;
@@ -467,6 +473,7 @@ static struct file *add_to_vm(struct vm *vm, struct vcpu *vcpu)
 	if (!IS_ERR(file)) {
 		vm_get(vm);
 		publish(vm, vcpu);
+		tsc_changed(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return file;

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "cpus.h"
 #include "mmu.h"
@@ -184,6 +185,23 @@ static int set_tss_addr(struct vm *vm, unsigned long addr)
 	return 0;
 }
 
+static int get_clock(struct vm *vm, void __user *arg)
+{
+	struct kvm_clock_data data;
+
+	clock_get(vm, &data);
+	return copy_to_user(arg, &data, sizeof(data)) ? -EFAULT : 0;
+}
+
+static int set_clock(struct vm *vm, const void __user *arg)
+{
+	struct kvm_clock_data data;
+
+	if (copy_from_user(&data, arg, sizeof(data)))
+		return -EFAULT;
+	return clock_set(vm, &data);
+}
+
 long vm_check_extension(unsigned long cap)
 {
 	switch (cap) {
@@ -205,7 +223,13 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_CHECK_EXTENSION_VM:
 	case KVM_CAP_BINARY_STATS_FD:
 	case KVM_CAP_XSAVE:
+	case KVM_CAP_GET_TSC_KHZ:
 		return 1;
+	case KVM_CAP_TSC_CONTROL:
+	case KVM_CAP_VM_TSC_CONTROL:
+		return tsc_scales();
+	case KVM_CAP_ADJUST_CLOCK:
+		return KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
 	case KVM_CAP_XCRS:
 		return fpu_xcr0_supported() != 0;
 	case KVM_CAP_NR_VCPUS:
@@ -246,6 +270,14 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_check_extension(arg);
 	case KVM_GET_STATS_FD:
 		return vm_stats_fd(file, vm);
+	case KVM_SET_TSC_KHZ:
+		return tsc_set_default_khz(vm, arg);
+	case KVM_GET_TSC_KHZ:
+		return READ_ONCE(vm->clock.default_khz);
+	case KVM_GET_CLOCK:
+		return get_clock(vm, uarg);
+	case KVM_SET_CLOCK:
+		return set_clock(vm, uarg);
 	}
 	return -ENOTTY;
 }
@@ -270,6 +302,7 @@ static void destroy_vm(struct vm *vm)
 	list_del(&vm->node);
 	mutex_unlock(&vms_lock);
 	stats_remove_vm(vm);
+	clock_destroy(vm);
 	notifier_unregister(vm);
 	/* What is left to do makes requests of all vCPUs: none that is gone. */
 	while (vm->nr_vcpus)
@@ -305,6 +338,7 @@ static int init_vm(struct vm *vm)
 	r = memslots_init(vm);
 	if (r)
 		goto out_mmu;
+	clock_create(vm);
 	return 0;
 
 out_mmu:

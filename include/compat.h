@@ -240,6 +240,18 @@ static void name##_unregister(void)						\
 }
 #endif
 
+/* One moment of the host's counter, its clock and the raw one. */
+#include <linux/timekeeping.h>
+#if UMBRA_KERNEL(7, 2)
+#define host_snapshot(snap) ktime_get_snapshot_id(CLOCK_REALTIME, snap)
+#define snapshot_real(snap) ((snap)->systime)
+#define snapshot_raw(snap) ((snap)->monoraw)
+#else
+#define host_snapshot(snap) ktime_get_snapshot(snap)
+#define snapshot_real(snap) ((snap)->real)
+#define snapshot_raw(snap) ((snap)->raw)
+#endif
+
 /* kvm_run.immediate_exit, which user space may change at any time. */
 #if UMBRA_KERNEL(6, 10)
 #define run_immediate_exit(run) READ_ONCE((run)->immediate_exit__unsafe)

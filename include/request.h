@@ -12,6 +12,7 @@ enum {
 	REQ_RELOAD_ROOT,	/* the MMU zapped a root: check it */
 	REQ_TRIPLE_FAULT,
 	REQ_EVENT,		/* something may be deliverable */
+	REQ_CLOCK,		/* what the guest reads of time is to be written anew */
 };
 
 /**

@@ -13,6 +13,7 @@
 #include <linux/preempt.h>
 #include <linux/signal_types.h>
 
+#include "clock.h"
 #include "emulate.h"
 #include "exit.h"
 #include "mmu.h"
@@ -222,6 +223,7 @@ struct vcpu {
 	struct vcpu_io io;
 	struct vcpu_cpuid cpuid;
 	struct vcpu_msrs msrs;
+	struct vcpu_tsc tsc;
 	struct mmu_vcpu mmu;
 	void *fpu;
 	void *backend;

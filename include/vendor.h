@@ -52,6 +52,7 @@ struct insn;
  * flush_gva: forget translations of one address by the root in use (others: vcpu.flush_tags).
  * get_msr, set_msr: MSRs that live in the control structure or are switched
  *	by the backend. -ENOENT: not one of them.
+ * update_tsc: vcpu->tsc changed: the guest's counter.
  * dump: the control structure into the log, for FAIL_ENTRY.
  */
 #define VENDOR_OPS(X)								\
@@ -79,6 +80,7 @@ struct insn;
 	X(void, flush_gva, (struct vcpu *vcpu, gva_t gva))			\
 	X(int, get_msr, (struct vcpu *vcpu, u32 index, u64 *data))		\
 	X(int, set_msr, (struct vcpu *vcpu, u32 index, u64 data))		\
+	X(void, update_tsc, (struct vcpu *vcpu))				\
 	X(void, dump, (struct vcpu *vcpu))
 
 enum { VCPU_SREG_ES, VCPU_SREG_CS, VCPU_SREG_SS, VCPU_SREG_DS, VCPU_SREG_FS, VCPU_SREG_GS,

@@ -11,6 +11,7 @@
 #include <linux/refcount.h>
 #include <linux/srcu.h>
 
+#include "clock.h"
 #include "mmu.h"
 
 #define UMBRA_MAX_VCPUS		64
@@ -48,6 +49,7 @@ struct memslots {
  * @quota_fixed: KVM_SET_NR_MMU_PAGES was used; protected by slots_lock
  * @tss_addr: @identity_addr: from user space, for VT-x
  * @mmu:	the MMU's part
+ * @clock:	its time
  * @node:	in the list of all VMs
  * @stats_node:	in the list of those that are counted (stats.c)
  * @stats_id:	names the VM in debugfs and stats
@@ -70,6 +72,7 @@ struct vm {
 	bool quota_fixed;
 	gpa_t tss_addr, identity_addr;
 	struct mmu_vm mmu;
+	struct vm_clock clock;
 
 	struct list_head node;
 	struct list_head stats_node;

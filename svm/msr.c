@@ -4,7 +4,6 @@
  */
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
-#include <asm/msr.h>
 #include <asm/msr-index.h>
 
 #include "svm.h"
@@ -87,12 +86,9 @@ int svm_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
 	struct svm *svm = to_svm(vcpu);
 	u64 *field = msr_field(&svm->vmcb->save, index);
 
-	if (index == MSR_IA32_TSC)
-		*data = rdtsc_ordered() + svm->tsc_offset;
-	else if (field)
-		*data = *field;
-	else
+	if (!field)
 		return -ENOENT;
+	*data = *field;
 	return 0;
 }
 
@@ -101,14 +97,16 @@ int svm_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 	struct svm *svm = to_svm(vcpu);
 	u64 *field = msr_field(&svm->vmcb->save, index);
 
-	if (index == MSR_IA32_TSC) {
-		svm->tsc_offset = data - rdtsc_ordered();
-		svm->vmcb->control.tsc_offset = svm->tsc_offset;
-		svm_dirty(svm, CLEAN_INTERCEPTS);
-	} else if (field) {
-		*field = data;
-	} else {
+	if (!field)
 		return -ENOENT;
-	}
+	*field = data;
 	return 0;
+}
+
+void svm_update_tsc(struct vcpu *vcpu)
+{
+	struct svm *svm = to_svm(vcpu);
+
+	svm->vmcb->control.tsc_offset = vcpu->tsc.offset;
+	svm_dirty(svm, CLEAN_INTERCEPTS);
 }

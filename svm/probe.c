@@ -235,6 +235,7 @@ static const struct vendor_ops svm_ops = {
 	.flush_gva	= svm_flush_gva,
 	.get_msr	= svm_get_msr,
 	.set_msr	= svm_set_msr,
+	.update_tsc	= svm_update_tsc,
 	.dump		= svm_dump,
 };
 

@@ -56,7 +56,6 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
  * @gen:	svm_cpu.asid_gen when it was last entered
  * @asid: @asid_gen: by mmu_vcpu.root_tag: an ASID, and the svm_cpu.asid_gen that it belongs to
  * @root_level:	that CR0, CR4 and EFER in the VMCB were derived for
- * @tsc_offset:	of the guest
  * @injected:	what event_inj asks for at this entry
  * @step:	executing one instruction to get over what blocks an NMI
  * @step_iret:	... which is the IRET that ends an NMI handler
@@ -74,7 +73,6 @@ struct svm {
 	u32 asid[MMU_ROOTS];
 	u64 asid_gen[MMU_ROOTS];
 	u8 root_level;
-	u64 tsc_offset;
 	struct tsc_aux tsc_aux;
 	struct event injected;
 	bool step, step_iret;
@@ -176,5 +174,6 @@ int svm_msr_init(void);
 void svm_msr_exit(void);
 int svm_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
 int svm_set_msr(struct vcpu *vcpu, u32 index, u64 data);
+void svm_update_tsc(struct vcpu *vcpu);
 
 #endif

@@ -59,7 +59,6 @@ int svm_vcpu_create(struct vcpu *vcpu)
 {
 	static atomic64_t serial;
 	struct svm *svm = kzalloc(sizeof(*svm), GFP_KERNEL_ACCOUNT);
-	struct vcpu *first = vcpu->vm->nr_vcpus ? vcpu->vm->vcpus[0] : NULL;
 
 	if (!svm)
 		return -ENOMEM;
@@ -72,8 +71,6 @@ int svm_vcpu_create(struct vcpu *vcpu)
 	svm->serial = atomic64_inc_return(&serial);
 	svm->cpu = -1;
 	init_irq_work(&svm->kick, kick_noop);
-	/* All of a VM's time stamp counters run alike from the beginning. */
-	svm->tsc_offset = first && first->backend ? to_svm(first)->tsc_offset : -rdtsc_ordered();
 	vcpu->backend = svm;
 	return 0;
 }
@@ -95,7 +92,7 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	struct svm *svm = to_svm(vcpu);
 
 	memset(svm->vmcb, 0, sizeof(*svm->vmcb));
-	svm->vmcb->control.tsc_offset = svm->tsc_offset;
+	svm->vmcb->control.tsc_offset = vcpu->tsc.offset;
 	svm->vmcb->control.iopm_pa = svm_iopm_pa;
 	svm->vmcb->control.msrpm_pa = svm_msrpm_pa;
 	svm->vmcb->control.int_ctl = VINTR_MASKING;

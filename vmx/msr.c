@@ -171,8 +171,6 @@ int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
 	} else if (segment_of(index) >= 0) {
 		vmx_get_segment(vcpu, segment_of(index), &seg);
 		*data = seg.base;
-	} else if (index == MSR_IA32_TSC) {
-		*data = rdtsc_ordered() + vmx->tsc_offset;
 	} else {
 		return -ENOENT;
 	}
@@ -193,11 +191,13 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 		vmx_get_segment(vcpu, segment_of(index), &seg);
 		seg.base = data;
 		vmx_set_segment(vcpu, segment_of(index), &seg);
-	} else if (index == MSR_IA32_TSC) {
-		vmx->tsc_offset = data - rdtsc_ordered();
-		vmcs_write(TSC_OFFSET, vmx->tsc_offset);
 	} else {
 		return -ENOENT;
 	}
 	return 0;
+}
+
+void vmx_update_tsc(struct vcpu *vcpu)
+{
+	vmcs_write(TSC_OFFSET, vcpu->tsc.offset);
 }

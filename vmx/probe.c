@@ -329,6 +329,7 @@ static const struct vendor_ops vmx_ops = {
 	.flush_gva	= vmx_flush_gva,
 	.get_msr	= vmx_get_msr,
 	.set_msr	= vmx_set_msr,
+	.update_tsc	= vmx_update_tsc,
 	.dump		= vmx_dump,
 };
 

@@ -48,7 +48,6 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 {
 	static atomic64_t serial;
 	struct vmx *vmx = kzalloc(sizeof(*vmx), GFP_KERNEL_ACCOUNT);
-	struct vcpu *first = vcpu->vm->nr_vcpus ? vcpu->vm->vcpus[0] : NULL;
 
 	if (!vmx)
 		return -ENOMEM;
@@ -60,8 +59,6 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 	vmx->serial = atomic64_inc_return(&serial);
 	vmx->vpid = vmx_vpid_get();
 	vmx->cpu = -1;
-	/* All of a VM's time stamp counters run alike from the beginning. */
-	vmx->tsc_offset = first && first->backend ? to_vmx(first)->tsc_offset : -rdtsc_ordered();
 	return 0;
 }
 
@@ -100,7 +97,6 @@ static void init_controls(struct vmx *vmx)
 	vmcs_write(VM_ENTRY_CONTROLS, vmx->entry_ctl);
 	if (vmx->cpu_ctl & CPU_BASED_USE_MSR_BITMAPS)
 		vmcs_write(MSR_BITMAP, vmx_msr_bitmap());
-	vmcs_write(TSC_OFFSET, vmx->tsc_offset);
 
 	/*
 	 * Every #PF: with a mask of 0 all error codes match 0, and the exception's bit decides.
@@ -183,6 +179,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx->dr7 = 0;
 	vmx->efer = ~0ull;
 	init_controls(vmx);
+	vmx_update_tsc(vcpu);
 	init_msr_lists(vmx);
 	init_host();
 	init_guest(vmx);

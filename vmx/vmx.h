@@ -87,7 +87,6 @@ struct vmx_host {
  * @seg:	segments as the guest sees them; @seg_valid says which of them are
  *		current, @seg_dirty which the VMCS does not have
  * @msr: @cstar: of the guest
- * @tsc_offset:	of the guest
  * @rip: @rsp: @rflags: @shadow: @root: @host_cr3: @host_cr4: as the VMCS has them
  * @nmi_blocked: likewise
  * @cr0: @cr4: @efer: @dr7: @cpu_ctl: @cpu2_ctl: @entry_ctl: @exceptions: likewise
@@ -109,7 +108,6 @@ struct vmx {
 	struct kvm_segment seg[8];
 	u64 msr[NR_SWITCHED], cstar;
 	struct tsc_aux tsc_aux;
-	u64 tsc_offset;
 	u64 rip, rsp, rflags, root, host_cr3, host_cr4;
 	u32 shadow;
 	bool nmi_blocked;
@@ -247,5 +245,6 @@ void vmx_load_msrs(struct vcpu *vcpu);
 void vmx_unload_msrs(struct vmx *vmx);
 int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
 int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data);
+void vmx_update_tsc(struct vcpu *vcpu);
 
 #endif
