@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The module: which processor backend, and /dev/umbra. */
+/* The module: which processor backend, and /dev/umbra or /dev/kvm. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/reboot.h>
+#include <linux/string.h>
 
 #include "clock.h"
 #include "cpus.h"
@@ -24,6 +26,10 @@
 	DEFINE_STATIC_CALL_NULL(vendor_##name, vendor_##name##_fn);
 VENDOR_OPS(DEFINE_VENDOR_CALL)
 #undef DEFINE_VENDOR_CALL
+
+static char *device = "umbra";
+module_param(device, charp, 0444);
+MODULE_PARM_DESC(device, "the device's name: umbra; or kvm: /dev/kvm, where programs for KVM look");
 
 static const struct vendor_ops *ops;
 static void (*vendor_unload)(void);
@@ -75,6 +81,29 @@ static struct miscdevice dev = {
 	.fops = &dev_fops,
 };
 
+static int choose_device(void)
+{
+	if (!strcmp(device, "kvm")) {
+		dev.minor = KVM_MINOR;
+		dev.name = "kvm";
+	} else if (strcmp(device, "umbra")) {
+		pr_err("device=%s: only umbra and kvm are possible\n", device);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int make_device(void)
+{
+	int r = misc_register(&dev);
+
+	if (r == -EBUSY && dev.minor == KVM_MINOR)
+		pr_err("/dev/kvm belongs to another module; unload it (kvm_amd, kvm_intel) or leave out device=kvm\n");
+	else if (r)
+		pr_err("can't make /dev/%s: error %d\n", dev.name, r);
+	return r;
+}
+
 static int probe_vendor(void)
 {
 	int r;
@@ -102,7 +131,7 @@ static int probe_vendor(void)
 
 static int __init umbra_init(void)
 {
-	int r = physical_check() ?: probe_vendor();
+	int r = choose_device() ?: physical_check() ?: probe_vendor();
 
 	if (r)
 		return r;
@@ -121,12 +150,10 @@ static int __init umbra_init(void)
 	if (r)
 		goto out_cpus;
 	preempt_notifier_inc();
-	r = misc_register(&dev);
-	if (r) {
-		pr_err("can't make /dev/umbra: error %d\n", r);
+	r = make_device();
+	if (r)
 		goto out_vm;
-	}
-	pr_info("/dev/umbra is ready, guests run by %s on shadow page tables\n", ops->name);
+	pr_info("/dev/%s is ready, guests run by %s on shadow page tables\n", dev.name, ops->name);
 	return 0;
 
 out_vm:

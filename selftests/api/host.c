@@ -8,7 +8,9 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "kselftest_harness.h"
 #include "smp.h"
@@ -153,16 +155,21 @@ TEST_F(processors, guests_change_places)
 
 /* ---- modules ---- */
 
-static bool load(const char *file)
+static bool load_with(const char *file, const char *params)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && !syscall(SYS_finit_module, fd, "", 0);
+	bool ok = fd >= 0 && !syscall(SYS_finit_module, fd, params, 0);
 	int err = errno;
 
 	if (fd >= 0)
 		close(fd);
 	errno = err;
 	return ok;
+}
+
+static bool load(const char *file)
+{
+	return load_with(file, "");
 }
 
 /* A VM that was just closed may still be on its way out. */
@@ -296,6 +303,59 @@ TEST_F_TIMEOUT(modules, umbra_is_refused_beside_kvm, 300)
 	unload_kvm(self);
 	ASSERT_TRUE(load(UMBRA_KO)) TH_LOG("errno %d", errno);
 	run_a_guest(_metadata);
+}
+
+#define KVM_MINOR	232
+
+TEST_F_TIMEOUT(modules, takes_the_place_of_kvm, 300)
+{
+	struct stat st;
+
+	unload("umbra");
+	ASSERT_TRUE(load_with(UMBRA_KO, "device=kvm")) TH_LOG("errno %d", errno);
+	EXPECT_NE(0, access("/dev/umbra", F_OK));
+	ASSERT_EQ(0, stat("/dev/kvm", &st));
+	EXPECT_EQ(makedev(10, KVM_MINOR), st.st_rdev);
+	setenv("UMBRA_DEV", "/dev/kvm", 1);
+	run_a_guest(_metadata);
+	unload("umbra");
+	EXPECT_NE(0, access("/dev/kvm", F_OK));
+}
+
+TEST_F_TIMEOUT(modules, takes_no_other_name, 120)
+{
+	static const char * const wrong[] = { "device=", "device=mem", "device=kvm0", "device=../x" };
+
+	unload("umbra");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		logged("");
+		EXPECT_FALSE(load_with(UMBRA_KO, wrong[i]));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_TRUE(logged("only umbra and kvm")) TH_LOG("%s", wrong[i]);
+	}
+}
+
+TEST_F_TIMEOUT(modules, does_not_take_the_place_of_kvm_by_force, 300)
+{
+	unload("umbra");
+	ASSERT_TRUE(load_kvm_core() && load(self->ko)) TH_LOG("errno %d", errno);
+	logged("");
+	EXPECT_FALSE(load_with(UMBRA_KO, "device=kvm"));
+	EXPECT_EQ(EBUSY, errno);
+	EXPECT_TRUE(logged("unload"));
+	EXPECT_EQ(0, access("/dev/kvm", F_OK));
+}
+
+/* libvirt, for one, opens it so. */
+TEST(a_read_only_file_will_do)
+{
+	const char *name = getenv("UMBRA_DEV") ?: "/dev/umbra";
+	int dev = open(name, O_RDONLY | O_CLOEXEC);
+	int vm = ioctl(dev, KVM_CREATE_VM, 0);
+
+	EXPECT_EQ(KVM_API_VERSION, ioctl(dev, KVM_GET_API_VERSION, 0));
+	ASSERT_LE(0, vm);
+	EXPECT_LE(0, ioctl(vm, KVM_CREATE_VCPU, 0));
 }
 
 /* ---- AMD-V goes off under a VM, as a crash's NMI or a reboot's IPI may have it ---- */
