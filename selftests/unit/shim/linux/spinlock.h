@@ -25,4 +25,10 @@ void shim_unlock(spinlock_t *lock);
 #define lockdep_assert_not_held(lock)	((void)(lock))
 #define DEFINE_SPINLOCK(name)		spinlock_t name
 
+typedef spinlock_t raw_spinlock_t;
+
+#define raw_spin_lock_init(lock)	spin_lock_init(lock)
+#define raw_spin_lock_irqsave(lock, flags) ((flags) = 0, shim_lock(lock))
+#define raw_spin_unlock_irqrestore(lock, flags) ((void)(flags), shim_unlock(lock))
+
 #endif
