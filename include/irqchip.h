@@ -10,14 +10,17 @@
 
 #include "irq.h"
 
-/* Who holds a line up; a pin is up while anyone does. */
-enum irq_source { IRQ_SOURCE_USER, IRQ_SOURCE_RESAMPLE, IRQ_SOURCE_PIT };
+/*
+ * Who holds a line up; a pin is up while anyone does. IRQ_SOURCE_STATUS is IRQ_SOURCE_USER by
+ * KVM_IRQ_LINE_STATUS: for it alone the RTC's interrupt is coalesced until its EOI.
+ */
+enum irq_source { IRQ_SOURCE_USER, IRQ_SOURCE_RESAMPLE, IRQ_SOURCE_PIT, IRQ_SOURCE_STATUS };
 
 /**
  * struct irq_route - one of the ways of a GSI
  * @gsi:	the GSI
  * @chip:	KVM_IRQCHIP_PIC_MASTER, _PIC_SLAVE or _IOAPIC; or IRQ_ROUTE_MSI
- * @pin:	of the chip
+ * @pin:	of the chip; 0 to 7 for a PIC
  * @msi:	the message
  */
 #define IRQ_ROUTE_MSI	0xff
@@ -31,11 +34,13 @@ struct irq_route {
 /**
  * struct irq_routes - an immutable set of routes; who holds it publishes it (RCU)
  * @nr:		how many
+ * @gsi:	by chip and pin: its GSI, the last one if it has several; -1: none
  * @first:	by GSI: index of its first route in @route, which is sorted by GSI; [IRQ_MAX_GSIS] is @nr
  * @route:	sorted
  */
 struct irq_routes {
 	u32 nr;
+	s16 gsi[KVM_NR_IRQCHIPS][IOAPIC_PINS];
 	u16 first[IRQ_MAX_GSIS + 1];
 	struct irq_route route[];
 };
@@ -66,6 +71,24 @@ int irq_routes_fill(const struct irq_chips *chips, struct irq_routes *routes,
 void irq_routes_default(struct irq_routes *routes);
 
 /**
+ * irq_routes_gsi() - which GSI is a pin's? (for irq_host_acked() and irq_host_unmasked())
+ * @routes:	held by the caller
+ * @chip: @pin:	as irq_host_acked() is told
+ *
+ * Return: the GSI, or -1.
+ */
+int irq_routes_gsi(const struct irq_routes *routes, unsigned int chip, unsigned int pin);
+
+/**
+ * irq_host_unmasked() - asked of the host: the guest has unmasked a pin
+ * @chips: @chip: @pin: as irq_host_acked(), which is the model for the context too
+ *
+ * If the pin is GSI 0's, pit_unmasked() is to be called. If its GSI is resampled, the line is let go
+ * and resamplefd signalled, as at an EOI: the device may have lowered it while it was masked.
+ */
+void irq_host_unmasked(struct irq_chips *chips, unsigned int chip, unsigned int pin);
+
+/**
  * irq_set_line() - a GSI's line goes up or down
  * @chips:	the VM's
  * @routes:	held by the caller
@@ -92,6 +115,12 @@ int irq_msi(struct irq_msg *msg, const struct irq_chips *chips, u32 address, u32
 
 /* ---- PIC: irq/pic.c ---- */
 
+/**
+ * pic_create() - in its state after power-on
+ * @chips:	the VM's; the caller publishes the pair in it
+ *
+ * May sleep. Return: NULL: no memory.
+ */
 struct pic *pic_create(struct irq_chips *chips);
 void pic_destroy(struct pic *pic);
 
@@ -126,13 +155,46 @@ u8 pic_take(struct pic *pic);
  */
 u8 pic_port_read(struct pic *pic, u16 port);
 void pic_port_write(struct pic *pic, u16 port, u8 data);
+
+/**
+ * pic_get_state() - KVM_GET_IRQCHIP
+ * @pic: @chip: KVM_IRQCHIP_PIC_MASTER or _SLAVE
+ * @state:	filled in
+ */
 void pic_get_state(struct pic *pic, unsigned int chip, struct kvm_pic_state *state);
+
+/**
+ * pic_set_state() - KVM_SET_IRQCHIP
+ * @pic: @chip: as pic_get_state()
+ * @state:	not trusted; what no PIC can be in becomes what it can
+ *
+ * An interrupt that is requested in it needs no other event. Return: 0.
+ */
 int pic_set_state(struct pic *pic, unsigned int chip, const struct kvm_pic_state *state);
 
 /* ---- I/O APIC: irq/ioapic.c ---- */
 
+/**
+ * ioapic_create() - in its state after power-on
+ * @chips:	the VM's; the caller publishes it there
+ *
+ * May sleep. Return: NULL: no memory.
+ */
 struct ioapic *ioapic_create(struct irq_chips *chips);
+
+/**
+ * ioapic_destroy() - the host's timer for it is stopped before
+ * @ioapic:	the I/O APIC, or NULL
+ */
 void ioapic_destroy(struct ioapic *ioapic);
+
+/**
+ * ioapic_set_line() - a pin, 0 to 23
+ * @ioapic: @source: @pin: @level: as irq_set_line()
+ *
+ * An edge that finds its pin masked is not sent when it is unmasked (82093AA 3.2.4). Return: as
+ * irq_set_line().
+ */
 int ioapic_set_line(struct ioapic *ioapic, enum irq_source source, unsigned int pin, bool level);
 
 /**
@@ -144,23 +206,42 @@ void ioapic_mmio_read(struct ioapic *ioapic, u32 offset, u32 len, void *data);
 void ioapic_mmio_write(struct ioapic *ioapic, u32 offset, u32 len, const void *data);
 
 /**
- * ioapic_eoi() - a local APIC has ended a level-triggered vector
+ * ioapic_eoi() - a local APIC has ended a vector that ioapic_watches(), edge-triggered ones too
  * @ioapic:	the I/O APIC
- * @src:	whose
+ * @src:	whose: its TMR and its suppressed broadcast (SPIV) decide about remote IRR
  * @vector:	which
  *
- * Remote IRR is cleared; the interrupt comes again if its line is still up. After 10,000 of these in
+ * irq_host_acked() is called for its pins. Remote IRR is cleared; the interrupt comes again if its line is still up. After 10,000 of these in
  * a row there is a pause of 10 ms.
  */
 void ioapic_eoi(struct ioapic *ioapic, struct apic *src, u8 vector);
 
 /**
- * ioapic_watches() - is a vector that of a level-triggered pin? (only then EOIs matter)
+ * ioapic_watches() - is a vector in the table? (only then its EOIs matter)
  * @ioapic: @vector: any context
  */
 bool ioapic_watches(const struct ioapic *ioapic, u8 vector);
+
+/**
+ * ioapic_retry() - the time set by irq_host_ioapic_timer() has come
+ * @ioapic:	any context; too often is harmless
+ */
 void ioapic_retry(struct ioapic *ioapic);
+
+/**
+ * ioapic_get_state() - KVM_GET_IRQCHIP
+ * @ioapic:	the I/O APIC
+ * @state:	filled in; its irr has lines that are up, edge-triggered ones only if not sent
+ */
 void ioapic_get_state(struct ioapic *ioapic, struct kvm_ioapic_state *state);
+
+/**
+ * ioapic_set_state() - KVM_SET_IRQCHIP
+ * @ioapic:	the I/O APIC
+ * @state:	not trusted; each of its irr is sent, but what waits for an EOI (remote IRR)
+ *
+ * Return: 0.
+ */
 int ioapic_set_state(struct ioapic *ioapic, const struct kvm_ioapic_state *state);
 
 /* ---- PIT: irq/pit.c ---- */
@@ -173,15 +254,30 @@ int ioapic_set_state(struct ioapic *ioapic, const struct kvm_ioapic_state *state
  * May sleep. Channel 0 drives GSI 0 by pit_host_line(). Return: NULL: no memory.
  */
 struct pit *pit_create(struct irq_chips *chips, bool speaker);
+
+/**
+ * pit_destroy() - the host's timer for it is stopped before
+ * @pit:	the PIT, or NULL
+ */
 void pit_destroy(struct pit *pit);
 
 /**
  * pit_host_line() - asked of the host: set GSI 0 from IRQ_SOURCE_PIT
  * @chips: @level: by the VM's routes
  *
- * Any context that pit_timer_fired() and pit_acked() are called in.
+ * Any context that pit_timer_fired() and pit_acked() are called in, with the PIT's lock held; the same
+ * goes for irq_host_pit_timer(), which must not wait for a running pit_timer_fired(); nor may
+ * irq_host_ioapic_timer() for ioapic_retry().
  */
 void pit_host_line(struct irq_chips *chips, bool level);
+
+/**
+ * pit_port_read() - a port that it owns
+ * @pit:	the PIT
+ * @port:	pit_owns() it
+ *
+ * Intel 8254. Return: the byte.
+ */
 u8 pit_port_read(struct pit *pit, u16 port);
 void pit_port_write(struct pit *pit, u16 port, u8 data);
 
@@ -190,6 +286,11 @@ void pit_port_write(struct pit *pit, u16 port, u8 data);
  * @pit: @port: any
  */
 bool pit_owns(const struct pit *pit, u16 port);
+
+/**
+ * pit_timer_fired() - the time set by irq_host_pit_timer() has come
+ * @pit:	any context; too early or too often is harmless
+ */
 void pit_timer_fired(struct pit *pit);
 
 /**
@@ -197,8 +298,35 @@ void pit_timer_fired(struct pit *pit);
  * @pit:	called from irq_host_acked(), for its pins
  */
 void pit_acked(struct pit *pit);
+
+/**
+ * pit_unmasked() - GSI 0 was unmasked: no tick waits any more
+ * @pit:	called from irq_host_unmasked(), for its pins
+ */
+void pit_unmasked(struct pit *pit);
+
+/**
+ * pit_set_reinject() - KVM_REINJECT_CONTROL
+ * @pit:	the PIT
+ * @reinject:	missed ticks follow, each after the acknowledgement of the one before; at first so
+ */
 void pit_set_reinject(struct pit *pit, bool reinject);
+
+/**
+ * pit_get_state() - KVM_GET_PIT2
+ * @pit:	the PIT
+ * @state:	filled in; count_load_time is irq_host_now()'s
+ */
 void pit_get_state(struct pit *pit, struct kvm_pit_state2 *state);
+
+/**
+ * pit_set_state() - KVM_SET_PIT2
+ * @pit:	the PIT
+ * @state:	not trusted; what no PIT can be in becomes what it can
+ *
+ * As KVM has it, all counters start anew now, whatever count_load_time says. With
+ * KVM_PIT_FLAGS_HPET_LEGACY channel 0 has no interrupt. Return: 0.
+ */
 int pit_set_state(struct pit *pit, const struct kvm_pit_state2 *state);
 
 #endif
