@@ -3,6 +3,7 @@
 KERNEL ?= 6.1
 MODULES ?= umbra
 MACHINE ?= qemu
+SYSTEM ?= umbra
 TIME ?= 60
 CPUS ?= $(if $(filter bochs,$(MACHINE)),1,2)
 
@@ -34,6 +35,8 @@ help:
 	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12|debug] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
 	@echo '                [MACHINE=qemu|bochs [CPU=model]] [CPUS=n] [LABFLAGS=...]:'
 	@echo '                runs a script as root in the lab (qemu: AMD-V, bochs: VT-x)'
+	@echo 'make client CASE="boot cpus=2" [SYSTEM=umbra|kvm] [KERNEL=..]: a KVM client out of'
+	@echo "                Debian's packages in the lab (tools/lab/client --help)"
 	@echo 'make bench      Umbra against KVM and the bare machine, in instructions (Documentation/'
 	@echo '                bench.md): [ROWS=fork,mmap] [SEEDS=3] [PTI=off|on|both] [SYSTEMS=..]'
 	@echo '                [GUEST=amd64|686|686-pae]'
@@ -64,6 +67,10 @@ lab:
 	@[ -n '$(JOB)' ] || { echo 'make lab wants JOB=script.sh (see make help)' >&2; exit 2; }
 	@$(MAKE) lab-module tools selftests >&2
 	@$(lab)/lab $(lab_flags) $(LABFLAGS) $(JOB)
+
+client:
+	@$(MAKE) lab-module MODULES=$(SYSTEM) </dev/null >&2
+	@$(lab)/client --system $(SYSTEM) --kernel $(KERNEL) $(LABFLAGS) $(CASE)
 
 # What the user pipes in is for the guest: builds must not read it.
 run:
@@ -113,6 +120,6 @@ clean:
 distclean: clean
 	rm -rf .cache
 
-.PHONY: all help setup module tools selftests debug-kernel lab-module lab run unit \
+.PHONY: all help setup module tools selftests debug-kernel lab-module lab client run unit \
 	check format fuzz mutate test test-vtx test-debug bench bench-core clean distclean
 .NOTPARALLEL:
