@@ -14,6 +14,7 @@
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 
 #define RFLAGS_FIXED	((u64)X86_EFLAGS_FIXED)
 #define RFLAGS_VALID	0x3f7fd5ull
@@ -168,7 +169,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	vcpu->mode = (struct vcpu_mode){
 		.cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET,
 		.xcr0 = 1,
-		.apic_base = 0xfee00800 | (vcpu->id ? 0 : 0x100),
+		.apic_base = 0xfee00800 | (vcpu->id == vcpu->vm->boot_id ? 0x100 : 0),
 	};
 	memset(&vcpu->events, 0, sizeof(vcpu->events));
 	memset(&vcpu->io, 0, sizeof(vcpu->io));

@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "clock.h"
+#include "cap.h"
 #include "compat.h"
 #include "cpus.h"
 #include "event.h"
@@ -302,6 +303,8 @@ static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vcpu_do(vcpu, msr_get_many(vcpu, uarg));
 	case KVM_SET_MSRS:
 		return vcpu_do(vcpu, msr_set_many(vcpu, uarg));
+	case KVM_ENABLE_CAP:
+		return vcpu_enable_cap(vcpu, uarg);
 	case KVM_GET_STATS_FD:
 		return vcpu_stats_fd(file, vcpu);
 	case KVM_SET_TSC_KHZ:
@@ -442,11 +445,12 @@ void vcpu_destroy(struct vcpu *vcpu)
 	free_vcpu(vcpu);
 }
 
-static int check_id(const struct vm *vm, u32 id)
+static int check_id(struct vm *vm, u32 id)
 {
 	unsigned int i;
 
-	if (vm->nr_vcpus == UMBRA_MAX_VCPUS)
+	vm->max_vcpu_ids = vm->max_vcpu_ids ?: UMBRA_MAX_VCPU_IDS;
+	if (vm->nr_vcpus == UMBRA_MAX_VCPUS || id >= vm->max_vcpu_ids)
 		return -EINVAL;
 	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i]->id == id)

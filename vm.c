@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 
 #include "clock.h"
+#include "cap.h"
 #include "compat.h"
 #include "cpus.h"
 #include "mmu.h"
@@ -151,6 +152,21 @@ static int set_identity_map(struct vm *vm, const u64 __user *arg)
 	return r;
 }
 
+static int set_boot_cpu_id(struct vm *vm, unsigned long id)
+{
+	int r = 0;
+
+	mutex_lock(&vm->lock);
+	if (vm->nr_vcpus)
+		r = -EBUSY;
+	else if (id >= (vm->max_vcpu_ids ?: UMBRA_MAX_VCPU_IDS))
+		r = -EINVAL;
+	else
+		vm->boot_id = id;
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
 static int set_memory_region(struct vm *vm, const void __user *arg)
 {
 	struct kvm_userspace_memory_region region;
@@ -224,6 +240,9 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_BINARY_STATS_FD:
 	case KVM_CAP_XSAVE:
 	case KVM_CAP_GET_TSC_KHZ:
+	case KVM_CAP_ENABLE_CAP:
+	case KVM_CAP_ENABLE_CAP_VM:
+	case KVM_CAP_SET_BOOT_CPU_ID:
 		return 1;
 	case KVM_CAP_TSC_CONTROL:
 	case KVM_CAP_VM_TSC_CONTROL:
@@ -268,6 +287,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return READ_ONCE(vm->mmu.max_pages);
 	case KVM_CHECK_EXTENSION:
 		return vm_check_extension(arg);
+	case KVM_ENABLE_CAP:
+		return vm_enable_cap(vm, uarg);
+	case KVM_SET_BOOT_CPU_ID:
+		return set_boot_cpu_id(vm, arg);
 	case KVM_GET_STATS_FD:
 		return vm_stats_fd(file, vm);
 	case KVM_SET_TSC_KHZ:

@@ -40,6 +40,8 @@ struct memslots {
  * @lock:	protects creation of vCPUs
  * @vcpus:	by creation order, @nr_vcpus of them; grows only, published with a
  *		release store to @nr_vcpus
+ * @boot_id:	which vCPU is the bootstrap processor (KVM_SET_BOOT_CPU_ID)
+ * @max_vcpu_ids: ids are below, 0: not limited yet; both are fixed by the first vCPU, under @lock
  * @slots_lock:	serialises changes of @slots (before mmu.lock)
  * @dying:	slot out of @slots whose sptes are being dropped; protected by mmu.lock
  * @srcu:	protects readers of @slots
@@ -60,6 +62,7 @@ struct vm {
 	struct mutex lock;
 	struct vcpu *vcpus[UMBRA_MAX_VCPUS];
 	unsigned int nr_vcpus;
+	u32 boot_id, max_vcpu_ids;
 
 	struct mutex slots_lock;
 	struct memslots __rcu *slots;

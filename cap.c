@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_ENABLE_CAP: a table of what a VMM can turn on, for a VM and for a vCPU. */
+#include <linux/kernel.h>
+#include <linux/uaccess.h>
+
+#include "cap.h"
+#include "vcpu.h"
+#include "vm.h"
+
+/* The limit is set once, and before there is a vCPU. */
+static int limit_vcpu_ids(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	u64 limit = cap->args[0];
+	int r = -EINVAL;
+
+	if (limit > UMBRA_MAX_VCPU_IDS)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	if (limit == vm->max_vcpu_ids) {
+		r = 0;
+	} else if (!vm->max_vcpu_ids && vm->boot_id <= limit) {
+		vm->max_vcpu_ids = limit;
+		r = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+static const struct {
+	u32 cap;
+	int (*enable)(struct vm *vm, const struct kvm_enable_cap *cap);
+} vm_caps[] = {
+	{ KVM_CAP_MAX_VCPU_ID, limit_vcpu_ids },
+};
+
+long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap __user *arg)
+{
+	struct kvm_enable_cap cap;
+	unsigned int i;
+
+	if (copy_from_user(&cap, arg, sizeof(cap)))
+		return -EFAULT;
+	if (cap.flags)
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(vm_caps); i++)
+		if (vm_caps[i].cap == cap.cap)
+			return vm_caps[i].enable(vm, &cap);
+	return -EINVAL;
+}
+
+/* So far none of a vCPU's is Umbra's: they are Hyper-V's and other processors'. */
+long vcpu_enable_cap(struct vcpu *vcpu, const struct kvm_enable_cap __user *arg)
+{
+	struct kvm_enable_cap cap;
+
+	return copy_from_user(&cap, arg, sizeof(cap)) ? -EFAULT : -EINVAL;
+}
