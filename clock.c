@@ -2,17 +2,24 @@
 /* A VM's time, in nanoseconds since it was made or as user space has set it. */
 #include <linux/clocksource.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/math64.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pvclock_gtod.h>
 #include <linux/timekeeper_internal.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
+#include <asm/kvm_para.h>
+#include <asm/pvclock-abi.h>
 #include <asm/tsc.h>
 
 #include "clock.h"
 #include "compat.h"
+#include "mmu.h"
+#include "pv.h"
+#include "request.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -32,17 +39,24 @@ struct host_time {
 	u64 tsc, ns, real;
 };
 
-/* Returns whether @tsc belongs to the rest: the host's clock is the counter. */
+/* Returns whether that is exact: the host's clock is the counter. */
 static bool read_host(struct host_time *t)
 {
 	struct system_time_snapshot snap;
-	u64 before = rdtsc_ordered();
+	unsigned long flags;
+	u64 before, after;
+	bool exact;
 
+	local_irq_save(flags);
+	before = rdtsc_ordered();
 	host_snapshot(&snap);
-	t->tsc = snap.cycles;
+	after = rdtsc_ordered();
+	local_irq_restore(flags);
+	exact = READ_ONCE(host_on_tsc) && snap.cycles - before <= after - before;
+	t->tsc = exact ? snap.cycles : before;
 	t->ns = ktime_to_ns(ktime_mono_to_any(snapshot_raw(&snap), TK_OFFS_BOOT));
 	t->real = ktime_to_ns(snapshot_real(&snap));
-	return READ_ONCE(host_on_tsc) && t->tsc - before <= rdtsc_ordered() - before;
+	return exact;
 }
 
 static void tell_all(struct work_struct *unused)
@@ -93,9 +107,7 @@ void clock_module_exit(void)
 
 /* ---- a VM's ---- */
 
-/**
- * struct rate - from cycles to nanoseconds: (cycles << @shift) * @mul >> 32
- */
+/* From cycles to nanoseconds: (cycles << shift) * mul >> 32. */
 struct rate {
 	u32 mul;
 	s8 shift;
@@ -215,4 +227,114 @@ int clock_set(struct vm *vm, const struct kvm_clock_data *data)
 	spin_unlock(&vm->clock.lock);
 	tsc_changed(vm);
 	return 0;
+}
+
+/* ---- the guest's pages ---- */
+
+/* With an odd version while it is being written; @bytes with the version, which comes first. */
+static int write_versioned(struct vcpu *vcpu, gpa_t gpa, void *data, unsigned int bytes)
+{
+	u32 *version = data;
+
+	if (offset_in_page(gpa) + bytes > PAGE_SIZE ||
+	    mmu_read_guest(&vcpu->mmu, gpa, version, sizeof(*version)))
+		return -ENXIO;
+	*version = (*version + 1) | 1;
+	if (mmu_write_guest(&vcpu->mmu, gpa, version, sizeof(*version)))
+		return -ENXIO;
+	smp_wmb();
+	if (mmu_write_guest(&vcpu->mmu, gpa, data, bytes))
+		return -ENXIO;
+	smp_wmb();
+	++*version;
+	return mmu_write_guest(&vcpu->mmu, gpa, version, sizeof(*version));
+}
+
+static struct pvclock_wall_clock wall_clock(struct vm *vm)
+{
+	struct host_time t;
+	u32 nsec;
+	u64 sec;
+
+	spin_lock(&vm->clock.lock);
+	settle(vm, &t);
+	sec = div_u64_rem(t.real - time_at(vm, &t), NSEC_PER_SEC, &nsec);
+	spin_unlock(&vm->clock.lock);
+	return (struct pvclock_wall_clock){ .sec = sec, .nsec = nsec };
+}
+
+int clock_write_wall(struct vcpu *vcpu, u64 gpa)
+{
+	struct pvclock_wall_clock wall;
+
+	if (gpa && vcpu->mmu.atomic)
+		return -EAGAIN;
+	WRITE_ONCE(vcpu->vm->clock.wall, gpa);
+	if (!gpa)
+		return 0;
+	wall = wall_clock(vcpu->vm);
+	write_versioned(vcpu, gpa, &wall, sizeof(wall));
+	return 0;
+}
+
+static struct pvclock_vcpu_time_info page_of(struct vcpu *vcpu)
+{
+	struct vm_clock *clock = &vcpu->vm->clock;
+	struct pvclock_vcpu_time_info page = {};
+	struct host_time t;
+	struct rate rate;
+
+	spin_lock(&clock->lock);
+	settle(vcpu->vm, &t);
+	rate = rate_of(tsc_scale(tsc_khz, vcpu->tsc.ratio));
+	page.tsc_timestamp = clock->stable ? clock->base_tsc : t.tsc;
+	page.tsc_timestamp = tsc_scale(page.tsc_timestamp, vcpu->tsc.ratio) + vcpu->tsc.offset;
+	page.system_time = clock->stable ? clock->base_ns : time_at(vcpu->vm, &t);
+	page.tsc_to_system_mul = rate.mul;
+	page.tsc_shift = rate.shift;
+	page.flags = clock->stable ? PVCLOCK_TSC_STABLE_BIT : 0;
+	spin_unlock(&clock->lock);
+	return page;
+}
+
+/* The guest takes the bit back itself. */
+static u8 told_stopped(struct vcpu *vcpu, gpa_t gpa)
+{
+	u8 flags = 0;
+
+	mmu_read_guest(&vcpu->mmu, gpa + offsetof(struct pvclock_vcpu_time_info, flags), &flags, 1);
+	return flags & PVCLOCK_GUEST_STOPPED;
+}
+
+void clock_update(struct vcpu *vcpu)
+{
+	gpa_t gpa = vcpu->pv.system_time & ~1ull;
+	struct pvclock_vcpu_time_info page;
+
+	if (!(vcpu->pv.system_time & KVM_MSR_ENABLED))
+		return;
+	page = page_of(vcpu);
+	page.flags |= vcpu->pv.stopped ? PVCLOCK_GUEST_STOPPED : told_stopped(vcpu, gpa);
+	if (!write_versioned(vcpu, gpa, &page, sizeof(page)))
+		vcpu->pv.stopped = false;
+	vcpu->pv.cpu = vcpu->cpu;
+	vcpu->pv.next = jiffies + HZ;
+}
+
+int clock_stopped(struct vcpu *vcpu)
+{
+	if (!(vcpu->pv.system_time & KVM_MSR_ENABLED))
+		return -EINVAL;
+	vcpu->pv.stopped = true;
+	clock_update(vcpu);
+	return 0;
+}
+
+/* Counters of CPUs may differ, and the host's clock may be faster or slower. */
+void clock_sched_in(struct vcpu *vcpu, int cpu)
+{
+	if (!(vcpu->pv.system_time & KVM_MSR_ENABLED) || READ_ONCE(vcpu->vm->clock.stable))
+		return;
+	if (cpu != vcpu->pv.cpu || time_after(jiffies, vcpu->pv.next))
+		vcpu_request(vcpu, REQ_CLOCK);
 }

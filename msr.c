@@ -18,6 +18,7 @@
 #include "entry_check.h"
 #include "hostmsr.h"
 #include "mode.h"
+#include "pv.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -47,18 +48,17 @@ static const u32 saved[] = {
 	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207,
 	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
 	MSR_IA32_SPEC_CTRL, MSR_K7_HWCR, DE_CFG,
+	MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW,
 };
 
 /*
  * Read as a constant. Writes of a value in @ignored are taken and forgotten: kernels set
- * these bits for errata and performance. Those that are @hidden only user space sees.
+ * these bits for errata and performance.
  */
 static const struct constant {
 	u32 first, last;
 	u64 value, ignored;
-	bool hidden;
 } constants[] = {
-	{ MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, 0, 0, true },
 	{ MSR_IA32_PLATFORM_ID, MSR_IA32_PLATFORM_ID, 0, 0 },
 	{ MSR_IA32_EBL_CR_POWERON, MSR_IA32_EBL_CR_POWERON, 0, 0 },
 	{ MSR_IA32_UCODE_WRITE, MSR_IA32_UCODE_WRITE, 0, U64_MAX },
@@ -79,13 +79,13 @@ static const struct constant {
 	{ MSR_AMD64_BU_CFG2, MSR_AMD64_BU_CFG2, 0, U64_MAX },
 };
 
-static const struct constant *constant_of(u32 index, bool host)
+static const struct constant *constant_of(u32 index)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(constants); i++)
 		if (index >= constants[i].first && index <= constants[i].last)
-			return host || !constants[i].hidden ? &constants[i] : NULL;
+			return &constants[i];
 	return NULL;
 }
 
@@ -278,9 +278,9 @@ static bool kept_valid(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	}
 }
 
-static int set_constant(u32 index, u64 data, bool host)
+static int set_constant(u32 index, u64 data)
 {
-	const struct constant *c = constant_of(index, host);
+	const struct constant *c = constant_of(index);
 
 	if (!c || (data != c->value && data & ~c->ignored))
 		return -EINVAL;
@@ -319,12 +319,14 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	if (!backend_valid(index, data))
 		return -EINVAL;
 	r = vendor(set_msr)(vcpu, index, data);
-	return r == -ENOENT ? set_constant(index, data, host) : r;
+	if (r == -ENOENT)
+		r = pv_set_msr(vcpu, index, data);
+	return r == -ENOENT ? set_constant(index, data) : r;
 }
 
-static int get_constant(u32 index, u64 *data, bool host)
+static int get_constant(u32 index, u64 *data)
 {
-	const struct constant *c = constant_of(index, host);
+	const struct constant *c = constant_of(index);
 
 	if (!c)
 		return -EINVAL;
@@ -366,7 +368,9 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 		return 0;
 	}
 	r = vendor(get_msr)(vcpu, index, data);
-	return r == -ENOENT ? get_constant(index, data, host) : r;
+	if (r == -ENOENT)
+		r = pv_get_msr(vcpu, index, data);
+	return r == -ENOENT ? get_constant(index, data) : r;
 }
 
 void msr_reset(struct vcpu *vcpu)

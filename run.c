@@ -10,6 +10,7 @@
  */
 #include <linux/interrupt.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "emul.h"
 #include "entry_check.h"
@@ -52,7 +53,8 @@ static enum handled prepare(struct vcpu *vcpu)
 		return exit_fail(vcpu, err);
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
 		vcpu_flush_tlb(vcpu);
-	vcpu_take_request(vcpu, REQ_CLOCK);
+	if (vcpu_take_request(vcpu, REQ_CLOCK))
+		clock_update(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
 	return REENTER;

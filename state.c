@@ -176,6 +176,7 @@ void vcpu_reset(struct vcpu *vcpu)
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 	debug_reset(vcpu);
 	msr_reset(vcpu);
+	vcpu->pv = (struct vcpu_pv){ .cpu = -1 };
 	vendor(vcpu_reset)(vcpu);
 	mode_apply(vcpu);
 }

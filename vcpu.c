@@ -30,6 +30,7 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 	int err;
 
 	WRITE_ONCE(vcpu->cpu, cpu);
+	clock_sched_in(vcpu, cpu);
 	err = vendor(vcpu_load)(vcpu, cpu);
 	if (err)
 		vcpu->unreachable = err;
@@ -311,6 +312,8 @@ static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vcpu_do(vcpu, tsc_set_khz(vcpu, arg));
 	case KVM_GET_TSC_KHZ:
 		return vcpu->tsc.khz;
+	case KVM_KVMCLOCK_CTRL:
+		return vcpu_do(vcpu, clock_stopped(vcpu));
 	}
 	return -ENOTTY;
 }

@@ -34,6 +34,7 @@ struct vcpu_tsc {
  * @tsc_offset:	of the vCPUs that are in step, and of new ones; their rate is @tsc_khz, or 0: none yet
  * @tsc_set:	user space has set a counter
  * @default_khz: of new vCPUs
+ * @wall:	MSR_KVM_WALL_CLOCK(_NEW), as written last; not under @lock
  */
 struct vm_clock {
 	spinlock_t lock;
@@ -44,6 +45,7 @@ struct vm_clock {
 	u64 tsc_offset;
 	u32 tsc_khz, default_khz;
 	bool tsc_set;
+	u64 wall;
 };
 
 /* ---- tsc.c ---- */
@@ -148,6 +150,42 @@ void clock_get(struct vm *vm, struct kvm_clock_data *data);
  * KVM API 4.29. Return: 0, or -EINVAL: unknown flags.
  */
 int clock_set(struct vm *vm, const struct kvm_clock_data *data);
+
+/**
+ * clock_write_wall() - a guest wants to know when its clock was 0
+ * @vcpu:	loaded, slots held
+ * @gpa:	where to, once: version, seconds, nanoseconds of 32 bits each; 0: nowhere
+ *
+ * Return: 0, also if there is no memory; -EAGAIN: to be tried again where it may sleep.
+ */
+int clock_write_wall(struct vcpu *vcpu, u64 gpa);
+
+/**
+ * clock_update() - write the guest's clock page anew
+ * @vcpu:	loaded, slots held; may sleep
+ *
+ * For REQ_CLOCK. Without a page, or where there is no memory: nothing.
+ */
+void clock_update(struct vcpu *vcpu);
+
+/**
+ * clock_stopped() - KVM_KVMCLOCK_CTRL
+ * @vcpu:	loaded, slots held; may sleep
+ *
+ * KVM API 4.75. The page tells at once, so that it does in a snapshot of memory, too.
+ *
+ * Return: 0, or -EINVAL: the guest has none.
+ */
+int clock_stopped(struct vcpu *vcpu);
+
+/**
+ * clock_sched_in() - the vCPU's thread runs
+ * @vcpu:	any
+ * @cpu:	on that CPU
+ *
+ * Preemption is off.
+ */
+void clock_sched_in(struct vcpu *vcpu, int cpu);
 
 /**
  * clock_module_init() - follow the host's clock

@@ -17,6 +17,7 @@
 #include "emulate.h"
 #include "exit.h"
 #include "mmu.h"
+#include "pv.h"
 #include "stats.h"
 #include "types.h"
 
@@ -224,6 +225,7 @@ struct vcpu {
 	struct vcpu_cpuid cpuid;
 	struct vcpu_msrs msrs;
 	struct vcpu_tsc tsc;
+	struct vcpu_pv pv;
 	struct mmu_vcpu mmu;
 	void *fpu;
 	void *backend;

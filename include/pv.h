@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Paravirtual MSRs: Linux Documentation/virt/kvm/x86/msr.rst. */
+#ifndef UMBRA_PV_H
+#define UMBRA_PV_H
+
+#include "types.h"
+
+struct vcpu;
+
+/**
+ * struct vcpu_pv - what a guest has asked for by its MSRs
+ * @system_time: MSR_KVM_SYSTEM_TIME(_NEW): gpa of its clock page | 1, or not (clock.c)
+ * @stopped:	the page is to tell that the guest was stopped; it has not yet
+ * @cpu: @next:	where it was written, and the jiffy from which on it is too old, if the clock is not
+ *		stable
+ */
+struct vcpu_pv {
+	u64 system_time;
+	bool stopped;
+	int cpu;
+	unsigned long next;
+};
+
+/**
+ * pv_get_msr() - RDMSR of one of them
+ * @vcpu:	loaded
+ * @index:	MSR_KVM_*
+ * @data:	result
+ *
+ * Return: 0, or -ENOENT: not one of them.
+ */
+int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data);
+
+/**
+ * pv_set_msr() - WRMSR of one of them
+ * @vcpu: @index: @data: as pv_get_msr()
+ *
+ * Return: 0; -ENOENT; -EINVAL for #GP(0); -EAGAIN: it is to be tried again where it may sleep.
+ */
+int pv_set_msr(struct vcpu *vcpu, u32 index, u64 data);
+
+#endif
