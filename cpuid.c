@@ -20,12 +20,12 @@
 
 #include "entry_check.h"
 #include "mode.h"
+#include "pv.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 
 #define F(name)		BIT(X86_FEATURE_##name & 31)
-#define SIGNATURE	0x40000000u
 #define MAX_BASIC	0xdu
 #define MAX_EXTENDED	0x80000021u
 #define MAX_OFFERED	64
@@ -316,17 +316,14 @@ static void offer_extended(u32 max)
 
 void cpuid_module_init(void)
 {
-	struct kvm_cpuid_entry2 sig = { .function = SIGNATURE, .eax = SIGNATURE };
-
 	/* Of the processor: its kernel may have 5-level paging turned off. */
 	cpuid_linear_bits = boot_cpu_data.cpuid_level >= 7 && cpuid_ecx(7) & F(LA57) ? 57 : 48;
-	memcpy(&sig.ebx, "Umbr", 4);
-	memcpy(&sig.ecx, "aUmb", 4);
-	memcpy(&sig.edx, "ra\0\0", 4);
 	nr_offered = 0;
 	offer_basic(cpuid_eax(0));
-	if (nr_offered < MAX_OFFERED)
-		offered[nr_offered++] = sig;
+	if (nr_offered + PV_LEAVES <= MAX_OFFERED) {
+		pv_leaves(&offered[nr_offered]);
+		nr_offered += PV_LEAVES;
+	}
 	offer_extended(cpuid_eax(0x80000000));
 }
 

@@ -3,6 +3,8 @@
 #ifndef UMBRA_PV_H
 #define UMBRA_PV_H
 
+#include <linux/kvm.h>
+
 #include "types.h"
 
 struct vcpu;
@@ -20,6 +22,16 @@ struct vcpu_pv {
 	int cpu;
 	unsigned long next;
 };
+
+#define PV_LEAVES 2
+
+/**
+ * pv_leaves() - the hypervisor's leaves of CPUID, as far as they are offered
+ * @leaf:	PV_LEAVES of them, all zeros
+ *
+ * Linux Documentation/virt/kvm/x86/cpuid.rst.
+ */
+void pv_leaves(struct kvm_cpuid_entry2 *leaf);
 
 /**
  * pv_get_msr() - RDMSR of one of them

@@ -116,6 +116,13 @@ static u64 time_by_page(struct vcpu *v, const volatile struct time_page *page)
 	return page_time(page, tsc);
 }
 
+TEST_F(pvclock, offered)
+{
+	EXPECT_TRUE(guest_has(self->vm, KVM_CPUID_FEATURES, 0, KVM_FEATURE_CLOCKSOURCE));
+	EXPECT_TRUE(guest_has(self->vm, KVM_CPUID_FEATURES, 0, KVM_FEATURE_CLOCKSOURCE2));
+	EXPECT_TRUE(guest_has(self->vm, KVM_CPUID_FEATURES, 0, KVM_FEATURE_CLOCKSOURCE_STABLE_BIT));
+}
+
 static void check_page(struct __test_metadata *_metadata, struct vm *vm,
 		       const volatile struct time_page *page)
 {
