@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Guest memory: the set of slots, and its changes. */
 #include <linux/bitmap.h>
+#include <linux/interval_tree.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "memslot.h"
 #include "mmu.h"
@@ -12,40 +14,26 @@
 #define SLOT_MAX_PAGES	((1ul << 31) - 1)
 #define GPA_END		(1ull << 52)
 
-/* Before the first slot, and after the last. */
-static struct memslots no_slots;
-
-/* ---- lookup ---- */
-
 struct memslot *memslot_by_id(struct vm *vm, u32 id)
 {
-	struct memslots *set = memslots_of(vm);
-	unsigned int i;
+	struct slot *slot = xa_load(&vm->slot_ids, id);
 
-	for (i = 0; i < set->nr; i++)
-		if (set->slot[i]->id == id)
-			return set->slot[i];
-	return NULL;
+	return slot ? &slot->mem : NULL;
 }
 
-u64 memslots_pages(struct vm *vm)
+/* ---- one slot, the two sets ---- */
+
+static struct slot *to_slot(struct memslot *mem)
 {
-	struct memslots *set = memslots_of(vm);
-	unsigned int i;
-	u64 n = 0;
-
-	for (i = 0; i < set->nr; i++)
-		n += set->slot[i]->npages;
-	return n;
+	return container_of(mem, struct slot, mem);
 }
-
-/* ---- one slot, one set ---- */
 
 static void slot_free(struct memslot *slot)
 {
-	if (slot)
-		kvfree(slot->dirty_bitmap);
-	kfree(slot);
+	if (!slot)
+		return;
+	kvfree(slot->dirty_bitmap);
+	kfree(to_slot(slot));
 }
 
 /* The bitmap is made of whole words, as KVM_GET_DIRTY_LOG hands it out. */
@@ -56,59 +44,66 @@ static size_t bitmap_bytes(const struct memslot *slot)
 
 static struct memslot *slot_new(const struct memslot *like)
 {
-	struct memslot *slot = kmemdup(like, sizeof(*slot), GFP_KERNEL_ACCOUNT);
+	struct slot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
 
 	if (!slot)
 		return NULL;
-	slot->dirty_bitmap = NULL;
-	if (!(slot->flags & MEMSLOT_LOG_DIRTY))
-		return slot;
-	slot->dirty_bitmap = kvzalloc(bitmap_bytes(slot), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (slot->dirty_bitmap)
-		return slot;
+	slot->mem = *like;
+	slot->mem.dirty_bitmap = NULL;
+	if (!(like->flags & MEMSLOT_LOG_DIRTY))
+		return &slot->mem;
+	slot->mem.dirty_bitmap = kvzalloc(bitmap_bytes(like), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (slot->mem.dirty_bitmap)
+		return &slot->mem;
 	kfree(slot);
 	return NULL;
 }
 
-/* A set like @set without @out and with @in; either may be NULL. */
-static struct memslots *set_make(const struct memslots *set, const struct memslot *out,
-				 struct memslot *in)
+static void set_add(struct memslots *set, struct slot *slot, unsigned int nr)
 {
-	struct memslots *new = kvzalloc(struct_size(new, slot, set->nr + 1), GFP_KERNEL_ACCOUNT);
-	unsigned int i;
+	struct interval_tree_node *gfn = &slot->by_gfn[nr], *hva = &slot->by_hva[nr];
 
-	if (!new)
-		return NULL;
-	for (i = 0; i < set->nr; i++) {
-		struct memslot *slot = set->slot[i];
+	gfn->start = slot->mem.base_gfn;
+	gfn->last = slot->mem.base_gfn + slot->mem.npages - 1;
+	hva->start = slot->mem.hva;
+	hva->last = slot->mem.hva + (slot->mem.npages << PAGE_SHIFT) - 1;
+	interval_tree_insert(gfn, &set->by_gfn);
+	interval_tree_insert(hva, &set->by_hva);
+}
 
-		if (slot == out)
-			continue;
-		if (in && in->base_gfn < slot->base_gfn) {
-			new->slot[new->nr++] = in;
-			in = NULL;
-		}
-		new->slot[new->nr++] = slot;
+/* No reader has the set. */
+static void set_edit(struct vm *vm, struct memslots *set, struct memslot *out, struct memslot *in)
+{
+	unsigned int nr = memslots_nr(vm, set);
+
+	set->hint = NULL;
+	if (out) {
+		interval_tree_remove(&to_slot(out)->by_gfn[nr], &set->by_gfn);
+		interval_tree_remove(&to_slot(out)->by_hva[nr], &set->by_hva);
 	}
 	if (in)
-		new->slot[new->nr++] = in;
-	return new;
+		set_add(set, to_slot(in), nr);
 }
 
-static void set_free(struct memslots *set)
+/*
+ * @in takes the place of @out; either may be NULL. When this returns nobody uses the set that was
+ * there before.
+ */
+static void slots_change(struct vm *vm, struct memslot *out, struct memslot *in)
 {
-	if (set != &no_slots)
-		kvfree(set);
-}
+	struct memslots *old = memslots_of(vm), *new = &vm->sets[!memslots_nr(vm, old)];
 
-/* When this returns nobody uses the set that was there before, and it is freed. */
-static void set_publish(struct vm *vm, struct memslots *new)
-{
-	struct memslots *old = memslots_of(vm);
-
+	set_edit(vm, new, out, in);
 	rcu_assign_pointer(vm->slots, new);
 	synchronize_srcu_expedited(&vm->srcu);
-	set_free(old);
+	set_edit(vm, old, out, in);
+	vm->slot_pages += (in ? in->npages : 0) - (out ? out->npages : 0);
+}
+
+/* The id stands for @slot, no longer for the one before it: then it can't fail. */
+static int slot_name(struct vm *vm, struct memslot *slot)
+{
+	return xa_err(xa_store(&vm->slot_ids, slot->id, to_slot(slot), GFP_KERNEL_ACCOUNT));
 }
 
 /* ---- changes ---- */
@@ -116,21 +111,22 @@ static void set_publish(struct vm *vm, struct memslots *new)
 static int slot_create(struct vm *vm, const struct memslot *want)
 {
 	struct memslot *slot = slot_new(want);
-	struct memslots *set;
 	int r = -ENOMEM;
 
 	if (!slot)
 		return r;
-	set = set_make(memslots_of(vm), NULL, slot);
-	if (!set)
-		goto out;
 	r = mmu_slot_create(&vm->mmu, slot);
 	if (r)
 		goto out;
-	set_publish(vm, set);
+	r = slot_name(vm, slot);
+	if (r)
+		goto out_mmu;
+	slots_change(vm, NULL, slot);
 	return 0;
+
+out_mmu:
+	mmu_slot_free(&vm->mmu, slot);
 out:
-	kvfree(set);
 	slot_free(slot);
 	return r;
 }
@@ -143,13 +139,13 @@ static void set_dying(struct vm *vm, const struct memslot *slot)
 }
 
 /*
- * Publish @set, which lacks @slot, and drop all that maps it. Until the last spte is gone the
- * notifier must still cover the slot, though lookups don't find it any more.
+ * Take @slot out, and drop all that maps it. Until the last spte is gone the notifier must still
+ * cover it, though lookups don't find it any more.
  */
-static void slot_withdraw(struct vm *vm, struct memslot *slot, struct memslots *set)
+static void slot_withdraw(struct vm *vm, struct memslot *slot)
 {
 	set_dying(vm, slot);
-	set_publish(vm, set);
+	slots_change(vm, slot, NULL);
 	mmu_slot_gone(&vm->mmu, slot);
 	set_dying(vm, NULL);
 	/* A notifier in a long range lets go of the lock. */
@@ -159,11 +155,8 @@ static void slot_withdraw(struct vm *vm, struct memslot *slot, struct memslots *
 
 static int slot_delete(struct vm *vm, struct memslot *slot)
 {
-	struct memslots *set = set_make(memslots_of(vm), slot, NULL);
-
-	if (!set)
-		return -ENOMEM;
-	slot_withdraw(vm, slot, set);
+	slot_withdraw(vm, slot);
+	xa_erase(&vm->slot_ids, slot->id);
 	slot_free(slot);
 	return 0;
 }
@@ -172,30 +165,23 @@ static int slot_delete(struct vm *vm, struct memslot *slot)
 static int slot_move(struct vm *vm, struct memslot *old, const struct memslot *want)
 {
 	struct memslot *slot = slot_new(want);
-	struct memslots *without = set_make(memslots_of(vm), old, NULL);
-	struct memslots *with = NULL;
-	int r = -ENOMEM;
+	int r;
 
-	if (!slot || !without)
-		goto out;
-	with = set_make(without, NULL, slot);
-	if (!with)
-		goto out;
+	if (!slot)
+		return -ENOMEM;
 	r = mmu_slot_create(&vm->mmu, slot);
-	if (r)
-		goto out;
-	slot_withdraw(vm, old, without);
+	if (r) {
+		slot_free(slot);
+		return r;
+	}
+	slot_withdraw(vm, old);
 	/* The log moves along, unless the same call turns it on or off. */
 	if (slot->dirty_bitmap && old->dirty_bitmap)
 		swap(slot->dirty_bitmap, old->dirty_bitmap);
+	slot_name(vm, slot);
 	slot_free(old);
-	set_publish(vm, with);
+	slots_change(vm, NULL, slot);
 	return 0;
-out:
-	kvfree(with);
-	kvfree(without);
-	slot_free(slot);
-	return r;
 }
 
 /* Its log is new: from the end of this on it has all that may be written. */
@@ -217,37 +203,28 @@ static void slot_wrprotect(struct vm *vm, struct memslot *slot)
 static int slot_reflag(struct vm *vm, struct memslot *old, const struct memslot *want)
 {
 	struct memslot *slot = slot_new(want);
-	struct memslots *set;
 
 	if (!slot)
 		return -ENOMEM;
 	memcpy(slot->rmap_base, old->rmap_base, sizeof(slot->rmap_base));
-	set = set_make(memslots_of(vm), old, slot);
-	if (!set) {
-		slot_free(slot);
-		return -ENOMEM;
-	}
 	slot->settling = slot->dirty_bitmap;
-	set_publish(vm, set);
+	slots_change(vm, old, slot);
+	slot_name(vm, slot);
 	slot_free(old);
 	if (slot->flags & MEMSLOT_LOG_DIRTY)
 		slot_wrprotect(vm, slot);
 	return 0;
 }
 
-static bool overlaps(struct vm *vm, const struct memslot *want, const struct memslot *self)
+static bool overlaps(struct vm *vm, const struct memslot *want, struct memslot *self)
 {
 	struct memslots *set = memslots_of(vm);
-	unsigned int i;
+	gfn_t first = want->base_gfn, last = first + want->npages - 1;
+	struct interval_tree_node *node = interval_tree_iter_first(&set->by_gfn, first, last);
 
-	for (i = 0; i < set->nr; i++) {
-		const struct memslot *slot = set->slot[i];
-
-		if (slot != self && want->base_gfn < slot->base_gfn + slot->npages &&
-		    slot->base_gfn < want->base_gfn + want->npages)
-			return true;
-	}
-	return false;
+	if (node && self && node == &to_slot(self)->by_gfn[memslots_nr(vm, set)])
+		node = interval_tree_iter_next(node, first, last);
+	return node;
 }
 
 static int slot_change(struct vm *vm, const struct memslot *want)
@@ -307,21 +284,27 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
 
 int memslots_init(struct vm *vm)
 {
-	rcu_assign_pointer(vm->slots, &no_slots);
+	unsigned int nr;
+
+	for (nr = 0; nr < 2; nr++)
+		vm->sets[nr] = (struct memslots){ RB_ROOT_CACHED, RB_ROOT_CACHED };
+	rcu_assign_pointer(vm->slots, &vm->sets[0]);
+	xa_init(&vm->slot_ids);
 	return notifier_register(vm);
 }
 
 /* As when each is deleted: what is freed is not found any more. */
 void memslots_destroy(struct vm *vm)
 {
-	struct memslots *set = memslots_of(vm);
-	unsigned int i;
+	struct slot *slot;
+	unsigned long id;
 
-	rcu_assign_pointer(vm->slots, &no_slots);
-	for (i = 0; i < set->nr; i++) {
-		mmu_slot_gone(&vm->mmu, set->slot[i]);
-		mmu_slot_free(&vm->mmu, set->slot[i]);
-		slot_free(set->slot[i]);
+	rcu_assign_pointer(vm->slots, &vm->sets[1]);
+	vm->sets[1] = (struct memslots){ RB_ROOT_CACHED, RB_ROOT_CACHED };
+	xa_for_each(&vm->slot_ids, id, slot) {
+		mmu_slot_gone(&vm->mmu, &slot->mem);
+		mmu_slot_free(&vm->mmu, &slot->mem);
+		slot_free(&slot->mem);
 	}
-	set_free(set);
+	xa_destroy(&vm->slot_ids);
 }

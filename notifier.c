@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The host's MMU notifier: what becomes of the VMM's memory becomes of the sptes that map it. */
+#include <linux/interval_tree.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 
@@ -48,15 +49,20 @@ static bool slot_hva(struct vm *vm, const struct memslot *slot, const struct hva
 		      slot->base_gfn + ((end - slot->hva + ~PAGE_MASK) >> PAGE_SHIFT), op);
 }
 
-/* All slots, and the one on its way out; mmu.lock is held, and let go between them if op->relax. */
+/*
+ * All slots in the range, and the one on its way out; mmu.lock is held, and let go between them if
+ * op->relax.
+ */
 static bool for_each_hva(struct vm *vm, const struct hva_op *op)
 {
 	struct memslots *set = memslots_of(vm);
 	bool any = vm->dying && slot_hva(vm, vm->dying, op);
-	unsigned int i;
+	unsigned int nr = memslots_nr(vm, set);
+	struct interval_tree_node *node;
 
-	for (i = 0; i < set->nr; i++)
-		any |= slot_hva(vm, set->slot[i], op);
+	node = interval_tree_iter_first(&set->by_hva, op->start, op->end - 1);
+	for (; node; node = interval_tree_iter_next(node, op->start, op->end - 1))
+		any |= slot_hva(vm, &container_of(node, struct slot, by_hva[nr])->mem, op);
 	return any;
 }
 

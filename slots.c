@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which slot has a guest frame? Below the MMU, which memslot.c is above. */
 #include <linux/compiler.h>
-#include <linux/nospec.h>
+#include <linux/interval_tree.h>
 
 #include "memslot.h"
 #include "slots.h"
@@ -10,21 +10,15 @@
 struct memslot *memslot_find(struct vm *vm, gfn_t gfn)
 {
 	struct memslots *set = memslots_of(vm);
-	unsigned int lo = 0, hi = set->nr, mid = READ_ONCE(set->hint);
+	struct memslot *slot = READ_ONCE(set->hint);
+	struct interval_tree_node *node;
 
-	while (lo < hi) {
-		struct memslot *slot = set->slot[array_index_nospec(mid, set->nr)];
-
-		if (memslot_has(slot, gfn)) {
-			if (READ_ONCE(set->hint) != mid)
-				WRITE_ONCE(set->hint, mid);
-			return slot;
-		}
-		if (gfn < slot->base_gfn)
-			hi = mid;
-		else
-			lo = mid + 1;
-		mid = lo + (hi - lo) / 2;
-	}
-	return NULL;
+	if (slot && memslot_has(slot, gfn))
+		return slot;
+	node = interval_tree_iter_first(&set->by_gfn, gfn, gfn);
+	if (!node)
+		return NULL;
+	slot = &container_of(node, struct slot, by_gfn[memslots_nr(vm, set)])->mem;
+	WRITE_ONCE(set->hint, slot);
+	return slot;
 }

@@ -118,7 +118,7 @@ static void update_quota(struct vm *vm)
 	if (pages)
 		pages = clamp_t(unsigned long, pages, QUOTA_USER_MIN, UINT_MAX);
 	else
-		pages = max_t(u64, QUOTA_MIN, memslots_pages(vm) / 50);
+		pages = max_t(u64, QUOTA_MIN, vm->slot_pages / 50);
 	mmu_vm_set_quota(&vm->mmu, pages);
 }
 

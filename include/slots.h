@@ -3,6 +3,7 @@
 #ifndef UMBRA_SLOTS_H
 #define UMBRA_SLOTS_H
 
+#include <linux/interval_tree.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -10,6 +11,22 @@
 
 #include "memslot.h"
 #include "vm.h"
+
+/**
+ * struct slot - a slot in the VM's sets
+ * @mem:	what it is
+ * @by_gfn:	@by_hva: its places, one in each of the two sets
+ */
+struct slot {
+	struct memslot mem;
+	struct interval_tree_node by_gfn[2], by_hva[2];
+};
+
+/* Which of the two sets is it? */
+static inline unsigned int memslots_nr(const struct vm *vm, const struct memslots *set)
+{
+	return set - vm->sets;
+}
 
 /**
  * memslots_of() - the set of slots that is in force

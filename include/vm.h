@@ -8,29 +8,34 @@
 #include <linux/kvm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/srcu.h>
+#include <linux/xarray.h>
 
 #include "clock.h"
 #include "mmu.h"
 
 #define UMBRA_MAX_VCPUS		64
 #define UMBRA_MAX_VCPU_IDS	256
-#define UMBRA_MAX_SLOTS		512
+#define UMBRA_MAX_SLOTS		32764
 
 struct file;
 struct vcpu;
 
 /**
- * struct memslots - one immutable set of slots, published through SRCU
- * @nr:		how many
- * @hint:	index of the slot found last
- * @slot:	sorted by base_gfn, no two overlap
+ * struct memslots - a set of slots
+ * @by_gfn:	they don't overlap
+ * @by_hva:	the same, by where their memory is; there they may
+ * @hint:	the slot found last
+ *
+ * A VM has two (@vm.sets): readers have one, @vm.slots, by SRCU. A change is made in the other,
+ * which then takes its place, and again in the first, once its readers are gone.
  */
 struct memslots {
-	unsigned int nr;
-	unsigned int hint;
-	struct memslot *slot[];
+	struct rb_root_cached by_gfn;
+	struct rb_root_cached by_hva;
+	struct memslot *hint;
 };
 
 /**
@@ -43,6 +48,8 @@ struct memslots {
  * @boot_id:	which vCPU is the bootstrap processor (KVM_SET_BOOT_CPU_ID)
  * @max_vcpu_ids: ids are below, 0: not limited yet; both are fixed by the first vCPU, under @lock
  * @slots_lock:	serialises changes of @slots (before mmu.lock)
+ * @slot_ids:	the slots by user space's numbers; protected by slots_lock
+ * @slot_pages:	frames in all slots; protected by slots_lock
  * @dying:	slot out of @slots whose sptes are being dropped; protected by mmu.lock
  * @srcu:	protects readers of @slots
  * @notifier:	tells when @mm's mappings change
@@ -65,7 +72,10 @@ struct vm {
 	u32 boot_id, max_vcpu_ids;
 
 	struct mutex slots_lock;
+	struct memslots sets[2];
 	struct memslots __rcu *slots;
+	struct xarray slot_ids;
+	u64 slot_pages;
 	const struct memslot *dying;
 	struct srcu_struct srcu;
 	struct mmu_notifier notifier;
@@ -158,14 +168,6 @@ void memslots_destroy(struct vm *vm);
  * KVM API 4.35. Return: 0, -EINVAL, -EEXIST (overlap) or -ENOMEM.
  */
 int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region);
-
-/**
- * memslots_pages() - how much memory does the guest have?
- * @vm:	the VM, slots_lock held
- *
- * Return: 4 KiB frames in all slots.
- */
-u64 memslots_pages(struct vm *vm);
 
 /* ---- dirty_log.c ---- */
 

@@ -153,6 +153,11 @@ static u32 directory_find(struct mmu_vm *vm, u32 nr)
 
 	vm->links.held = 1;
 	for (i = 1; i < vm->links.nr_dir; i++) {
+		if (block_full(vm, i)) {
+			i += BLOCK - 1;
+			vm->links.held = i + 1;
+			continue;
+		}
 		vm->links.held_end = i + 1;
 		if (vm->links.dir[i])
 			vm->links.held = i + 1;

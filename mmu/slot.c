@@ -15,31 +15,31 @@ static unsigned long slot_heads(const struct memslot *slot, int level)
 	return ((slot->base_gfn + slot->npages - 1) >> shift) - (slot->base_gfn >> shift) + 1;
 }
 
+/* All of them in one run, so that a small slot takes one page. */
 int mmu_slot_create(struct mmu_vm *vm, struct memslot *slot)
 {
+	unsigned long heads[MEMSLOT_LEVELS + 1] = {};
 	int level;
+	u32 base;
 
-	for (level = 1; level <= MEMSLOT_LEVELS; level++) {
-		u32 base = links_alloc_heads(vm, slot_heads(slot, level));
-
-		slot->rmap_base[level - 1] = base;
-		if (!base) {
-			mmu_slot_free(vm, slot);
-			return -ENOMEM;
-		}
-	}
+	for (level = 1; level <= MEMSLOT_LEVELS; level++)
+		heads[level] = heads[level - 1] + slot_heads(slot, level);
+	base = links_alloc_heads(vm, heads[MEMSLOT_LEVELS]);
+	if (!base)
+		return -ENOMEM;
+	for (level = 1; level <= MEMSLOT_LEVELS; level++)
+		slot->rmap_base[level - 1] = base + heads[level - 1];
 	return 0;
 }
 
 void mmu_slot_free(struct mmu_vm *vm, struct memslot *slot)
 {
+	unsigned long heads = 0;
 	int level;
 
-	for (level = 1; level <= MEMSLOT_LEVELS; level++) {
-		if (slot->rmap_base[level - 1])
-			links_free_heads(vm, slot->rmap_base[level - 1], slot_heads(slot, level));
-		slot->rmap_base[level - 1] = 0;
-	}
+	for (level = 1; level <= MEMSLOT_LEVELS; level++)
+		heads += slot_heads(slot, level);
+	links_free_heads(vm, slot->rmap_base[0], heads);
 }
 
 /* The memory of tables goes: what comes in its place may hold other entries that nobody writes. */
