@@ -44,48 +44,127 @@ inside()
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C chroot "/$suite" "$@"
 }
 
+# qemu NAME WORD...: starts one, whose monitor and whose guest's serial line are pipes. What
+# they say is in /lab/NAME.mon and /lab/NAME.serial.
+qemu()
+{
+	local name=$1
+
+	shift
+	mkfifo "/lab/$name.mon.in" "/lab/$name.mon.out" "/lab/$name.tty.in" "/lab/$name.tty.out"
+	cat "/lab/$name.mon.out" >"/lab/$name.mon" &
+	cat "/lab/$name.tty.out" >"/lab/$name.serial" &
+	set -- -nodefaults -no-user-config -display none -no-reboot \
+		-chardev "pipe,id=mon,path=/lab/$name.mon" -mon chardev=mon \
+		-chardev "pipe,id=tty,path=/lab/$name.tty" -serial chardev:tty "$@"
+	echo "client: qemu-system-x86_64 $*"
+	inside qemu-system-x86_64 "$@" >"/lab/$name.err" 2>&1 &
+	echo $! >"/lab/$name.pid"
+}
+
+# alive NAME
+alive()
+{
+	local status
+
+	status=/proc/$(cat "/lab/$1.pid")/status
+	[ -e "$status" ] && ! grep -q '^State:.Z' "$status"
+}
+
+# until_true NAME SECS COMMAND...: false when the time is over or that client has ended
+until_true()
+{
+	local name=$1 left=$(($2 * 5))
+
+	shift 2
+	until "$@"; do
+		left=$((left - 1))
+		[ $left -gt 0 ] && alive "$name" || return
+		usleep 200000
+	done
+}
+
+# says NAME SECS PATTERN: the guest's serial line has that
+says()
+{
+	until_true "$1" "$2" grep -Eq "$3" "/lab/$1.serial" || fail "the guest of $1 does not say '$3'"
+}
+
+# tell NAME LINE: to the guest's serial line
+tell()
+{
+	echo "$2" >"/lab/$1.tty.in"
+}
+
+prompt()
+{
+	tail -c +"$2" "/lab/$1.mon" | tail -n 1 | grep -q '^(qemu) $'
+}
+
+# monitor NAME COMMAND: prints the answer
+monitor()
+{
+	local from
+
+	until_true "$1" 60 prompt "$1" 1 || fail "no monitor in $1"
+	from=$(($(wc -c <"/lab/$1.mon") + 1))
+	echo "$2" >"/lab/$1.mon.in"
+	until_true "$1" 120 prompt "$1" "$from" || fail "the monitor of $1 does not answer '$2'"
+	tail -c +"$from" "/lab/$1.mon" | sed '1d;$d'
+}
+
+# ends NAME SECS: its guest has said that all is well, and it ends with status 0
+ends()
+{
+	local status=0
+
+	until_true "$1" "$2" eval "! alive $1" || ! alive "$1" || fail "no end of $1 within $2 s"
+	wait "$(cat "/lab/$1.pid")" || status=$?
+	[ $status = 0 ] || fail "the status of $1 is $status"
+	grep '^client-guest: ok' "/lab/$1.serial" || fail "the guest of $1 did not say that all is well"
+}
+
 # What tells why, while the client still lives
 look()
 {
 	local task
 
-	echo "client: where the client's threads are, and the counters"
-	for task in /proc/"$1"/task/*; do
-		echo "$(cat "$task/comm"): $(tr '\n' ' ' <"$task/stack")"
+	echo "client: where the threads of $1 are"
+	for task in /proc/"$(cat "/lab/$1.pid")"/task/*; do
+		echo "$(cat "$task/comm"): $(cut -d ' ' -f 3,14,15 "$task/stat"): $(tr '\n' ' ' <"$task/stack")"
 	done
-	for task in /sys/kernel/debug/umbra/*/stats /sys/kernel/debug/umbra/stats; do
-		[ ! -e "$task" ] || { echo "$task"; grep -v ' 0$' "$task"; }
-	done
-	if [ "$system" = kvm ]; then
-		grep -Hv '^0$' /sys/kernel/debug/kvm/* 2>/dev/null | sed 's|.*/||'
-	fi
-	return 0
 }
 
-# fail TEXT: ends the case
+counters()
+{
+	local file
+
+	for file in /sys/kernel/debug/umbra/*/stats /sys/kernel/debug/umbra/stats; do
+		[ ! -e "$file" ] || { echo "client: $file"; grep -v ' 0$' "$file"; }
+	done
+	[ "$system" != kvm ] || grep -v '^0$' /sys/kernel/debug/kvm/* 2>/dev/null | sed 's|.*/||'
+}
+
+# fail TEXT: ends the case, with all that is known
 fail()
 {
-	echo "client: FAILED: $*"
+	local pid name file
+
+	trap - EXIT
+	for pid in /lab/*.pid; do
+		[ -e "$pid" ] || continue
+		name=${pid##*/} name=${name%.pid}
+		! alive "$name" || look "$name"
+	done
+	counters
+	for pid in /lab/*.pid; do
+		[ ! -e "$pid" ] || kill -9 "$(cat "$pid")" 2>/dev/null
+	done
+	for file in /lab/*.serial /lab/*.mon /lab/*.err /lab/*.log; do
+		[ ! -e "$file" ] || { echo "client: $file"; cat "$file"; echo; }
+	done
 	echo "client: the lab's kernel said"
 	dmesg | sed '1,/Run .init as init process/d' | tail -n 60
+	echo "client: FAILED: $*"
 	exit 1
-}
-
-# await PID SECS: the process' status in $status; killed after so long
-await()
-{
-	local pid=$1 left=$(($2 * 5))
-
-	while [ -d "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status"; do
-		left=$((left - 1))
-		if [ $left -le 0 ]; then
-			echo "client: no end within $2 s"
-			look "$pid"
-			kill -9 "$pid"
-			break
-		fi
-		usleep 200000
-	done
-	status=0
-	wait "$pid" || status=$?
 }
