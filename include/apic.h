@@ -9,6 +9,7 @@
 #define UMBRA_APIC_H
 
 #include <linux/bitops.h>
+#include <linux/spinlock.h>
 
 #include "irq.h"
 
@@ -23,26 +24,37 @@ enum { APIC_INIT, APIC_SIPI };
  * @id:		the vCPU's id, and the x2APIC ID
  * @base:	IA32_APIC_BASE
  * @deadline_mode_allowed: CPUID says that there is a TSC-deadline timer
- * @regs:	registers in KVM_GET_LAPIC's layout, but what follows
+ * @renamed:	counted in @chips->nr_renamed
+ * @ppr:	processor priority; @in_service: highest vector of @isr, -1: none
+ * @sipi_vector: of APIC_SIPI
+ * @pending:	APIC_INIT, APIC_SIPI, set by anyone
  * @irr: @tmr:	set by anyone
  * @isr:	vectors in service
- * @pending:	APIC_INIT, APIC_SIPI, set by anyone; @sipi_vector belongs to the latter
- * @timer_start: @timer_period: ns; current count is computed of them
- * @deadline:	IA32_TSC_DEADLINE; 0 from when it has fired
+ * @timer_lock:	protects @timer_due and what apic_timer_fired() reads
+ * @timer_due:	as irq_host_now() has it; 0: not armed
+ * @timer_period: initial count in ns
+ * @timer_mode:	bits 18:17 of the timer's LVT, as far as they are allowed
+ * @deadline_over: the interrupt of @deadline is in the IRR; @deadline is about to become 0
+ * @deadline:	IA32_TSC_DEADLINE
+ * @regs:	registers in KVM_GET_LAPIC's layout, but what is above
  */
 struct apic {
 	struct irq_chips *chips;
 	u32 id;
+	bool deadline_mode_allowed, renamed;
+	u8 ppr, sipi_vector;
+	s16 in_service;
 	u64 base;
-	bool deadline_mode_allowed;
-	struct kvm_lapic_state regs;
+	unsigned long pending;
 	unsigned long irr[APIC_VECTORS / BITS_PER_LONG];
 	unsigned long tmr[APIC_VECTORS / BITS_PER_LONG];
 	unsigned long isr[APIC_VECTORS / BITS_PER_LONG];
-	unsigned long pending;
-	u8 sipi_vector;
-	u64 timer_start, timer_period;
+	raw_spinlock_t timer_lock;
+	u32 timer_mode;
+	u64 timer_due, timer_period;
+	bool deadline_over;
 	u64 deadline;
+	struct kvm_lapic_state regs __aligned(8);
 };
 
 /**
@@ -79,12 +91,12 @@ int apic_set_base(struct apic *apic, u64 base, bool host);
  */
 static inline bool apic_enabled(const struct apic *apic)
 {
-	return apic->base & BIT(11);
+	return READ_ONCE(apic->base) & BIT(11);
 }
 
 static inline bool apic_is_x2(const struct apic *apic)
 {
-	return (apic->base & (BIT(10) | BIT(11))) == (BIT(10) | BIT(11));
+	return (READ_ONCE(apic->base) & (BIT(10) | BIT(11))) == (BIT(10) | BIT(11));
 }
 
 /**
@@ -153,7 +165,8 @@ void apic_set_tpr(struct apic *apic, u8 tpr);
  * apic_pending() - the interrupt to be delivered next
  * @apic:	by its vCPU's thread; its processor priority is considered
  *
- * Hot: before each entry that follows a kick. Return: vector, or -1.
+ * Hot: before each entry that follows a kick, with interrupts disabled in the guest too. Return:
+ * vector, or -1.
  */
 int apic_pending(struct apic *apic);
 
@@ -168,7 +181,8 @@ void apic_take(struct apic *apic, u8 vector);
  * apic_timer_fired() - the time set by irq_host_apic_timer() has come
  * @apic:	any context, and at the same time as its vCPU's thread
  *
- * The interrupt is in the IRR when this returns (and the deadline 0), or there is none.
+ * The interrupt is in the IRR when this returns, or there is none. The deadline becomes 0 when the
+ * vCPU looks: apic_pending().
  */
 void apic_timer_fired(struct apic *apic);
 

@@ -9,6 +9,7 @@
 #ifndef UMBRA_IRQ_H
 #define UMBRA_IRQ_H
 
+#include <linux/atomic.h>
 #include <linux/kvm.h>
 
 #include "types.h"
@@ -55,6 +56,7 @@ struct irq_msg {
  * @nr_apics:	of @apic, grows only, published with a release store; any context may read
  * @apic:	in the order of creation
  * @by_id:	IRQ_MAX_IDS pointers, by the vCPU's id; NULL: none
+ * @nr_renamed:	APICs whose xAPIC ID isn't their vCPU's id: @by_id doesn't find them all (irq/'s own)
  * @pic: @ioapic: @pit: NULL where the VM has none of its own
  * @wide_ids:	KVM_X2APIC_API_USE_32BIT_IDS
  * @no_broadcast_quirk: KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK
@@ -63,6 +65,7 @@ struct irq_chips {
 	unsigned int nr_apics;
 	struct apic **apic;
 	struct apic **by_id;
+	atomic_t nr_renamed;
 	struct pic *pic;
 	struct ioapic *ioapic;
 	struct pit *pit;
@@ -116,8 +119,9 @@ void irq_host_smi(struct apic *apic);
  * @apic:	the APIC
  * @when:	as irq_host_now() has it, the past included; 0: not at all
  *
- * By the APIC's own vCPU, or from apic_timer_fired(). One that is replaced may still fire once, as
- * both may run at the same time.
+ * By the APIC's own vCPU, or from apic_timer_fired(), under a lock that apic_timer_fired() takes: it
+ * must not wait for that to end. One that is replaced may still fire once, as both may run at the
+ * same time.
  */
 void irq_host_apic_timer(struct apic *apic, u64 when);
 
@@ -150,11 +154,11 @@ void irq_host_extint(struct irq_chips *chips);
 void irq_host_acked(struct irq_chips *chips, unsigned int chip, unsigned int pin);
 
 /**
- * irq_host_eoi() - EOI of a level-triggered vector in a local APIC
- * @apic:	its vCPU's thread calls
- * @vector:	which
+ * irq_host_eoi() - EOI of a vector in a local APIC
+ * @apic:	its vCPU's thread calls; its TMR says whether it was level-triggered
+ * @vector:	any
  *
- * Goes to the I/O APIC (ioapic_eoi()), or to user space where that is there.
+ * Goes to the I/O APIC (ioapic_eoi()) if ioapic_watches(), or to user space where that is there.
  */
 void irq_host_eoi(struct apic *apic, u8 vector);
 
