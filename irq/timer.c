@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A local APIC's timer: Intel SDM 3A 11.5.4. Its bus runs at 1 GHz, so that a count is ns.
+ *
+ * timer_lock protects when the timer is due; the host's timer is set under it, so that both always
+ * agree. In TSC-deadline mode a deadline that has come stays readable until the vCPU looks for
+ * interrupts again: whoever saves the registers and the MSR, in whichever order, finds the interrupt
+ * in the IRR, or the deadline, or both.
+ */
+#include <linux/minmax.h>
+#include <linux/spinlock.h>
+
+#include "internal.h"
+
+#define MIN_PERIOD	200000u			/* ns, as KVM's */
+#define MAX_MS		(1ull << 40)		/* farther off: never */
+#define NS_PER_MS	1000000u
+
+enum { MODE_ONESHOT, MODE_PERIODIC, MODE_DEADLINE };
+
+static u32 divisor(u32 tdcr)
+{
+	return 1u << ((((tdcr & 3) | (tdcr >> 1 & 4)) + 1) & 7);
+}
+
+static u32 apic_divisor(const struct apic *apic)
+{
+	return divisor(reg_get(apic, REG_TDCR));
+}
+
+static u32 lvt_mode(const struct apic *apic)
+{
+	return reg_get(apic, REG_LVT_TIMER) >> 17 & (apic->deadline_mode_allowed ? 3 : 1);
+}
+
+/* timer_lock is held, as in all up to 'locked'. The period as its registers have it. */
+static void set_period(struct apic *apic)
+{
+	u64 period = (u64)reg_get(apic, REG_TMICT) * apic_divisor(apic);
+
+	if (apic->timer_mode == MODE_PERIODIC && period)
+		period = max_t(u64, period, MIN_PERIOD);
+	apic->timer_period = period;
+}
+
+/* Ticks that are missed are lost: a late host doesn't make a storm. */
+static u64 next_tick(const struct apic *apic, u64 now)
+{
+	u64 period = apic->timer_period, due = apic->timer_due + period;
+
+	return due > now ? due : due + (now - due) / period * period + period;
+}
+
+/* It is due. Whether the vCPU is to be kicked. */
+static bool expire(struct apic *apic, u64 now)
+{
+	u32 lvt = reg_get(apic, REG_LVT_TIMER);
+	bool kick = false;
+
+	if (!(lvt & LVT_MASKED))
+		kick = apic_set_irr(apic, lvt & LVT_VECTOR, false) > 0;
+	if (apic->timer_mode == MODE_PERIODIC && apic->timer_period)
+		apic->timer_due = next_tick(apic, now);
+	else
+		apic->timer_due = 0;
+	if (apic->timer_mode == MODE_DEADLINE)
+		smp_store_release(&apic->deadline_over, true);	/* behind the IRR */
+	return kick;
+}
+
+static bool arm(struct apic *apic, u64 due, u64 now)
+{
+	bool kick = false;
+
+	apic->timer_due = due;
+	if (due && due <= now)
+		kick = expire(apic, now);
+	irq_host_apic_timer(apic, apic->timer_due);
+	return kick;
+}
+
+static void disarm(struct apic *apic)
+{
+	apic->deadline = 0;
+	apic->deadline_over = false;
+	if (apic->timer_due)
+		arm(apic, 0, 0);
+}
+
+/* When a value of the TSC is reached; 0: never. */
+static u64 deadline_due(struct apic *apic, u64 now)
+{
+	u32 khz = 0;
+	u64 tsc = irq_host_tsc(apic, &khz), left, ms;
+
+	if (!apic->deadline || !khz)
+		return 0;
+	if (apic->deadline <= tsc)
+		return now;
+	left = apic->deadline - tsc;
+	ms = min_t(u64, left / khz, MAX_MS);
+	return now + ms * NS_PER_MS + DIV_ROUND_UP(left % khz * NS_PER_MS, khz);
+}
+
+static bool start_deadline(struct apic *apic, u64 tsc)
+{
+	u64 now = irq_host_now();
+
+	apic->deadline = tsc;
+	apic->deadline_over = false;
+	return arm(apic, deadline_due(apic, now), now);
+}
+
+/* From a count on, in one-shot and periodic mode. */
+static bool start_count(struct apic *apic, u64 left)
+{
+	u64 now = irq_host_now();
+	bool counts = apic->timer_mode <= MODE_PERIODIC && apic->timer_period;
+
+	return arm(apic, counts ? now + left : 0, now);
+}
+
+/* What is left of a count that was saved. */
+static u64 saved_left(const struct apic *apic, u32 count)
+{
+	u64 left = (u64)count * apic_divisor(apic);
+
+	if ((!left && apic->timer_mode == MODE_PERIODIC) || left > apic->timer_period)
+		return apic->timer_period;
+	return left;
+}
+
+static u64 time_left(const struct apic *apic, u64 now)
+{
+	return apic->timer_due > now ? apic->timer_due - now : 0;
+}
+
+static bool change_divisor(struct apic *apic, u32 tdcr)
+{
+	u32 old = apic_divisor(apic), new = divisor(tdcr);
+	u64 now = irq_host_now();
+
+	reg_set(apic, REG_TDCR, tdcr);
+	set_period(apic);
+	if (new == old || !apic->timer_due || apic->timer_mode == MODE_DEADLINE)
+		return false;
+	return arm(apic, now + time_left(apic, now) * new / old, now);
+}
+
+static void change_mode(struct apic *apic, u32 mode)
+{
+	if (mode == apic->timer_mode)
+		return;
+	if ((mode == MODE_DEADLINE) != (apic->timer_mode == MODE_DEADLINE)) {
+		disarm(apic);
+		reg_set(apic, REG_TMICT, 0);
+	}
+	apic->timer_mode = mode;
+	set_period(apic);
+}
+
+static unsigned long timer_lock(struct apic *apic)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
+	return flags;
+}
+
+static void timer_unlock(struct apic *apic, unsigned long flags, bool kick)
+{
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
+	if (kick)
+		irq_host_kick(apic);
+}
+
+void timer_init(struct apic *apic)
+{
+	raw_spin_lock_init(&apic->timer_lock);
+}
+
+void timer_reset(struct apic *apic)
+{
+	unsigned long flags = timer_lock(apic);
+
+	disarm(apic);
+	apic->timer_mode = MODE_ONESHOT;
+	apic->timer_period = 0;
+	timer_unlock(apic, flags, false);
+}
+
+void timer_set_mode(struct apic *apic)
+{
+	unsigned long flags = timer_lock(apic);
+
+	change_mode(apic, lvt_mode(apic));
+	timer_unlock(apic, flags, false);
+}
+
+void timer_set_initial(struct apic *apic, u32 count)
+{
+	unsigned long flags;
+
+	if (apic->timer_mode == MODE_DEADLINE)
+		return;
+	flags = timer_lock(apic);
+	reg_set(apic, REG_TMICT, count);
+	set_period(apic);
+	timer_unlock(apic, flags, start_count(apic, apic->timer_period));
+}
+
+void timer_set_divisor(struct apic *apic, u32 tdcr)
+{
+	unsigned long flags = timer_lock(apic);
+
+	timer_unlock(apic, flags, change_divisor(apic, tdcr));
+}
+
+static bool has_deadline(const struct apic *apic)
+{
+	return apic_enabled(apic) && apic->timer_mode == MODE_DEADLINE;
+}
+
+void timer_set_deadline(struct apic *apic, u64 tsc)
+{
+	unsigned long flags;
+
+	if (!has_deadline(apic))
+		return;
+	flags = timer_lock(apic);
+	timer_unlock(apic, flags, start_deadline(apic, tsc));
+}
+
+u64 timer_get_deadline(const struct apic *apic)
+{
+	return has_deadline(apic) ? apic->deadline : 0;
+}
+
+void apic_timer_rearm(struct apic *apic)
+{
+	unsigned long flags;
+
+	if (!has_deadline(apic) || !apic->deadline)
+		return;
+	flags = timer_lock(apic);
+	timer_unlock(apic, flags, apic->timer_due && start_deadline(apic, apic->deadline));
+}
+
+/* Never 0 while it counts: that would be saved as a timer that has fired. */
+u32 timer_current(struct apic *apic)
+{
+	u32 by = apic_divisor(apic);
+	unsigned long flags;
+	u64 left;
+
+	if (apic->timer_mode > MODE_PERIODIC)
+		return 0;
+	flags = timer_lock(apic);
+	left = time_left(apic, irq_host_now());
+	if (apic->timer_due && !left)
+		left = 1;
+	timer_unlock(apic, flags, false);
+	return DIV_ROUND_UP(left, by);
+}
+
+void timer_restore(struct apic *apic, u32 current_count)
+{
+	unsigned long flags = timer_lock(apic);
+	u32 mode = lvt_mode(apic);
+	bool kick = false;
+
+	if (mode != apic->timer_mode)
+		change_mode(apic, mode);
+	set_period(apic);
+	if (mode != MODE_DEADLINE)
+		kick = start_count(apic, saved_left(apic, current_count));
+	timer_unlock(apic, flags, kick);
+}
+
+void apic_timer_fired(struct apic *apic)
+{
+	unsigned long flags = timer_lock(apic);
+	u64 now = irq_host_now(), due = apic->timer_due;
+
+	timer_unlock(apic, flags, due && arm(apic, due, now));
+}
