@@ -2,7 +2,7 @@
 /*
  * A local APIC: xAPIC and x2APIC, with its timer. In irq/.
  *
- * All is the vCPU's own thread's, but what others do to it: irq_deliver() and apic_timer_fired()
+ * All is the vCPU's own thread's, but what others do to it: irq_deliver() and lapic_timer_fired()
  * set bits of @tmr, @irr and @pending atomically, in any context, and kick.
  */
 #ifndef UMBRA_APIC_H
@@ -19,7 +19,7 @@
 enum { APIC_INIT, APIC_SIPI };
 
 /**
- * struct apic - a local APIC
+ * struct lapic - a local APIC
  * @chips:	the VM's
  * @id:		the vCPU's id, and the x2APIC ID
  * @base:	IA32_APIC_BASE
@@ -30,7 +30,7 @@ enum { APIC_INIT, APIC_SIPI };
  * @pending:	APIC_INIT, APIC_SIPI, set by anyone
  * @irr: @tmr:	set by anyone
  * @isr:	vectors in service
- * @timer_lock:	protects @timer_due and what apic_timer_fired() reads
+ * @timer_lock:	protects @timer_due and what lapic_timer_fired() reads
  * @timer_due:	as irq_host_now() has it; 0: not armed
  * @timer_period: initial count in ns
  * @timer_mode:	bits 18:17 of the timer's LVT, as far as they are allowed
@@ -38,7 +38,7 @@ enum { APIC_INIT, APIC_SIPI };
  * @deadline:	IA32_TSC_DEADLINE
  * @regs:	registers in KVM_GET_LAPIC's layout, but what is above
  */
-struct apic {
+struct lapic {
 	struct irq_chips *chips;
 	u32 id;
 	bool deadline_mode_allowed, renamed;
@@ -58,174 +58,174 @@ struct apic {
 };
 
 /**
- * apic_init() - a new APIC, in its state after power-on
+ * lapic_init() - a new APIC, in its state after power-on
  * @apic:	zeroed
  * @chips:	the VM's; the caller publishes the APIC in it
  * @id:		the vCPU's
  * @base:	IA32_APIC_BASE after power-on: xAPIC, enabled; BSP or not
  */
-void apic_init(struct apic *apic, struct irq_chips *chips, u32 id, u64 base);
+void lapic_init(struct lapic *apic, struct irq_chips *chips, u32 id, u64 base);
 
 /**
- * apic_reset() - INIT or reset
+ * lapic_reset() - INIT or reset
  * @apic:	by its vCPU's thread
  * @init:	INIT: base, mode and id stay
  *
  * Intel SDM 3A 11.4.7. LINT0 of the BSP is ExtINT, unmasked, as firmware expects.
  */
-void apic_reset(struct apic *apic, bool init);
+void lapic_reset(struct lapic *apic, bool init);
 
 /**
- * apic_set_base() - IA32_APIC_BASE was written
+ * lapic_set_base() - IA32_APIC_BASE was written
  * @apic:	by its vCPU's thread
  * @base:	new value, its reserved bits checked
  * @host:	user space does it: any change of mode is allowed
  *
  * Intel SDM 3A 11.12.5. Return: 0, or -EINVAL: the change of mode is not allowed (#GP).
  */
-int apic_set_base(struct apic *apic, u64 base, bool host);
+int lapic_set_base(struct lapic *apic, u64 base, bool host);
 
 /**
- * apic_enabled() - is it there, by IA32_APIC_BASE?
+ * lapic_enabled() - is it there, by IA32_APIC_BASE?
  * @apic:	the APIC
  */
-static inline bool apic_enabled(const struct apic *apic)
+static inline bool lapic_enabled(const struct lapic *apic)
 {
 	return READ_ONCE(apic->base) & BIT(11);
 }
 
-static inline bool apic_is_x2(const struct apic *apic)
+static inline bool lapic_is_x2(const struct lapic *apic)
 {
 	return (READ_ONCE(apic->base) & (BIT(10) | BIT(11))) == (BIT(10) | BIT(11));
 }
 
 /**
- * apic_takes_extint() - does the PIC's output reach this vCPU?
+ * lapic_takes_extint() - does the PIC's output reach this vCPU?
  * @apic:	any context
  *
  * By LINT0 as ExtINT unmasked, or with the APIC disabled by its base.
  */
-bool apic_takes_extint(const struct apic *apic);
+bool lapic_takes_extint(const struct lapic *apic);
 
 /**
- * apic_takes_lint1_nmi() - is LINT1 an unmasked NMI? (KVM_NMI goes there)
+ * lapic_takes_lint1_nmi() - is LINT1 an unmasked NMI? (KVM_NMI goes there)
  * @apic:	any context
  */
-bool apic_takes_lint1_nmi(const struct apic *apic);
+bool lapic_takes_lint1_nmi(const struct lapic *apic);
 
 /**
- * apic_mmio_read() - read of the APIC's page
+ * lapic_mmio_read() - read of the APIC's page
  * @apic:	by its vCPU's thread, enabled and not in x2APIC mode
  * @offset:	in the page
  * @len:	bytes
  * @data:	result; what isn't there or isn't allowed reads as 0
  */
-void apic_mmio_read(struct apic *apic, u32 offset, u32 len, void *data);
+void lapic_mmio_read(struct lapic *apic, u32 offset, u32 len, void *data);
 
 /**
- * apic_mmio_write() - write to the APIC's page
- * @apic: @offset: @len: as apic_mmio_read()
+ * lapic_mmio_write() - write to the APIC's page
+ * @apic: @offset: @len: as lapic_mmio_read()
  * @data:	value; what isn't 4 bytes, aligned to 16, is ignored
  */
-void apic_mmio_write(struct apic *apic, u32 offset, u32 len, const void *data);
+void lapic_mmio_write(struct lapic *apic, u32 offset, u32 len, const void *data);
 
 /**
- * apic_msr_read() - MSRs 0x800 to 0x8ff, and IA32_TSC_DEADLINE
+ * lapic_msr_read() - MSRs 0x800 to 0x8ff, and IA32_TSC_DEADLINE
  * @apic:	by its vCPU's thread
  * @index:	the MSR
  * @data:	result
  *
  * Intel SDM 3A 11.12.1. Return: 0, or -EINVAL: #GP.
  */
-int apic_msr_read(struct apic *apic, u32 index, u64 *data);
+int lapic_msr_read(struct lapic *apic, u32 index, u64 *data);
 
 /**
- * apic_msr_write() - ... and written
- * @apic: @index: @data: as apic_msr_read()
+ * lapic_msr_write() - ... and written
+ * @apic: @index: @data: as lapic_msr_read()
  * @host:	by user space
  *
  * Return: 0, or -EINVAL: #GP.
  */
-int apic_msr_write(struct apic *apic, u32 index, u64 data, bool host);
+int lapic_msr_write(struct lapic *apic, u32 index, u64 data, bool host);
 
 /**
- * apic_eoi() - end of interrupt, by whichever way
+ * lapic_eoi() - end of interrupt, by whichever way
  * @apic:	by its vCPU's thread
  */
-void apic_eoi(struct apic *apic);
+void lapic_eoi(struct lapic *apic);
 
 /**
- * apic_tpr() - task priority, bits 7:4 of which are CR8
+ * lapic_tpr() - task priority, bits 7:4 of which are CR8
  * @apic:	the APIC
  */
-u8 apic_tpr(const struct apic *apic);
-void apic_set_tpr(struct apic *apic, u8 tpr);
+u8 lapic_tpr(const struct lapic *apic);
+void lapic_set_tpr(struct lapic *apic, u8 tpr);
 
 /**
- * apic_pending() - the interrupt to be delivered next
+ * lapic_pending() - the interrupt to be delivered next
  * @apic:	by its vCPU's thread; its processor priority is considered
  *
  * Hot: before each entry that follows a kick, with interrupts disabled in the guest too. Return:
  * vector, or -1.
  */
-int apic_pending(struct apic *apic);
+int lapic_pending(struct lapic *apic);
 
 /**
- * apic_take() - the processor takes an interrupt
+ * lapic_take() - the processor takes an interrupt
  * @apic:	by its vCPU's thread
- * @vector:	what apic_pending() said; from IRR to ISR
+ * @vector:	what lapic_pending() said; from IRR to ISR
  */
-void apic_take(struct apic *apic, u8 vector);
+void lapic_take(struct lapic *apic, u8 vector);
 
 /**
- * apic_timer_fired() - the time set by irq_host_apic_timer() has come
+ * lapic_timer_fired() - the time set by irq_host_apic_timer() has come
  * @apic:	any context, and at the same time as its vCPU's thread
  *
  * The interrupt is in the IRR when this returns, or there is none. The deadline becomes 0 when the
- * vCPU looks: apic_pending().
+ * vCPU looks: lapic_pending().
  */
-void apic_timer_fired(struct apic *apic);
+void lapic_timer_fired(struct lapic *apic);
 
 /**
- * apic_timer_rearm() - the vCPU's TSC has jumped: the deadline's time is another
+ * lapic_timer_rearm() - the vCPU's TSC has jumped: the deadline's time is another
  * @apic:	by its vCPU's thread
  */
-void apic_timer_rearm(struct apic *apic);
+void lapic_timer_rearm(struct lapic *apic);
 
 /**
- * apic_get_state() - KVM_GET_LAPIC
+ * lapic_get_state() - KVM_GET_LAPIC
  * @apic:	by its vCPU's thread or with it stopped
  * @state:	filled in; the current count as of now
  *
  * KVM API 4.57.
  */
-void apic_get_state(struct apic *apic, struct kvm_lapic_state *state);
+void lapic_get_state(struct lapic *apic, struct kvm_lapic_state *state);
 
 /**
- * apic_set_state() - KVM_SET_LAPIC
- * @apic:	as apic_get_state()
+ * lapic_set_state() - KVM_SET_LAPIC
+ * @apic:	as lapic_get_state()
  * @state:	not trusted
  *
  * The timer goes on from the current count. Pending interrupts need no other event to be delivered.
  * KVM API 4.58. Return: 0 or -EINVAL (id, in x2APIC mode with 32-bit ids).
  */
-int apic_set_state(struct apic *apic, const struct kvm_lapic_state *state);
+int lapic_set_state(struct lapic *apic, const struct kvm_lapic_state *state);
 
 /**
- * apic_take_init() - is an INIT waiting?
+ * lapic_take_init() - is an INIT waiting?
  * @apic:	by its vCPU's thread
  *
  * Takes it, with an older SIPI. Return: whether.
  */
-bool apic_take_init(struct apic *apic);
+bool lapic_take_init(struct lapic *apic);
 
 /**
- * apic_take_sipi() - is a SIPI waiting?
+ * lapic_take_sipi() - is a SIPI waiting?
  * @apic:	by its vCPU's thread
  * @vector:	page to start at
  *
  * Return: whether.
  */
-bool apic_take_sipi(struct apic *apic, u8 *vector);
+bool lapic_take_sipi(struct lapic *apic, u8 *vector);
 
 #endif

@@ -3,7 +3,7 @@
  * Interrupt controllers: what they say to each other, and what they ask of their host.
  *
  * irq/ is pure: it knows neither vendor, MMU, VM nor vCPU, and builds in user space. A virtual
- * machine has one struct irq_chips; each vCPU has one struct apic (apic.h), the VM a PIC pair, an
+ * machine has one struct irq_chips; each vCPU has one struct lapic (apic.h), the VM a PIC pair, an
  * I/O APIC and a PIT (irqchip.h), or none of those three where user space has them (split).
  */
 #ifndef UMBRA_IRQ_H
@@ -14,7 +14,7 @@
 
 #include "types.h"
 
-struct apic;
+struct lapic;
 struct ioapic;
 struct pic;
 struct pit;
@@ -63,8 +63,8 @@ struct irq_msg {
  */
 struct irq_chips {
 	unsigned int nr_apics;
-	struct apic **apic;
-	struct apic **by_id;
+	struct lapic **apic;
+	struct lapic **by_id;
 	atomic_t nr_renamed;
 	struct pic *pic;
 	struct ioapic *ioapic;
@@ -82,7 +82,7 @@ struct irq_chips {
  * 16.5, 16.6. Return: to how many it was delivered, those not counted where it was pending already
  * (coalesced: 0 if there is no other); -1 if no APIC is there for it or all have it masked.
  */
-int irq_deliver(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg);
+int irq_deliver(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg);
 
 /* ---- asked of the host, whoever that is ---- */
 
@@ -100,30 +100,30 @@ u64 irq_host_now(void);
  * Any context. The vCPU looks before it enters its guest again; if it is in guest mode it leaves it,
  * if it is halted it wakes.
  */
-void irq_host_kick(struct apic *apic);
+void irq_host_kick(struct lapic *apic);
 
 /**
  * irq_host_nmi() - deliver an NMI to the APIC's vCPU, as irq_host_kick()
  * @apic:	the APIC
  */
-void irq_host_nmi(struct apic *apic);
+void irq_host_nmi(struct lapic *apic);
 
 /**
  * irq_host_smi() - deliver an SMI, as irq_host_nmi()
  * @apic:	the APIC
  */
-void irq_host_smi(struct apic *apic);
+void irq_host_smi(struct lapic *apic);
 
 /**
- * irq_host_apic_timer() - set when apic_timer_fired() is to be called
+ * irq_host_apic_timer() - set when lapic_timer_fired() is to be called
  * @apic:	the APIC
  * @when:	as irq_host_now() has it, the past included; 0: not at all
  *
- * By the APIC's own vCPU, or from apic_timer_fired(), under a lock that apic_timer_fired() takes: it
+ * By the APIC's own vCPU, or from lapic_timer_fired(), under a lock that lapic_timer_fired() takes: it
  * must not wait for that to end. One that is replaced may still fire once, as both may run at the
  * same time.
  */
-void irq_host_apic_timer(struct apic *apic, u64 when);
+void irq_host_apic_timer(struct lapic *apic, u64 when);
 
 /**
  * irq_host_tsc() - the vCPU's time-stamp counter
@@ -132,13 +132,13 @@ void irq_host_apic_timer(struct apic *apic, u64 when);
  *
  * Return: as RDTSC in the guest would.
  */
-u64 irq_host_tsc(struct apic *apic, u32 *khz);
+u64 irq_host_tsc(struct lapic *apic, u32 *khz);
 
 /**
  * irq_host_extint() - the PIC pair's output has changed
  * @chips:	the VM's
  *
- * Any context. Those vCPUs whose APIC passes it on (apic_takes_extint()) are kicked.
+ * Any context. Those vCPUs whose APIC passes it on (lapic_takes_extint()) are kicked.
  */
 void irq_host_extint(struct irq_chips *chips);
 
@@ -160,7 +160,7 @@ void irq_host_acked(struct irq_chips *chips, unsigned int chip, unsigned int pin
  *
  * Goes to the I/O APIC (ioapic_eoi()) if ioapic_watches(), or to user space where that is there.
  */
-void irq_host_eoi(struct apic *apic, u8 vector);
+void irq_host_eoi(struct lapic *apic, u8 vector);
 
 /**
  * irq_host_pit_timer() - set when pit_timer_fired() is to be called

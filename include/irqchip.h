@@ -199,7 +199,7 @@ int ioapic_set_line(struct ioapic *ioapic, enum irq_source source, unsigned int 
 
 /**
  * ioapic_mmio_read() - its page, at IOAPIC_BASE
- * @ioapic: @offset: @len: @data: as apic_mmio_read()
+ * @ioapic: @offset: @len: @data: as lapic_mmio_read()
  */
 #define IOAPIC_BASE	0xfec00000u
 void ioapic_mmio_read(struct ioapic *ioapic, u32 offset, u32 len, void *data);
@@ -214,7 +214,7 @@ void ioapic_mmio_write(struct ioapic *ioapic, u32 offset, u32 len, const void *d
  * irq_host_acked() is called for its pins. Remote IRR is cleared; the interrupt comes again if its line is still up. After 10,000 of these in
  * a row there is a pause of 10 ms.
  */
-void ioapic_eoi(struct ioapic *ioapic, struct apic *src, u8 vector);
+void ioapic_eoi(struct ioapic *ioapic, struct lapic *src, u8 vector);
 
 /**
  * ioapic_watches() - is a vector in the table? (only then its EOIs matter)

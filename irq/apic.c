@@ -33,20 +33,20 @@ static const u32 lvt_writable[] = {
 
 /* ---- priorities ---- */
 
-u8 apic_tpr(const struct apic *apic)
+u8 lapic_tpr(const struct lapic *apic)
 {
 	return reg_get(apic, REG_TPR);
 }
 
-static void update_ppr(struct apic *apic)
+static void update_ppr(struct lapic *apic)
 {
-	u8 tpr = apic_tpr(apic), serviced = apic->in_service < 0 ? 0 : apic->in_service & 0xf0;
+	u8 tpr = lapic_tpr(apic), serviced = apic->in_service < 0 ? 0 : apic->in_service & 0xf0;
 
 	apic->ppr = (tpr & 0xf0) >= serviced ? tpr : serviced;
 }
 
 /* The deadline that has come is 0 from here on: its interrupt is in the IRR. */
-static void end_deadline(struct apic *apic)
+static void end_deadline(struct lapic *apic)
 {
 	if (!smp_load_acquire(&apic->deadline_over))
 		return;
@@ -54,24 +54,24 @@ static void end_deadline(struct apic *apic)
 	apic->deadline = 0;
 }
 
-int apic_pending(struct apic *apic)
+int lapic_pending(struct lapic *apic)
 {
 	int vector;
 
 	if (unlikely(READ_ONCE(apic->deadline_over)))
 		end_deadline(apic);
 	vector = highest_vector(apic->irr);
-	return (vector & 0xf0) > apic->ppr && vector >= 0 && apic_enabled(apic) ? vector : -1;
+	return (vector & 0xf0) > apic->ppr && vector >= 0 && lapic_enabled(apic) ? vector : -1;
 }
 
-void apic_recheck(struct apic *apic)
+void lapic_recheck(struct lapic *apic)
 {
-	if (apic_pending(apic) >= 0)
+	if (lapic_pending(apic) >= 0)
 		irq_host_kick(apic);
 }
 
 /* Others look at IRR, then ISR (the RTC): a vector on its way is in both, never in neither. */
-void apic_take(struct apic *apic, u8 vector)
+void lapic_take(struct lapic *apic, u8 vector)
 {
 	unsigned long *word = &apic->isr[BIT_WORD(vector)];
 
@@ -81,7 +81,7 @@ void apic_take(struct apic *apic, u8 vector)
 	update_ppr(apic);
 }
 
-void apic_eoi(struct apic *apic)
+void lapic_eoi(struct lapic *apic)
 {
 	int vector = apic->in_service;
 	unsigned long *word;
@@ -93,49 +93,49 @@ void apic_eoi(struct apic *apic)
 	apic->in_service = highest_vector(apic->isr);
 	update_ppr(apic);
 	irq_host_eoi(apic, vector);
-	apic_recheck(apic);
+	lapic_recheck(apic);
 }
 
-void apic_set_tpr(struct apic *apic, u8 tpr)
+void lapic_set_tpr(struct lapic *apic, u8 tpr)
 {
 	u8 before = apic->ppr;
 
 	reg_set(apic, REG_TPR, tpr);
 	update_ppr(apic);
 	if (apic->ppr < before)
-		apic_recheck(apic);
+		lapic_recheck(apic);
 }
 
 /* ---- LINT0, LINT1 ---- */
 
-static bool lvt_is(const struct apic *apic, u32 reg, u32 mode)
+static bool lvt_is(const struct lapic *apic, u32 reg, u32 mode)
 {
 	return (reg_get(apic, reg) & (LVT_MASKED | LVT_MODE)) == mode << 8;
 }
 
-bool apic_takes_extint(const struct apic *apic)
+bool lapic_takes_extint(const struct lapic *apic)
 {
-	return !apic_enabled(apic) || lvt_is(apic, REG_LVT_LINT0, IRQ_EXTINT);
+	return !lapic_enabled(apic) || lvt_is(apic, REG_LVT_LINT0, IRQ_EXTINT);
 }
 
-bool apic_takes_lint1_nmi(const struct apic *apic)
+bool lapic_takes_lint1_nmi(const struct lapic *apic)
 {
-	return apic_enabled(apic) && lvt_is(apic, REG_LVT_LINT1, IRQ_NMI);
+	return lapic_enabled(apic) && lvt_is(apic, REG_LVT_LINT1, IRQ_NMI);
 }
 
 /* The PIC's output may be up for long. */
-static void recheck_extint(struct apic *apic)
+static void recheck_extint(struct lapic *apic)
 {
-	if (apic_takes_extint(apic))
+	if (lapic_takes_extint(apic))
 		irq_host_kick(apic);
 }
 
 /* ---- mode and id ---- */
 
 /* After each change of the xAPIC ID or the mode. */
-static void update_renamed(struct apic *apic)
+static void update_renamed(struct lapic *apic)
 {
-	bool renamed = apic_enabled(apic) && !apic_is_x2(apic) &&
+	bool renamed = lapic_enabled(apic) && !lapic_is_x2(apic) &&
 		       reg_get(apic, REG_ID) >> 24 != apic->id;
 
 	if (renamed == apic->renamed)
@@ -147,14 +147,14 @@ static void update_renamed(struct apic *apic)
 		atomic_dec(&apic->chips->nr_renamed);
 }
 
-static void set_own_id(struct apic *apic)
+static void set_own_id(struct lapic *apic)
 {
 	u32 id = apic->id;
 
-	if (apic_is_x2(apic)) {
+	if (lapic_is_x2(apic)) {
 		reg_set(apic, REG_ID, id);
 		reg_set(apic, REG_LDR, id >> 4 << 16 | 1u << (id & 0xf));
-	} else if (apic_enabled(apic)) {
+	} else if (lapic_enabled(apic)) {
 		reg_set(apic, REG_ID, id << 24);
 	}
 	update_renamed(apic);
@@ -171,7 +171,7 @@ static bool mode_allowed(u64 old, u64 new, bool host)
 	return x2 ? old & BASE_ENABLED : !(new & BASE_ENABLED);
 }
 
-int apic_set_base(struct apic *apic, u64 base, bool host)
+int lapic_set_base(struct lapic *apic, u64 base, bool host)
 {
 	u64 changed = apic->base ^ base;
 
@@ -181,14 +181,14 @@ int apic_set_base(struct apic *apic, u64 base, bool host)
 	if (changed & (BASE_ENABLED | BASE_X2)) {
 		set_own_id(apic);
 		recheck_extint(apic);
-		apic_recheck(apic);
+		lapic_recheck(apic);
 	}
 	return 0;
 }
 
 /* ---- reset ---- */
 
-static void clear_vectors(struct apic *apic)
+static void clear_vectors(struct lapic *apic)
 {
 	unsigned int i;
 
@@ -200,12 +200,12 @@ static void clear_vectors(struct apic *apic)
 	apic->in_service = -1;
 }
 
-static void reset_regs(struct apic *apic)
+static void reset_regs(struct lapic *apic)
 {
 	unsigned int reg;
 
 	for (reg = REG_TPR; reg < sizeof(apic->regs); reg += 16)
-		if (reg != REG_LDR || !apic_is_x2(apic))
+		if (reg != REG_LDR || !lapic_is_x2(apic))
 			reg_set(apic, reg, 0);
 	for (reg = REG_LVT_TIMER; reg <= REG_LVT_ERROR; reg += 16)
 		reg_set(apic, reg, LVT_MASKED);
@@ -216,7 +216,7 @@ static void reset_regs(struct apic *apic)
 	reg_set(apic, REG_SPIV, 0xff);
 }
 
-void apic_reset(struct apic *apic, bool init)
+void lapic_reset(struct lapic *apic, bool init)
 {
 	timer_reset(apic);
 	if (!init) {
@@ -229,13 +229,13 @@ void apic_reset(struct apic *apic, bool init)
 	update_ppr(apic);
 }
 
-void apic_init(struct apic *apic, struct irq_chips *chips, u32 id, u64 base)
+void lapic_init(struct lapic *apic, struct irq_chips *chips, u32 id, u64 base)
 {
 	apic->chips = chips;
 	apic->id = id;
 	apic->base = base;
 	timer_init(apic);
-	apic_reset(apic, false);
+	lapic_reset(apic, false);
 }
 
 /* ---- registers ---- */
@@ -246,7 +246,7 @@ static u32 bitmap_reg(const unsigned long *map, u32 index)
 }
 
 /* Registers that can be read, each a bit. */
-static bool is_readable(const struct apic *apic, u32 reg)
+static bool is_readable(const struct lapic *apic, u32 reg)
 {
 #define R(reg)		BIT_ULL((reg) >> 4)
 #define RANGE(a, b)	GENMASK_ULL((b) >> 4, (a) >> 4)
@@ -254,14 +254,14 @@ static bool is_readable(const struct apic *apic, u32 reg)
 		       R(REG_SPIV) | RANGE(REG_ISR, REG_ESR) | R(REG_ICR) |
 		       RANGE(REG_LVT_TIMER, REG_TMCCT) | R(REG_TDCR);
 
-	if (!apic_is_x2(apic))
+	if (!lapic_is_x2(apic))
 		readable |= R(REG_APR) | R(REG_DFR) | R(REG_ICR2);
 	return reg < sizeof(apic->regs) && readable & R(reg);
 #undef R
 #undef RANGE
 }
 
-static u32 read_reg(struct apic *apic, u32 reg)
+static u32 read_reg(struct lapic *apic, u32 reg)
 {
 	u32 index = reg >> 4 & 7;
 
@@ -281,7 +281,7 @@ static u32 read_reg(struct apic *apic, u32 reg)
 	}
 }
 
-static void write_lvt(struct apic *apic, u32 reg, u32 value)
+static void write_lvt(struct lapic *apic, u32 reg, u32 value)
 {
 	u32 writable = lvt_writable[(reg - REG_LVT_TIMER) >> 4];
 
@@ -298,7 +298,7 @@ static void write_lvt(struct apic *apic, u32 reg, u32 value)
 }
 
 /* A disabled APIC has all its LVTs masked. */
-static void write_spiv(struct apic *apic, u32 value)
+static void write_spiv(struct lapic *apic, u32 value)
 {
 	u32 reg;
 
@@ -310,11 +310,11 @@ static void write_spiv(struct apic *apic, u32 value)
 }
 
 /* Of a level-triggered IPI only the assertion counts; it is there for the 82489DX's sake. */
-static void send_ipi(struct apic *apic, u32 low, u32 dest)
+static void send_ipi(struct lapic *apic, u32 low, u32 dest)
 {
 	struct irq_msg msg = {
 		.dest = dest,
-		.wide = apic_is_x2(apic),
+		.wide = lapic_is_x2(apic),
 		.logical = low & BIT(11),
 		.shorthand = low >> 18 & 3,
 		.mode = low >> 8 & 7,
@@ -328,23 +328,23 @@ static void send_ipi(struct apic *apic, u32 low, u32 dest)
 	irq_deliver(apic->chips, apic, &msg);
 }
 
-static void write_icr(struct apic *apic, u32 low, u32 high)
+static void write_icr(struct lapic *apic, u32 low, u32 high)
 {
 	low &= ~ICR_BUSY;
 	reg_set(apic, REG_ICR, low);
 	reg_set(apic, REG_ICR2, high);
-	send_ipi(apic, low, apic_is_x2(apic) ? high : high >> 24);
+	send_ipi(apic, low, lapic_is_x2(apic) ? high : high >> 24);
 }
 
 /* Those that both modes have, but ICR. -EINVAL: can't be written, or not with that. */
-static int write_reg(struct apic *apic, u32 reg, u32 value)
+static int write_reg(struct lapic *apic, u32 reg, u32 value)
 {
 	switch (reg) {
 	case REG_TPR:
-		apic_set_tpr(apic, value);
+		lapic_set_tpr(apic, value);
 		return 0;
 	case REG_EOI:
-		apic_eoi(apic);
+		lapic_eoi(apic);
 		return 0;
 	case REG_SPIV:
 		write_spiv(apic, value);
@@ -366,7 +366,7 @@ static int write_reg(struct apic *apic, u32 reg, u32 value)
 	}
 }
 
-static void write_xapic_reg(struct apic *apic, u32 reg, u32 value)
+static void write_xapic_reg(struct lapic *apic, u32 reg, u32 value)
 {
 	switch (reg) {
 	case REG_ID:
@@ -390,7 +390,7 @@ static void write_xapic_reg(struct apic *apic, u32 reg, u32 value)
 	}
 }
 
-void apic_mmio_read(struct apic *apic, u32 offset, u32 len, void *data)
+void lapic_mmio_read(struct lapic *apic, u32 offset, u32 len, void *data)
 {
 	u32 within = offset & 0xf, value;
 
@@ -401,7 +401,7 @@ void apic_mmio_read(struct apic *apic, u32 offset, u32 len, void *data)
 	memcpy(data, (u8 *)&value + within, len);
 }
 
-void apic_mmio_write(struct apic *apic, u32 offset, u32 len, const void *data)
+void lapic_mmio_write(struct lapic *apic, u32 offset, u32 len, const void *data)
 {
 	u32 value;
 
@@ -413,7 +413,7 @@ void apic_mmio_write(struct apic *apic, u32 offset, u32 len, const void *data)
 
 /* ---- MSRs ---- */
 
-int apic_msr_read(struct apic *apic, u32 index, u64 *data)
+int lapic_msr_read(struct lapic *apic, u32 index, u64 *data)
 {
 	u32 reg = (index - MSR_X2APIC) << 4;
 
@@ -421,7 +421,7 @@ int apic_msr_read(struct apic *apic, u32 index, u64 *data)
 		*data = timer_get_deadline(apic);
 		return 0;
 	}
-	if (!apic_is_x2(apic) || !is_readable(apic, reg))
+	if (!lapic_is_x2(apic) || !is_readable(apic, reg))
 		return -EINVAL;
 	*data = read_reg(apic, reg);
 	if (reg == REG_ICR)
@@ -429,7 +429,7 @@ int apic_msr_read(struct apic *apic, u32 index, u64 *data)
 	return 0;
 }
 
-static int write_x2_icr(struct apic *apic, u64 data)
+static int write_x2_icr(struct lapic *apic, u64 data)
 {
 	if (data & ICR_RESERVED)
 		return -EINVAL;
@@ -437,7 +437,7 @@ static int write_x2_icr(struct apic *apic, u64 data)
 	return 0;
 }
 
-static int write_self_ipi(struct apic *apic, u64 data)
+static int write_self_ipi(struct lapic *apic, u64 data)
 {
 	if (data > 0xff)
 		return -EINVAL;
@@ -458,7 +458,7 @@ static bool x2_value_allowed(u32 reg, u64 data)
 	}
 }
 
-int apic_msr_write(struct apic *apic, u32 index, u64 data, bool host)
+int lapic_msr_write(struct lapic *apic, u32 index, u64 data, bool host)
 {
 	u32 reg = (index - MSR_X2APIC) << 4;
 
@@ -466,7 +466,7 @@ int apic_msr_write(struct apic *apic, u32 index, u64 data, bool host)
 		timer_set_deadline(apic, data);
 		return 0;
 	}
-	if (!apic_is_x2(apic) || index - MSR_X2APIC > 0xff)
+	if (!lapic_is_x2(apic) || index - MSR_X2APIC > 0xff)
 		return -EINVAL;
 	if (reg == REG_ICR)
 		return write_x2_icr(apic, data);
@@ -490,7 +490,7 @@ static void state_put(struct kvm_lapic_state *state, u32 reg, u32 value)
 	memcpy(state->regs + reg, &value, sizeof(value));
 }
 
-void apic_get_state(struct apic *apic, struct kvm_lapic_state *state)
+void lapic_get_state(struct lapic *apic, struct kvm_lapic_state *state)
 {
 	u32 i;
 
@@ -502,7 +502,7 @@ void apic_get_state(struct apic *apic, struct kvm_lapic_state *state)
 		state_put(state, REG_IRR + i * 16, bitmap_reg(apic->irr, i));
 	}
 	state_put(state, REG_TMCCT, timer_current(apic));
-	if (apic_is_x2(apic) && !apic->chips->wide_ids)
+	if (lapic_is_x2(apic) && !apic->chips->wide_ids)
 		state_put(state, REG_ID, apic->id << 24);
 }
 
@@ -514,7 +514,7 @@ static void set_bitmap(unsigned long *map, const struct kvm_lapic_state *state, 
 		WRITE_ONCE(map[i], state_get(state, reg) | (u64)state_get(state, reg + 16) << 32);
 }
 
-static void set_regs(struct apic *apic, const struct kvm_lapic_state *state)
+static void set_regs(struct lapic *apic, const struct kvm_lapic_state *state)
 {
 	u32 reg;
 
@@ -522,7 +522,7 @@ static void set_regs(struct apic *apic, const struct kvm_lapic_state *state)
 		reg_set(apic, reg, state_get(state, reg));
 	reg_set(apic, REG_VERSION, VERSION);
 	reg_set(apic, REG_TPR, state_get(state, REG_TPR) & 0xff);
-	if (apic_is_x2(apic))
+	if (lapic_is_x2(apic))
 		set_own_id(apic);
 	else
 		update_renamed(apic);
@@ -533,13 +533,13 @@ static void set_regs(struct apic *apic, const struct kvm_lapic_state *state)
 	update_ppr(apic);
 }
 
-int apic_set_state(struct apic *apic, const struct kvm_lapic_state *state)
+int lapic_set_state(struct lapic *apic, const struct kvm_lapic_state *state)
 {
-	if (apic_is_x2(apic) && apic->chips->wide_ids && state_get(state, REG_ID) != apic->id)
+	if (lapic_is_x2(apic) && apic->chips->wide_ids && state_get(state, REG_ID) != apic->id)
 		return -EINVAL;
 	set_regs(apic, state);
 	timer_restore(apic, state_get(state, REG_TMCCT));
 	recheck_extint(apic);
-	apic_recheck(apic);
+	lapic_recheck(apic);
 	return 0;
 }

@@ -13,9 +13,9 @@
 #define XAPIC_ALL	0xffu
 #define X2APIC_ALL	0xffffffffu
 
-int apic_set_irr(struct apic *apic, u8 vector, bool level)
+int lapic_set_irr(struct lapic *apic, u8 vector, bool level)
 {
-	if (vector < 16 || !apic_active(apic))
+	if (vector < 16 || !lapic_active(apic))
 		return -1;
 	/* Who sees the vector in the IRR sees its trigger mode. */
 	if (test_bit(vector, apic->tmr) != level) {
@@ -27,9 +27,9 @@ int apic_set_irr(struct apic *apic, u8 vector, bool level)
 	return !test_and_set_bit(vector, apic->irr);
 }
 
-static int take_fixed(struct apic *apic, const struct irq_msg *msg)
+static int take_fixed(struct lapic *apic, const struct irq_msg *msg)
 {
-	int ret = apic_set_irr(apic, msg->vector, msg->level);
+	int ret = lapic_set_irr(apic, msg->vector, msg->level);
 
 	if (ret > 0)
 		irq_host_kick(apic);
@@ -37,7 +37,7 @@ static int take_fixed(struct apic *apic, const struct irq_msg *msg)
 }
 
 /* An INIT drops a SIPI that nobody has looked at yet. */
-static int take_init(struct apic *apic, const struct irq_msg *msg)
+static int take_init(struct lapic *apic, const struct irq_msg *msg)
 {
 	if (msg->level && !msg->assert)
 		return -1;
@@ -46,17 +46,17 @@ static int take_init(struct apic *apic, const struct irq_msg *msg)
 	return 1;
 }
 
-static int take_sipi(struct apic *apic, const struct irq_msg *msg)
+static int take_sipi(struct lapic *apic, const struct irq_msg *msg)
 {
 	WRITE_ONCE(apic->sipi_vector, msg->vector);
-	smp_wmb();	/* pairs with apic_take_sipi() */
+	smp_wmb();	/* pairs with lapic_take_sipi() */
 	set_bit(APIC_SIPI, &apic->pending);
 	irq_host_kick(apic);
 	return 1;
 }
 
 /* 1: delivered, 0: coalesced, -1: not taken. */
-static int take(struct apic *apic, const struct irq_msg *msg)
+static int take(struct lapic *apic, const struct irq_msg *msg)
 {
 	switch (msg->mode) {
 	case IRQ_FIXED:
@@ -77,12 +77,12 @@ static int take(struct apic *apic, const struct irq_msg *msg)
 	}
 }
 
-bool apic_take_init(struct apic *apic)
+bool lapic_take_init(struct lapic *apic)
 {
 	return test_bit(APIC_INIT, &apic->pending) && test_and_clear_bit(APIC_INIT, &apic->pending);
 }
 
-bool apic_take_sipi(struct apic *apic, u8 *vector)
+bool lapic_take_sipi(struct lapic *apic, u8 *vector)
 {
 	if (!test_bit(APIC_SIPI, &apic->pending) || !test_and_clear_bit(APIC_SIPI, &apic->pending))
 		return false;
@@ -90,7 +90,7 @@ bool apic_take_sipi(struct apic *apic, u8 *vector)
 	return true;
 }
 
-static inline struct apic *apic_by_id(const struct irq_chips *chips, u32 id)
+static inline struct lapic *lapic_by_id(const struct irq_chips *chips, u32 id)
 {
 	return id < IRQ_MAX_IDS ? READ_ONCE(chips->by_id[array_index_nospec(id, IRQ_MAX_IDS)]) : NULL;
 }
@@ -99,27 +99,27 @@ static inline struct apic *apic_by_id(const struct irq_chips *chips, u32 id)
  * The receiver's mode says what is a broadcast, and an xAPIC's is no x2APIC's: but without interrupt
  * remapping a device can only say 0xff.
  */
-static bool is_broadcast(const struct apic *apic, const struct apic *src, const struct irq_msg *msg)
+static bool is_broadcast(const struct lapic *apic, const struct lapic *src, const struct irq_msg *msg)
 {
-	if (!apic_is_x2(apic))
+	if (!lapic_is_x2(apic))
 		return msg->dest == XAPIC_ALL && !(src && msg->wide);
 	return msg->dest == X2APIC_ALL ||
 	       (msg->dest == XAPIC_ALL && !src && !apic->chips->no_broadcast_quirk);
 }
 
 /* A vCPU that no 8 bits can name is found by all 32 in xAPIC mode too. */
-static bool match_physical(const struct apic *apic, const struct irq_msg *msg)
+static bool match_physical(const struct lapic *apic, const struct irq_msg *msg)
 {
-	if (apic_is_x2(apic) || msg->dest > 0xff || (apic->id > 0xff && apic->chips->wide_ids))
+	if (lapic_is_x2(apic) || msg->dest > 0xff || (apic->id > 0xff && apic->chips->wide_ids))
 		return msg->dest == apic->id;
 	return msg->dest == reg_get(apic, REG_ID) >> 24;
 }
 
-static bool match_logical(const struct apic *apic, const struct irq_msg *msg)
+static bool match_logical(const struct lapic *apic, const struct irq_msg *msg)
 {
 	u32 ldr = reg_get(apic, REG_LDR), dest = msg->dest;
 
-	if (apic_is_x2(apic))
+	if (lapic_is_x2(apic))
 		return ldr >> 16 == dest >> 16 && (u16)(ldr & dest);
 	ldr >>= 24;
 	switch (reg_get(apic, REG_DFR)) {
@@ -132,9 +132,9 @@ static bool match_logical(const struct apic *apic, const struct irq_msg *msg)
 	}
 }
 
-static bool match(const struct apic *apic, const struct apic *src, const struct irq_msg *msg)
+static bool match(const struct lapic *apic, const struct lapic *src, const struct irq_msg *msg)
 {
-	if (!apic_enabled(apic))
+	if (!lapic_enabled(apic))
 		return false;
 	if (msg->shorthand)
 		return msg->shorthand == IRQ_ALL || apic != src;
@@ -149,7 +149,7 @@ static inline void add(int *sum, int taken)
 		*sum = taken + (*sum > 0 ? *sum : 0);
 }
 
-static int deliver_all(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg)
+static int deliver_all(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg)
 {
 	unsigned int i, nr = smp_load_acquire(&chips->nr_apics);
 	int sum = -1;
@@ -161,15 +161,15 @@ static int deliver_all(struct irq_chips *chips, struct apic *src, const struct i
 }
 
 /* The candidate with that number, or the last one; how many there are. */
-static struct apic *candidate(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg,
+static struct lapic *candidate(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg,
 			      unsigned int number, unsigned int *found)
 {
 	unsigned int i, nr = smp_load_acquire(&chips->nr_apics);
-	struct apic *last = NULL;
+	struct lapic *last = NULL;
 
 	*found = 0;
 	for (i = 0; i < nr && *found <= number; i++)
-		if (apic_active(chips->apic[i]) && match(chips->apic[i], src, msg)) {
+		if (lapic_active(chips->apic[i]) && match(chips->apic[i], src, msg)) {
 			last = chips->apic[i];
 			++*found;
 		}
@@ -177,10 +177,10 @@ static struct apic *candidate(struct irq_chips *chips, struct apic *src, const s
 }
 
 /* Who is the lowest is not looked at: a vector has always the same one, its caches warm. */
-static int deliver_lowest(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg)
+static int deliver_lowest(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg)
 {
 	unsigned int found;
-	struct apic *apic = candidate(chips, src, msg, IRQ_MAX_APICS, &found);
+	struct lapic *apic = candidate(chips, src, msg, IRQ_MAX_APICS, &found);
 
 	if (found > 1)
 		apic = candidate(chips, src, msg, msg->vector % found, &found);
@@ -195,9 +195,9 @@ static int deliver_cluster(struct irq_chips *chips, const struct irq_msg *msg)
 	int sum = -1;
 
 	for (; members; members &= members - 1) {
-		struct apic *apic = apic_by_id(chips, first + __ffs(members));
+		struct lapic *apic = lapic_by_id(chips, first + __ffs(members));
 
-		if (apic && apic_is_x2(apic))
+		if (apic && lapic_is_x2(apic))
 			add(&sum, take(apic, msg));
 	}
 	return sum;
@@ -205,19 +205,19 @@ static int deliver_cluster(struct irq_chips *chips, const struct irq_msg *msg)
 
 static int deliver_one(struct irq_chips *chips, const struct irq_msg *msg)
 {
-	struct apic *apic = apic_by_id(chips, msg->dest);
+	struct lapic *apic = lapic_by_id(chips, msg->dest);
 
-	return apic && apic_enabled(apic) ? take(apic, msg) : -1;
+	return apic && lapic_enabled(apic) ? take(apic, msg) : -1;
 }
 
 /* One that its id finds? Not if an xAPIC's isn't its vCPU's. */
-static bool is_unicast(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg)
+static bool is_unicast(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg)
 {
 	return !msg->logical && msg->dest != X2APIC_ALL &&
 	       (msg->dest != XAPIC_ALL || (src && msg->wide)) && !atomic_read(&chips->nr_renamed);
 }
 
-int irq_deliver(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg)
+int irq_deliver(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg)
 {
 	if (msg->shorthand == IRQ_SELF)
 		return src ? take(src, msg) : -1;

@@ -42,20 +42,20 @@ enum {
 #define DFR_FLAT	0xffffffffu
 #define DFR_CLUSTER	0x0fffffffu
 
-static inline u32 reg_get(const struct apic *apic, u32 reg)
+static inline u32 reg_get(const struct lapic *apic, u32 reg)
 {
 	return READ_ONCE(*(const u32 *)(apic->regs.regs + reg));
 }
 
-static inline void reg_set(struct apic *apic, u32 reg, u32 value)
+static inline void reg_set(struct lapic *apic, u32 reg, u32 value)
 {
 	WRITE_ONCE(*(u32 *)(apic->regs.regs + reg), value);
 }
 
 /* By software: its SPIV. */
-static inline bool apic_active(const struct apic *apic)
+static inline bool lapic_active(const struct lapic *apic)
 {
-	return apic_enabled(apic) && reg_get(apic, REG_SPIV) & SPIV_ENABLED;
+	return lapic_enabled(apic) && reg_get(apic, REG_SPIV) & SPIV_ENABLED;
 }
 
 /* The highest vector in one of the bitmaps, or -1. */
@@ -76,20 +76,20 @@ static inline int highest_vector(const unsigned long *map)
  * A fixed interrupt gets into the IRR. In any context; the caller kicks. 1: it is there, 0: it was
  * there already, -1: the APIC takes none.
  */
-int apic_set_irr(struct apic *apic, u8 vector, bool level);
+int lapic_set_irr(struct lapic *apic, u8 vector, bool level);
 
 /* The vCPU is to look: its thread has changed what decides about delivery. */
-void apic_recheck(struct apic *apic);
+void lapic_recheck(struct lapic *apic);
 
 /* Timer: all by the vCPU's thread. */
-void timer_init(struct apic *apic);
-void timer_reset(struct apic *apic);
-void timer_set_mode(struct apic *apic);			/* the timer's LVT has changed */
-void timer_set_initial(struct apic *apic, u32 count);
-void timer_set_divisor(struct apic *apic, u32 tdcr);
-void timer_set_deadline(struct apic *apic, u64 tsc);
-u32 timer_current(struct apic *apic);			/* current-count register */
-u64 timer_get_deadline(const struct apic *apic);
-void timer_restore(struct apic *apic, u32 current_count);	/* registers came from user space */
+void timer_init(struct lapic *apic);
+void timer_reset(struct lapic *apic);
+void timer_set_mode(struct lapic *apic);			/* the timer's LVT has changed */
+void timer_set_initial(struct lapic *apic, u32 count);
+void timer_set_divisor(struct lapic *apic, u32 tdcr);
+void timer_set_deadline(struct lapic *apic, u64 tsc);
+u32 timer_current(struct lapic *apic);			/* current-count register */
+u64 timer_get_deadline(const struct lapic *apic);
+void timer_restore(struct lapic *apic, u32 current_count);	/* registers came from user space */
 
 #endif

@@ -56,7 +56,7 @@ static bool is_level(const struct ioapic *ioapic, unsigned int pin)
 }
 
 /* Has it the vector, not ended yet? From IRR to ISR it is in both. */
-static bool apic_owes_eoi(const struct apic *apic, u8 vector)
+static bool lapic_owes_eoi(const struct lapic *apic, u8 vector)
 {
 	if (test_bit(vector, apic->irr))
 		return true;
@@ -70,7 +70,7 @@ static bool rtc_owed(struct ioapic *ioapic)
 	unsigned int i;
 
 	for_each_set_bit(i, ioapic->rtc_to, IRQ_MAX_APICS) {
-		if (apic_owes_eoi(chips->apic[i], ioapic->rtc_vector))
+		if (lapic_owes_eoi(chips->apic[i], ioapic->rtc_vector))
 			return true;
 		__clear_bit(i, ioapic->rtc_to);
 	}
@@ -82,7 +82,7 @@ static void rtc_note(struct ioapic *ioapic, unsigned long *owing, unsigned int n
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		if (apic_owes_eoi(ioapic->chips->apic[i], ioapic->rtc_vector))
+		if (lapic_owes_eoi(ioapic->chips->apic[i], ioapic->rtc_vector))
 			__set_bit(i, owing);
 }
 
@@ -194,7 +194,7 @@ static u32 pins_of(struct ioapic *ioapic, u8 vector)
 }
 
 /* Remote IRR is cleared after the host was told: a line that it lets go is down by then. */
-void ioapic_eoi(struct ioapic *ioapic, struct apic *src, u8 vector)
+void ioapic_eoi(struct ioapic *ioapic, struct lapic *src, u8 vector)
 {
 	unsigned long pins = pins_of(ioapic, vector), flags;
 	u32 spiv;

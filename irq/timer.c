@@ -23,20 +23,20 @@ static u32 divisor(u32 tdcr)
 	return 1u << ((((tdcr & 3) | (tdcr >> 1 & 4)) + 1) & 7);
 }
 
-static u32 apic_divisor(const struct apic *apic)
+static u32 lapic_divisor(const struct lapic *apic)
 {
 	return divisor(reg_get(apic, REG_TDCR));
 }
 
-static u32 lvt_mode(const struct apic *apic)
+static u32 lvt_mode(const struct lapic *apic)
 {
 	return reg_get(apic, REG_LVT_TIMER) >> 17 & (apic->deadline_mode_allowed ? 3 : 1);
 }
 
 /* timer_lock is held, as in all up to 'locked'. The period as its registers have it. */
-static void set_period(struct apic *apic)
+static void set_period(struct lapic *apic)
 {
-	u64 period = (u64)reg_get(apic, REG_TMICT) * apic_divisor(apic);
+	u64 period = (u64)reg_get(apic, REG_TMICT) * lapic_divisor(apic);
 
 	if (apic->timer_mode == MODE_PERIODIC && period)
 		period = max_t(u64, period, MIN_PERIOD);
@@ -44,7 +44,7 @@ static void set_period(struct apic *apic)
 }
 
 /* Ticks that are missed are lost: a late host doesn't make a storm. */
-static u64 next_tick(const struct apic *apic, u64 now)
+static u64 next_tick(const struct lapic *apic, u64 now)
 {
 	u64 period = apic->timer_period, due = apic->timer_due + period;
 
@@ -52,13 +52,13 @@ static u64 next_tick(const struct apic *apic, u64 now)
 }
 
 /* It is due. Whether the vCPU is to be kicked. */
-static bool expire(struct apic *apic, u64 now)
+static bool expire(struct lapic *apic, u64 now)
 {
 	u32 lvt = reg_get(apic, REG_LVT_TIMER);
 	bool kick = false;
 
 	if (!(lvt & LVT_MASKED))
-		kick = apic_set_irr(apic, lvt & LVT_VECTOR, false) > 0;
+		kick = lapic_set_irr(apic, lvt & LVT_VECTOR, false) > 0;
 	if (apic->timer_mode == MODE_PERIODIC && apic->timer_period)
 		apic->timer_due = next_tick(apic, now);
 	else
@@ -68,7 +68,7 @@ static bool expire(struct apic *apic, u64 now)
 	return kick;
 }
 
-static bool arm(struct apic *apic, u64 due, u64 now)
+static bool arm(struct lapic *apic, u64 due, u64 now)
 {
 	bool kick = false;
 
@@ -79,7 +79,7 @@ static bool arm(struct apic *apic, u64 due, u64 now)
 	return kick;
 }
 
-static void disarm(struct apic *apic)
+static void disarm(struct lapic *apic)
 {
 	apic->deadline = 0;
 	apic->deadline_over = false;
@@ -88,7 +88,7 @@ static void disarm(struct apic *apic)
 }
 
 /* When a value of the TSC is reached; 0: never. */
-static u64 deadline_due(struct apic *apic, u64 now)
+static u64 deadline_due(struct lapic *apic, u64 now)
 {
 	u32 khz = 0;
 	u64 tsc = irq_host_tsc(apic, &khz), left, ms;
@@ -102,7 +102,7 @@ static u64 deadline_due(struct apic *apic, u64 now)
 	return now + ms * NS_PER_MS + DIV_ROUND_UP(left % khz * NS_PER_MS, khz);
 }
 
-static bool start_deadline(struct apic *apic, u64 tsc)
+static bool start_deadline(struct lapic *apic, u64 tsc)
 {
 	u64 now = irq_host_now();
 
@@ -112,7 +112,7 @@ static bool start_deadline(struct apic *apic, u64 tsc)
 }
 
 /* From a count on, in one-shot and periodic mode. */
-static bool start_count(struct apic *apic, u64 left)
+static bool start_count(struct lapic *apic, u64 left)
 {
 	u64 now = irq_host_now();
 	bool counts = apic->timer_mode <= MODE_PERIODIC && apic->timer_period;
@@ -121,23 +121,23 @@ static bool start_count(struct apic *apic, u64 left)
 }
 
 /* What is left of a count that was saved. */
-static u64 saved_left(const struct apic *apic, u32 count)
+static u64 saved_left(const struct lapic *apic, u32 count)
 {
-	u64 left = (u64)count * apic_divisor(apic);
+	u64 left = (u64)count * lapic_divisor(apic);
 
 	if ((!left && apic->timer_mode == MODE_PERIODIC) || left > apic->timer_period)
 		return apic->timer_period;
 	return left;
 }
 
-static u64 time_left(const struct apic *apic, u64 now)
+static u64 time_left(const struct lapic *apic, u64 now)
 {
 	return apic->timer_due > now ? apic->timer_due - now : 0;
 }
 
-static bool change_divisor(struct apic *apic, u32 tdcr)
+static bool change_divisor(struct lapic *apic, u32 tdcr)
 {
-	u32 old = apic_divisor(apic), new = divisor(tdcr);
+	u32 old = lapic_divisor(apic), new = divisor(tdcr);
 	u64 now = irq_host_now();
 
 	reg_set(apic, REG_TDCR, tdcr);
@@ -147,7 +147,7 @@ static bool change_divisor(struct apic *apic, u32 tdcr)
 	return arm(apic, now + time_left(apic, now) * new / old, now);
 }
 
-static void change_mode(struct apic *apic, u32 mode)
+static void change_mode(struct lapic *apic, u32 mode)
 {
 	if (mode == apic->timer_mode)
 		return;
@@ -159,7 +159,7 @@ static void change_mode(struct apic *apic, u32 mode)
 	set_period(apic);
 }
 
-static unsigned long timer_lock(struct apic *apic)
+static unsigned long timer_lock(struct lapic *apic)
 {
 	unsigned long flags;
 
@@ -167,19 +167,19 @@ static unsigned long timer_lock(struct apic *apic)
 	return flags;
 }
 
-static void timer_unlock(struct apic *apic, unsigned long flags, bool kick)
+static void timer_unlock(struct lapic *apic, unsigned long flags, bool kick)
 {
 	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
 	if (kick)
 		irq_host_kick(apic);
 }
 
-void timer_init(struct apic *apic)
+void timer_init(struct lapic *apic)
 {
 	raw_spin_lock_init(&apic->timer_lock);
 }
 
-void timer_reset(struct apic *apic)
+void timer_reset(struct lapic *apic)
 {
 	unsigned long flags = timer_lock(apic);
 
@@ -189,7 +189,7 @@ void timer_reset(struct apic *apic)
 	timer_unlock(apic, flags, false);
 }
 
-void timer_set_mode(struct apic *apic)
+void timer_set_mode(struct lapic *apic)
 {
 	unsigned long flags = timer_lock(apic);
 
@@ -197,7 +197,7 @@ void timer_set_mode(struct apic *apic)
 	timer_unlock(apic, flags, false);
 }
 
-void timer_set_initial(struct apic *apic, u32 count)
+void timer_set_initial(struct lapic *apic, u32 count)
 {
 	unsigned long flags;
 
@@ -209,19 +209,19 @@ void timer_set_initial(struct apic *apic, u32 count)
 	timer_unlock(apic, flags, start_count(apic, apic->timer_period));
 }
 
-void timer_set_divisor(struct apic *apic, u32 tdcr)
+void timer_set_divisor(struct lapic *apic, u32 tdcr)
 {
 	unsigned long flags = timer_lock(apic);
 
 	timer_unlock(apic, flags, change_divisor(apic, tdcr));
 }
 
-static bool has_deadline(const struct apic *apic)
+static bool has_deadline(const struct lapic *apic)
 {
-	return apic_enabled(apic) && apic->timer_mode == MODE_DEADLINE;
+	return lapic_enabled(apic) && apic->timer_mode == MODE_DEADLINE;
 }
 
-void timer_set_deadline(struct apic *apic, u64 tsc)
+void timer_set_deadline(struct lapic *apic, u64 tsc)
 {
 	unsigned long flags;
 
@@ -231,12 +231,12 @@ void timer_set_deadline(struct apic *apic, u64 tsc)
 	timer_unlock(apic, flags, start_deadline(apic, tsc));
 }
 
-u64 timer_get_deadline(const struct apic *apic)
+u64 timer_get_deadline(const struct lapic *apic)
 {
 	return has_deadline(apic) ? apic->deadline : 0;
 }
 
-void apic_timer_rearm(struct apic *apic)
+void lapic_timer_rearm(struct lapic *apic)
 {
 	unsigned long flags;
 
@@ -247,9 +247,9 @@ void apic_timer_rearm(struct apic *apic)
 }
 
 /* Never 0 while it counts: that would be saved as a timer that has fired. */
-u32 timer_current(struct apic *apic)
+u32 timer_current(struct lapic *apic)
 {
-	u32 by = apic_divisor(apic);
+	u32 by = lapic_divisor(apic);
 	unsigned long flags;
 	u64 left;
 
@@ -263,7 +263,7 @@ u32 timer_current(struct apic *apic)
 	return DIV_ROUND_UP(left, by);
 }
 
-void timer_restore(struct apic *apic, u32 current_count)
+void timer_restore(struct lapic *apic, u32 current_count)
 {
 	unsigned long flags = timer_lock(apic);
 	u32 mode = lvt_mode(apic);
@@ -277,7 +277,7 @@ void timer_restore(struct apic *apic, u32 current_count)
 	timer_unlock(apic, flags, kick);
 }
 
-void apic_timer_fired(struct apic *apic)
+void lapic_timer_fired(struct lapic *apic)
 {
 	unsigned long flags = timer_lock(apic);
 	u64 now = irq_host_now(), due = apic->timer_due;

@@ -25,8 +25,8 @@ struct told {
 extern struct host {
 	struct irq_chips chips;
 	struct irq_routes *routes;
-	struct apic apic[NR_APICS];
-	struct apic *table[NR_APICS];
+	struct lapic apic[NR_APICS];
+	struct lapic *table[NR_APICS];
 	struct told told;
 	u64 now, pit_at, ioapic_at;
 	struct irq_msg msg[64];		/* the last ones that were sent */

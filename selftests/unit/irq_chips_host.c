@@ -88,7 +88,7 @@ void pit_host_line(struct irq_chips *chips, bool level)
 }
 
 /* Physical destinations, 0xff is all. */
-int irq_deliver(struct irq_chips *chips, struct apic *src, const struct irq_msg *msg)
+int irq_deliver(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg)
 {
 	int ret = -1;
 	unsigned int i;
