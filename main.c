@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "cpus.h"
+#include "mce.h"
 #include "mmu.h"
 #include "physical.h"
 #include "state.h"
@@ -61,6 +62,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return arg ? -EINVAL : VCPU_MMAP_SIZE;
 	case KVM_GET_SUPPORTED_CPUID:
 		return cpuid_supported((void __user *)arg);
+	case KVM_X86_GET_MCE_CAP_SUPPORTED:
+		return mce_cap_supported((void __user *)arg);
 	case KVM_GET_MSR_INDEX_LIST:
 		return msr_index_list((void __user *)arg);
 	}

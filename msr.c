@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "entry_check.h"
 #include "hostmsr.h"
+#include "mce.h"
 #include "mode.h"
 #include "pv.h"
 #include "state.h"
@@ -41,7 +42,8 @@ static const u32 saved[] = {
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
 	MSR_EFER, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
-	MSR_IA32_MISC_ENABLE, MSR_IA32_MCG_STATUS, MSR_IA32_CR_PAT, MSR_MTRRdefType,
+	MSR_IA32_MISC_ENABLE, MSR_IA32_MCG_STATUS, MSR_IA32_MCG_CTL,
+	MSR_IA32_CR_PAT, MSR_MTRRdefType,
 	MSR_MTRRfix64K_00000, MSR_MTRRfix16K_80000, MSR_MTRRfix16K_A0000,
 	MSR_MTRRfix4K_C0000, MSR_MTRRfix4K_C8000, MSR_MTRRfix4K_D0000, MSR_MTRRfix4K_D8000,
 	MSR_MTRRfix4K_E0000, MSR_MTRRfix4K_E8000, MSR_MTRRfix4K_F0000, MSR_MTRRfix4K_F8000,
@@ -59,11 +61,11 @@ static const struct constant {
 	u32 first, last;
 	u64 value, ignored;
 } constants[] = {
+	{ MSR_IA32_P5_MC_ADDR, MSR_IA32_P5_MC_TYPE, 0, 0 },
 	{ MSR_IA32_PLATFORM_ID, MSR_IA32_PLATFORM_ID, 0, 0 },
 	{ MSR_IA32_EBL_CR_POWERON, MSR_IA32_EBL_CR_POWERON, 0, 0 },
 	{ MSR_IA32_UCODE_WRITE, MSR_IA32_UCODE_WRITE, 0, U64_MAX },
 	{ MSR_MTRRcap, MSR_MTRRcap, NR_VAR_MTRR | 0x500, 0 },
-	{ MSR_IA32_MCG_CAP, MSR_IA32_MCG_CAP, 0, 0 },
 	{ MSR_IA32_DEBUGCTLMSR, MSR_IA32_DEBUGCTLMSR, 0, 0 },
 	{ MSR_IA32_LASTBRANCHFROMIP, MSR_IA32_LASTINTTOIP, 0, 0 },
 	{ MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, 0, 0 },
@@ -246,8 +248,6 @@ static u64 *kept(struct vcpu *vcpu, u32 index)
 		return &m->mtrr_def_type;
 	case MSR_IA32_MISC_ENABLE:
 		return &m->misc_enable;
-	case MSR_IA32_MCG_STATUS:
-		return &m->mcg_status;
 	case MSR_TSC_AUX:
 		return &m->tsc_aux;
 	case DE_CFG:
@@ -258,7 +258,7 @@ static u64 *kept(struct vcpu *vcpu, u32 index)
 }
 
 /* May it hold that? */
-static bool kept_valid(struct vcpu *vcpu, u32 index, u64 data, bool host)
+static bool kept_valid(struct vcpu *vcpu, u32 index, u64 data)
 {
 	switch (index) {
 	case MSR_IA32_CR_PAT:
@@ -267,8 +267,6 @@ static bool kept_valid(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		return !(data & ~0xcffull) && mtrr_type_valid(data & 0xff);
 	case MSR_IA32_MISC_ENABLE:
 		return true;
-	case MSR_IA32_MCG_STATUS:
-		return host || !data;
 	case MSR_TSC_AUX:
 		return !(data >> 32);
 	case DE_CFG:
@@ -311,7 +309,7 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		return set_hwcr(vcpu, data);
 	}
 	if (where) {
-		if (!kept_valid(vcpu, index, data, host))
+		if (!kept_valid(vcpu, index, data))
 			return -EINVAL;
 		*where = data;
 		return 0;
@@ -321,6 +319,8 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	r = vendor(set_msr)(vcpu, index, data);
 	if (r == -ENOENT)
 		r = pv_set_msr(vcpu, index, data);
+	if (r == -ENOENT)
+		r = mce_write(vcpu, index, data, host);
 	return r == -ENOENT ? set_constant(index, data) : r;
 }
 
@@ -370,6 +370,8 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	r = vendor(get_msr)(vcpu, index, data);
 	if (r == -ENOENT)
 		r = pv_get_msr(vcpu, index, data);
+	if (r == -ENOENT)
+		r = mce_read(vcpu, index, data, host);
 	return r == -ENOENT ? get_constant(index, data) : r;
 }
 

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "cpus.h"
 #include "event.h"
+#include "mce.h"
 #include "mmu.h"
 #include "state.h"
 #include "vcpu.h"
@@ -153,6 +154,8 @@ VCPU_OP(get_mp_state, get_mp_state)
 VCPU_OP(set_mp_state, set_mp_state)
 VCPU_OP(translate, translate)
 VCPU_OP(interrupt, interrupt)
+VCPU_OP(setup_mce, mce_set_cap)
+VCPU_OP(set_mce, mce_inject)
 
 /* The ioctl's number says how large the struct is and which way it goes. */
 static const struct vcpu_op {
@@ -177,6 +180,8 @@ static const struct vcpu_op {
 	{ KVM_SET_MP_STATE, op_set_mp_state },
 	{ KVM_TRANSLATE, op_translate },
 	{ KVM_INTERRUPT, op_interrupt },
+	{ KVM_X86_SETUP_MCE, op_setup_mce },
+	{ KVM_X86_SET_MCE, op_set_mce },
 };
 
 static const struct vcpu_op *find_op(u32 cmd)
@@ -420,6 +425,7 @@ static int init_vcpu(struct vcpu *vcpu)
 	if (r)
 		goto out_mmu;
 	cpuid_reset(vcpu);
+	mce_create(vcpu);
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	r = vcpu_load(vcpu);
 	if (!r) {

@@ -12,6 +12,7 @@
 #include "cap.h"
 #include "compat.h"
 #include "cpus.h"
+#include "mce.h"
 #include "mmu.h"
 #include "request.h"
 #include "state.h"
@@ -258,6 +259,8 @@ long vm_check_extension(unsigned long cap)
 		return UMBRA_MAX_VCPUS;
 	case KVM_CAP_MAX_VCPU_ID:
 		return UMBRA_MAX_VCPU_IDS;
+	case KVM_CAP_MCE:
+		return MCE_MAX_BANKS;
 	case KVM_CAP_NR_MEMSLOTS:
 		return UMBRA_MAX_SLOTS;
 	}

@@ -3,7 +3,6 @@
 #ifndef UMBRA_CAP_H
 #define UMBRA_CAP_H
 
-#include <linux/compiler_types.h>
 #include <linux/kvm.h>
 
 struct vcpu;

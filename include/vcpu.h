@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "emulate.h"
 #include "exit.h"
+#include "mce.h"
 #include "mmu.h"
 #include "pv.h"
 #include "stats.h"
@@ -157,7 +158,7 @@ struct vcpu_cpuid {
  */
 struct vcpu_msrs {
 	u64 pat, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
-	u64 misc_enable, tsc_aux, spec_ctrl, tsc_adjust, mcg_status, hwcr, de_cfg;
+	u64 misc_enable, tsc_aux, spec_ctrl, tsc_adjust, hwcr, de_cfg;
 };
 
 /**
@@ -226,6 +227,7 @@ struct vcpu {
 	struct vcpu_msrs msrs;
 	struct vcpu_tsc tsc;
 	struct vcpu_pv pv;
+	struct vcpu_mce mce;
 	struct mmu_vcpu mmu;
 	void *fpu;
 	void *backend;
