@@ -83,8 +83,9 @@ int irq_routes_gsi(const struct irq_routes *routes, unsigned int chip, unsigned 
  * irq_host_unmasked() - asked of the host: the guest has unmasked a pin
  * @chips: @chip: @pin: as irq_host_acked(), which is the model for the context too
  *
- * If the pin is GSI 0's, pit_unmasked() is to be called. If its GSI is resampled, the line is let go
- * and resamplefd signalled, as at an EOI: the device may have lowered it while it was masked.
+ * If the pin is GSI 0's, pit_unmasked() is to be called. If it is the I/O APIC's and its GSI is
+ * resampled, the line is let go and resamplefd signalled, as at an EOI: the device may have lowered
+ * it while it was masked, and raises it again if not.
  */
 void irq_host_unmasked(struct irq_chips *chips, unsigned int chip, unsigned int pin);
 
