@@ -314,6 +314,7 @@ TEST(ioapic_eoi_of_an_edge_does_not_end_a_level)
 	clear_bit(0x51, host.apic[0].tmr);
 	host_eoi(0, 0x51);
 	CHECK(entry(9) & REMOTE_IRR);
+	CHECK_EQ(host.sent, 1);
 	host_end();
 }
 
@@ -422,8 +423,8 @@ TEST(rtc_edges_of_others_are_not_lost)
 {
 	host_start();
 	program(RTC, 0x61, 1);
-	pin_set(RTC, true);
-	pin_set(RTC, false);
+	pin_status(RTC, true);
+	pin_status(RTC, false);
 	host_take(1, 0x61);
 	CHECK_EQ(pin_set(RTC, true), 1);
 	CHECK(has(1, 0x61));

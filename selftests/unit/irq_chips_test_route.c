@@ -76,12 +76,20 @@ TEST(route_default)
 
 TEST(route_status_adds_up)
 {
+	struct kvm_irq_routing_entry entry[] = {
+		pin(4, KVM_IRQCHIP_IOAPIC, 4), pin(4, KVM_IRQCHIP_PIC_MASTER, 4),
+	};
+
 	host_start();
 	open_pin(4, 0x44);
 	pic_out(0x21, 0xff);
 	CHECK_EQ(line(4, true), 1);	/* the PIC's is masked */
 	CHECK_EQ(line(4, true), 0);
-	CHECK_EQ(line(5, true), -1 + 0);
+	CHECK_EQ(line(5, true), -1);
+	line(4, false);
+	host_eoi(0, 0x44);
+	CHECK_EQ(fill(entry, 2), 0);
+	CHECK_EQ(line(4, true), 1);
 	host_end();
 }
 

@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Plant one bug at a time (mutants.txt) into a copy of mmu/; the tests must notice each.
+# Plant one bug at a time (mutants.txt) into a copy of mmu/ or irq/; the tests must notice each.
 
 here=$(cd "$(dirname "$0")" && pwd)
 source=${MMU:-$here/../../mmu}
+irq=$here/../../irq
+irq_programs=(irq_chips_test)
 work=${TMPDIR:-/tmp}/umbra-mutate.$$
 
 usage() {
 	echo "usage: mutate.sh [--check] [PATTERN...]"
-	echo "Plants each bug of mutants.txt (whose name matches a PATTERN) into a copy of mmu/ and runs"
+	echo "Plants each bug of mutants.txt (whose name matches a PATTERN) into a copy of mmu/ or irq/ and runs"
 	echo "the unit tests on it. MMU=folder takes mmu/ from elsewhere. Status 0: every bug was caught; 1: one survived, or applies no more."
 	echo "--check only looks whether each applies."
 }
@@ -22,9 +24,22 @@ esac
 [ $# = 0 ] && set -- '*'
 export TAP_TIMEOUT=20
 
+# The programs that notice a bug in a file.
+programs() {
+	case $1 in
+	irq/*)	echo "${irq_programs[@]}" ;;
+	*)	echo mmu_test mmu_random ;;
+	esac
+}
+
 build() {
-	make -s -C "$here" MMU="$work/mmu" O="$work/build" SAN= \
-		"$work/build/mmu_test" "$work/build/mmu_random" >"$work/log" 2>&1
+	local program targets=()
+
+	for program in $(programs "$1"); do
+		targets+=("$work/build/$program")
+	done
+	make -s -C "$here" MMU="$work/mmu" IRQ="$work/irq" O="$work/build" SAN= \
+		"${targets[@]}" >"$work/log" 2>&1
 }
 
 wanted() {
@@ -44,29 +59,56 @@ within() {
 
 # Whether the tests notice. A bug that makes them hang is noticed too.
 caught() {
-	! within 60 "$work/build/mmu_test" --stop >"$work/log" 2>&1 && how=$(grep -m1 "^not ok" "$work/log") && return
-	! within 90 "$work/build/mmu_random" --seed 1 --programs 1000 --no-shrink >"$work/log" 2>&1 &&
-		how="random programs"
+	local program
+
+	for program in $(programs "$1"); do
+		if [ "$program" = mmu_random ]; then
+			! within 90 "$work/build/mmu_random" --seed 1 --programs 1000 --no-shrink \
+				>"$work/log" 2>&1 && how="random programs" && return
+		else
+			! within 60 "$work/build/$program" --stop >"$work/log" 2>&1 &&
+				how=$(grep -m1 "^not ok" "$work/log") && return
+		fi
+	done
+	return 1
+}
+
+original() {
+	case $1 in
+	irq/*)	echo "$irq/${1#irq/}" ;;
+	*)	echo "$source/$1" ;;
+	esac
+}
+
+copy() {
+	case $1 in
+	irq/*)	echo "$work/$1" ;;
+	*)	echo "$work/mmu/$1" ;;
+	esac
 }
 
 plant() {
-	[ -f "$source/$1" ] || return
-	cp "$source/$1" "$work/mmu/$1"
-	sed -i "$2" "$work/mmu/$1"
-	! cmp -s "$source/$1" "$work/mmu/$1"
+	heal "$1" || return
+	sed -i "$2" "$(copy "$1")"
+	! cmp -s "$(original "$1")" "$(copy "$1")"
 }
 
 heal() {
-	[ -f "$source/$1" ] || return
-	cp "$source/$1" "$work/mmu/$1"
+	[ -f "$(original "$1")" ] || return
+	cp "$(original "$1")" "$(copy "$1")"
+}
+
+healthy() {
+	build "$1" && ! caught "$1"
 }
 
 mkdir -p "$work" && trap 'rm -rf "$work"' EXIT
 cp -r "$source" "$work/mmu"
+cp -r "$irq" "$work/irq"
 rm -f "$work/mmu/host.c"
 if [ $check ]; then
 	:
-elif ! build || ! within 600 "$work/build/mmu_test" >"$work/log" 2>&1; then
+elif ! build mmu || ! within 600 "$work/build/mmu_test" >"$work/log" 2>&1 || ! healthy irq/; then
 	echo "mutate.sh: the tests fail without any planted bug:" >&2
 	grep -v '^ok ' "$work/log" >&2
 	exit 1
@@ -83,10 +125,10 @@ while IFS=$'\t' read -r file name edit; do
 		echo "STALE    $file $name: the line to change is not there any more"
 	elif [ $check ]; then
 		:
-	elif ! build; then
+	elif ! build "$file"; then
 		stale=$((stale + 1))
 		echo "BROKEN   $file $name: does not compile"
-	elif caught; then
+	elif caught "$file"; then
 		echo "caught   $file $name (${how#not ok [0-9]* - })"
 	else
 		survived=$((survived + 1))
