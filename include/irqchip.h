@@ -35,8 +35,8 @@ struct irq_route {
  * struct irq_routes - an immutable set of routes; who holds it publishes it (RCU)
  * @nr:		how many
  * @gsi:	by chip and pin: its GSI, the last one if it has several; -1: none
- * @first:	by GSI: index of its first route in @route, which is sorted by GSI; [IRQ_MAX_GSIS] is @nr
- * @route:	sorted
+ * @first:	by GSI: index of its first route in @route; [IRQ_MAX_GSIS] is @nr
+ * @route:	sorted by GSI
  */
 struct irq_routes {
 	u32 nr;
@@ -212,8 +212,8 @@ void ioapic_mmio_write(struct ioapic *ioapic, u32 offset, u32 len, const void *d
  * @src:	whose: its TMR and its suppressed broadcast (SPIV) decide about remote IRR
  * @vector:	which
  *
- * irq_host_acked() is called for its pins. Remote IRR is cleared; the interrupt comes again if its line is still up. After 10,000 of these in
- * a row there is a pause of 10 ms.
+ * irq_host_acked() is called for its pins. Remote IRR is cleared; the interrupt comes again if its
+ * line is still up. After 10,000 of these in a row there is a pause of 10 ms.
  */
 void ioapic_eoi(struct ioapic *ioapic, struct lapic *src, u8 vector);
 
@@ -266,8 +266,8 @@ void pit_destroy(struct pit *pit);
  * pit_host_line() - asked of the host: set GSI 0 from IRQ_SOURCE_PIT
  * @chips: @level: by the VM's routes
  *
- * Any context that pit_timer_fired() and pit_acked() are called in, with the PIT's lock held; the same
- * goes for irq_host_pit_timer(), which must not wait for a running pit_timer_fired(); nor may
+ * Any context that pit_timer_fired() and pit_acked() are called in, with the PIT's lock held. The
+ * same goes for irq_host_pit_timer(), which must not wait for a running pit_timer_fired(); nor may
  * irq_host_ioapic_timer() for ioapic_retry().
  */
 void pit_host_line(struct irq_chips *chips, bool level);
@@ -309,7 +309,7 @@ void pit_unmasked(struct pit *pit);
 /**
  * pit_set_reinject() - KVM_REINJECT_CONTROL
  * @pit:	the PIT
- * @reinject:	missed ticks follow, each after the acknowledgement of the one before; at first so
+ * @reinject:	missed ticks follow, each after the acknowledgment of the one before; at first so
  */
 void pit_set_reinject(struct pit *pit, bool reinject);
 

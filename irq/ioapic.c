@@ -24,7 +24,7 @@
 #define MAX_EOIS	10000
 #define PAUSE_NS	10000000
 #define SPIV	0xf0
-#define SPIV_NO_EOI	BIT(12)		/* the guest sends EOIs itself, to registers that aren't here */
+#define SPIV_NO_EOI	BIT(12)		/* the guest sends EOIs to I/O APICs itself */
 
 /*
  * @state:	registers; irr has the lines that are up

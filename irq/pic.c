@@ -57,7 +57,7 @@ static u16 pair_mask(const struct pic *pic, const struct kvm_pic_state *s, u8 pi
 	return is_master(pic, s) ? pins : pins << PINS;
 }
 
-/* Of these pins, how many places the first one is behind the highest priority; PINS: none is set. */
+/* How many places the first of these pins is behind the highest priority; PINS: there is none. */
 static unsigned int first_rank(const struct kvm_pic_state *s, u8 pins)
 {
 	unsigned int rank;
@@ -199,7 +199,7 @@ u8 pic_take(struct pic *pic)
 	return vector;
 }
 
-/* ICW1. The edges that are forgotten count as acknowledged, or who waits for that did so for ever. */
+/* ICW1. What is forgotten counts as acknowledged, or who waits for that did so for ever. */
 static void chip_init(struct pic *pic, struct kvm_pic_state *s, u8 icw1)
 {
 	pic->acked |= pair_mask(pic, s, s->isr | (s->irr & ~s->elcr));

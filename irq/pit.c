@@ -468,7 +468,12 @@ u8 pit_port_read(struct pit *pit, u16 port)
 	return data;
 }
 
-/* A gate that is closed has its counter's time stand still. */
+/* Behind a closed gate time stands still. */
+static u64 load_time(const struct channel *c)
+{
+	return is_paused(c) ? irq_host_now() - c->paused : (u64)c->s.count_load_time;
+}
+
 void pit_get_state(struct pit *pit, struct kvm_pit_state2 *state)
 {
 	unsigned long flags;
@@ -478,8 +483,7 @@ void pit_get_state(struct pit *pit, struct kvm_pit_state2 *state)
 	raw_spin_lock_irqsave(&pit->lock, flags);
 	for (i = 0; i < CHANNELS; i++) {
 		state->channels[i] = pit->channel[i].s;
-		if (is_paused(&pit->channel[i]))
-			state->channels[i].count_load_time = irq_host_now() - pit->channel[i].paused;
+		state->channels[i].count_load_time = load_time(&pit->channel[i]);
 	}
 	state->flags = pit->flags;
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
