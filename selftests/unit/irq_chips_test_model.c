@@ -230,8 +230,10 @@ static void random_step(struct naive *n, u64 *seed)
 	static const u16 ports[] = { 0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1 };
 	u64 r = splitmix(seed);
 	u16 port = ports[r % 6];
-	u8 data = port & 1 || port >= 0x4d0 ? splitmix(seed) & splitmix(seed) : random_command(seed);
+	u8 data = random_command(seed);
 
+	if (port & 1 || port >= 0x4d0)
+		data = splitmix(seed) & splitmix(seed);
 	switch (r >> 8 & 7) {
 	case 0:
 		CHECK_EQ(pic_in(port), naive_in(n, port));

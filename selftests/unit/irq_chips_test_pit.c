@@ -7,12 +7,12 @@
 #define HZ		1193182ull
 #define SECOND		1000000000ull
 
-static void out(u16 port, u8 data)
+static void port_out(u16 port, u8 data)
 {
 	pit_port_write(host.chips.pit, port, data);
 }
 
-static u8 in(u16 port)
+static u8 port_in(u16 port)
 {
 	return pit_port_read(host.chips.pit, port);
 }
@@ -24,22 +24,22 @@ static u64 ns(u64 ticks)
 
 static void program(unsigned int channel, unsigned int mode, u16 count)
 {
-	out(CONTROL, channel << 6 | 0x30 | mode << 1);
-	out(0x40 + channel, count);
-	out(0x40 + channel, count >> 8);
+	port_out(CONTROL, channel << 6 | 0x30 | mode << 1);
+	port_out(0x40 + channel, count);
+	port_out(0x40 + channel, count >> 8);
 }
 
 static u16 count(unsigned int channel)
 {
-	u8 low = in(0x40 + channel);
+	u8 low = port_in(0x40 + channel);
 
-	return low | in(0x40 + channel) << 8;
+	return low | port_in(0x40 + channel) << 8;
 }
 
 static u8 status(unsigned int channel)
 {
-	out(CONTROL, 0xe0 | 2 << channel);
-	return in(0x40 + channel);
+	port_out(CONTROL, 0xe0 | 2 << channel);
+	return port_in(0x40 + channel);
 }
 
 static bool high(unsigned int channel)
@@ -87,7 +87,7 @@ TEST(pit_is_quiet_at_first)
 	CHECK_EQ(s.channels[2].gate, 0);
 	host_advance(SECOND);
 	CHECK_EQ(host.told.pulses, 0);
-	CHECK_EQ(in(CONTROL), 0);
+	CHECK_EQ(port_in(CONTROL), 0);
 	host_end();
 }
 
@@ -111,9 +111,9 @@ TEST(pit_one_shot_again_by_its_count_alone)
 	start();
 	program(0, 4, 1000);
 	host_advance(ns(500));
-	out(0x40, 0xe8);
+	port_out(0x40, 0xe8);
 	CHECK_NE(host.pit_at, NEVER);
-	out(0x40, 3);
+	port_out(0x40, 3);
 	host_advance(ns(600));
 	CHECK_EQ(host.told.pulses, 0);
 	host_advance(ns(400));
@@ -275,7 +275,7 @@ TEST(pit_pin_unmasked_forgets)
 	host_end();
 }
 
-/* The whole way: a tick pending at the PIC is left there, and the guest goes on with the I/O APIC. */
+/* A tick that waits at the PIC is left there: the guest goes on with the I/O APIC. */
 TEST(pit_goes_on_at_the_other_chip)
 {
 	u32 select = 0x10, low = 0x10000, entry = 0x30;
@@ -307,7 +307,7 @@ TEST(pit_timer_that_fires_early_or_twice)
 	pit_timer_fired(host.chips.pit);
 	CHECK_EQ(host.pit_at, at);
 	CHECK_EQ(host.told.pulses, 0);
-	out(CONTROL, 0x34);
+	port_out(CONTROL, 0x34);
 	CHECK_EQ(host.pit_at, NEVER);
 	host.now += SECOND;
 	pit_timer_fired(host.chips.pit);
@@ -322,7 +322,7 @@ TEST(pit_count_goes_down)
 	start();
 	program(2, 0, 1000);
 	CHECK_EQ(count(2), 1000);
-	out(SPEAKER, 1);
+	port_out(SPEAKER, 1);
 	host_advance(ns(100));
 	CHECK_EQ(count(2), 900);
 	host_advance(ns(1000));
@@ -358,13 +358,13 @@ TEST(pit_count_of_zero_is_the_highest)
 TEST(pit_decimal)
 {
 	start();
-	out(CONTROL, 1 << 6 | 0x35);
-	out(0x41, 0x00);
-	out(0x41, 0x20);
+	port_out(CONTROL, 1 << 6 | 0x35);
+	port_out(0x41, 0x00);
+	port_out(0x41, 0x20);
 	host_advance(ns(766));
 	CHECK_EQ(count(1), 0x1234);
-	out(0x41, 0);
-	out(0x41, 0);
+	port_out(0x41, 0);
+	port_out(0x41, 0);
 	host_advance(ns(1));
 	CHECK_EQ(count(1), 0x9999);
 	CHECK_EQ(status(1) & 0x3f, 0x35);
@@ -374,16 +374,16 @@ TEST(pit_decimal)
 TEST(pit_access_by_halves)
 {
 	start();
-	out(CONTROL, 1 << 6 | 0x14);
-	out(0x41, 200);
+	port_out(CONTROL, 1 << 6 | 0x14);
+	port_out(0x41, 200);
 	host_advance(ns(50));
-	CHECK_EQ(in(0x41), 150);
-	CHECK_EQ(in(0x41), 150);
-	out(CONTROL, 1 << 6 | 0x24);
-	out(0x41, 8);
-	CHECK_EQ(in(0x41), 8);
+	CHECK_EQ(port_in(0x41), 150);
+	CHECK_EQ(port_in(0x41), 150);
+	port_out(CONTROL, 1 << 6 | 0x24);
+	port_out(0x41, 8);
+	CHECK_EQ(port_in(0x41), 8);
 	host_advance(ns(1));
-	CHECK_EQ(in(0x41), 7);
+	CHECK_EQ(port_in(0x41), 7);
 	host_end();
 }
 
@@ -392,14 +392,14 @@ TEST(pit_latch)
 	start();
 	program(1, 2, 0x4000);
 	host_advance(ns(0x10));
-	out(CONTROL, 1 << 6);
+	port_out(CONTROL, 1 << 6);
 	host_advance(ns(0x100));
-	out(CONTROL, 1 << 6);	/* the first stays */
-	CHECK_EQ(in(0x41), 0xf0);
+	port_out(CONTROL, 1 << 6);	/* the first stays */
+	CHECK_EQ(port_in(0x41), 0xf0);
 	host_advance(ns(0x1000));
-	CHECK_EQ(in(0x41), 0x3f);
+	CHECK_EQ(port_in(0x41), 0x3f);
 	CHECK_NE(count(1), 0x3ff0);
-	out(CONTROL, 1 << 6);
+	port_out(CONTROL, 1 << 6);
 	program(1, 2, 0x1234);	/* forgets it */
 	CHECK_EQ(count(1), 0x1234);
 	host_end();
@@ -411,27 +411,27 @@ TEST(pit_read_back)
 	program(0, 2, 0x4000);
 	program(1, 3, 0x4000);
 	host_advance(ns(0x10));
-	out(CONTROL, 0xc0 | 2 | 4);	/* both, of 0 and 1 */
+	port_out(CONTROL, 0xc0 | 2 | 4);	/* both, of 0 and 1 */
 	host_advance(ns(0x1000));
-	CHECK_EQ(in(0x40), 0xb4);
-	CHECK_EQ(in(0x41), 0xb6);
+	CHECK_EQ(port_in(0x40), 0xb4);
+	CHECK_EQ(port_in(0x41), 0xb6);
 	CHECK_EQ(count(0), 0x3ff0);
 	CHECK_EQ(count(1), 0x3fe0);
-	out(CONTROL, 0xd0 | 2);		/* count only */
-	CHECK_EQ(in(0x40), 0xf0);
+	port_out(CONTROL, 0xd0 | 2);		/* count only */
+	CHECK_EQ(port_in(0x40), 0xf0);
 	host_end();
 }
 
 TEST(pit_null_count)
 {
 	start();
-	out(CONTROL, 1 << 6 | 0x30);
+	port_out(CONTROL, 1 << 6 | 0x30);
 	CHECK_EQ(status(1), 0x70);
-	out(0x41, 1);
+	port_out(0x41, 1);
 	CHECK_EQ(status(1), 0x70);
-	out(0x41, 0);
+	port_out(0x41, 0);
 	CHECK_EQ(status(1), 0x30);
-	out(CONTROL, 1 << 6 | 0x3e);	/* 7 is 3 */
+	port_out(CONTROL, 1 << 6 | 0x3e);	/* 7 is 3 */
 	CHECK_EQ(status(1), 0xf6);
 	host_end();
 }
@@ -440,7 +440,7 @@ TEST(pit_control_word_stops_it)
 {
 	start();
 	program(0, 2, 11932);
-	out(CONTROL, 0x34);
+	port_out(CONTROL, 0x34);
 	host_advance(SECOND);
 	CHECK_EQ(host.told.pulses, 0);
 	host_end();
@@ -486,33 +486,33 @@ TEST(pit_gate_of_mode_0)
 	program(2, 0, 1000);
 	host_advance(ns(500));
 	CHECK_EQ(count(2), 1000);
-	out(SPEAKER, 1);
+	port_out(SPEAKER, 1);
 	host_advance(ns(300));
-	out(SPEAKER, 0);
+	port_out(SPEAKER, 0);
 	host_advance(ns(5000));
 	CHECK_EQ(count(2), 700);
-	CHECK_EQ(in(SPEAKER) & 0x20, 0);
-	out(SPEAKER, 1);
-	out(SPEAKER, 1);
+	CHECK_EQ(port_in(SPEAKER) & 0x20, 0);
+	port_out(SPEAKER, 1);
+	port_out(SPEAKER, 1);
 	host_advance(ns(699));
-	CHECK_EQ(in(SPEAKER) & 0x20, 0);
+	CHECK_EQ(port_in(SPEAKER) & 0x20, 0);
 	host_advance(ns(2));
-	CHECK_EQ(in(SPEAKER) & 0x20, 0x20);
+	CHECK_EQ(port_in(SPEAKER) & 0x20, 0x20);
 	host_end();
 }
 
 TEST(pit_gate_of_mode_3_starts_anew)
 {
 	start();
-	out(SPEAKER, 1);
+	port_out(SPEAKER, 1);
 	program(2, 3, 1000);
 	host_advance(ns(700));
-	CHECK_EQ(in(SPEAKER) & 0x20, 0);
-	out(SPEAKER, 0);
-	CHECK_EQ(in(SPEAKER) & 0x20, 0x20);
-	out(SPEAKER, 1);
+	CHECK_EQ(port_in(SPEAKER) & 0x20, 0);
+	port_out(SPEAKER, 0);
+	CHECK_EQ(port_in(SPEAKER) & 0x20, 0x20);
+	port_out(SPEAKER, 1);
 	host_advance(ns(400));
-	CHECK_EQ(in(SPEAKER) & 0x20, 0x20);
+	CHECK_EQ(port_in(SPEAKER) & 0x20, 0x20);
 	CHECK_EQ(count(2), 200);
 	host_end();
 }
@@ -522,13 +522,13 @@ TEST(pit_gate_of_mode_1_is_a_trigger)
 	start();
 	program(2, 1, 1000);
 	host_advance(ns(1500));
-	out(SPEAKER, 1);
+	port_out(SPEAKER, 1);
 	host_advance(ns(100));
 	CHECK_EQ(count(2), 900);
-	out(SPEAKER, 0);
+	port_out(SPEAKER, 0);
 	host_advance(ns(100));
 	CHECK_EQ(count(2), 800);
-	out(SPEAKER, 1);
+	port_out(SPEAKER, 1);
 	CHECK_EQ(count(2), 1000);
 	host_end();
 }
@@ -538,17 +538,17 @@ TEST(pit_speaker_port)
 	u8 a;
 
 	start();
-	out(SPEAKER, 0xff);
-	CHECK_EQ(in(SPEAKER) & 3, 3);
-	out(SPEAKER, 2);
-	CHECK_EQ(in(SPEAKER) & 3, 2);
-	out(SPEAKER, 1);
-	CHECK_EQ(in(SPEAKER) & 0xc3, 1);
-	a = in(SPEAKER) & 0x10;
+	port_out(SPEAKER, 0xff);
+	CHECK_EQ(port_in(SPEAKER) & 3, 3);
+	port_out(SPEAKER, 2);
+	CHECK_EQ(port_in(SPEAKER) & 3, 2);
+	port_out(SPEAKER, 1);
+	CHECK_EQ(port_in(SPEAKER) & 0xc3, 1);
+	a = port_in(SPEAKER) & 0x10;
 	host_advance(1 << 14);
-	CHECK_EQ(in(SPEAKER) & 0x10, a ^ 0x10);
+	CHECK_EQ(port_in(SPEAKER) & 0x10, a ^ 0x10);
 	host_advance(1 << 14);
-	CHECK_EQ(in(SPEAKER) & 0x10, a);
+	CHECK_EQ(port_in(SPEAKER) & 0x10, a);
 	host_end();
 }
 
@@ -572,10 +572,10 @@ TEST(pit_state_format)
 	start();
 	host.now = 5 * SECOND;
 	program(2, 3, 0);
-	out(SPEAKER, 3);
+	port_out(SPEAKER, 3);
 	host_advance(ns(100));
-	out(CONTROL, 0xc0 | 8);
-	out(0x42, 0x12);
+	port_out(CONTROL, 0xc0 | 8);
+	port_out(0x42, 0x12);
 	pit_get_state(host.chips.pit, &s);
 	CHECK_EQ(s.channels[2].count, 0x10000);
 	CHECK_EQ(s.channels[2].latched_count, 0x10000 - 200);
@@ -602,17 +602,17 @@ TEST(pit_state_round_trip)
 	program(0, 2, 11932);
 	program(1, 4, 7);
 	program(2, 3, 99);
-	out(0x42, 0x34);
-	out(CONTROL, 0xc0 | 4);
-	in(0x40);
-	out(SPEAKER, 3);
+	port_out(0x42, 0x34);
+	port_out(CONTROL, 0xc0 | 4);
+	port_in(0x40);
+	port_out(SPEAKER, 3);
 	pit_get_state(host.chips.pit, &a);
 	copy();
 	pit_get_state(host.chips.pit, &b);
 	CHECK(!memcmp(&a, &b, sizeof(a)));
 	host_advance(SECOND / 90);
 	CHECK_EQ(host.told.pulses, 1);
-	out(0x42, 0x12);
+	port_out(0x42, 0x12);
 	CHECK_EQ(count(2), 0x1234);
 	host_end();
 }
@@ -696,9 +696,9 @@ TEST(pit_hostile_state)
 			u16 port = ports[splitmix(&seed) % 5];
 
 			if (splitmix(&seed) & 1)
-				out(port, splitmix(&seed));
+				port_out(port, splitmix(&seed));
 			else
-				in(port);
+				port_in(port);
 			if (n % 5 == 0)
 				ack();
 			host_advance(splitmix(&seed) % 100000);
