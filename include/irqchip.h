@@ -199,10 +199,11 @@ void ioapic_destroy(struct ioapic *ioapic);
 int ioapic_set_line(struct ioapic *ioapic, enum irq_source source, unsigned int pin, bool level);
 
 /**
- * ioapic_mmio_read() - its page, at IOAPIC_BASE
+ * ioapic_mmio_read() - its registers, IOAPIC_SIZE bytes at IOAPIC_BASE
  * @ioapic: @offset: @len: @data: as lapic_mmio_read()
  */
 #define IOAPIC_BASE	0xfec00000u
+#define IOAPIC_SIZE	0x100
 void ioapic_mmio_read(struct ioapic *ioapic, u32 offset, u32 len, void *data);
 void ioapic_mmio_write(struct ioapic *ioapic, u32 offset, u32 len, const void *data);
 

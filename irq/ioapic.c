@@ -299,9 +299,9 @@ void ioapic_mmio_read(struct ioapic *ioapic, u32 offset, u32 len, void *data)
 	u64 value = 0;
 
 	raw_spin_lock_irqsave(&ioapic->lock, flags);
-	if ((offset & 0xff) == REG_SELECT)
+	if (offset == REG_SELECT)
 		value = ioapic->state.ioregsel;
-	else if ((offset & 0xff) == REG_WINDOW)
+	else if (offset == REG_WINDOW)
 		value = read_window(ioapic);
 	raw_spin_unlock_irqrestore(&ioapic->lock, flags);
 	memset(data, 0, len);
@@ -334,9 +334,9 @@ void ioapic_mmio_write(struct ioapic *ioapic, u32 offset, u32 len, const void *d
 	u32 value = 0;
 
 	memcpy(&value, data, min_t(u32, len, sizeof(value)));
-	if ((offset & 0xff) == REG_WINDOW) {
+	if (offset == REG_WINDOW) {
 		ioapic_write(ioapic, value);
-	} else if ((offset & 0xff) == REG_SELECT) {
+	} else if (offset == REG_SELECT) {
 		raw_spin_lock_irqsave(&ioapic->lock, flags);
 		ioapic->state.ioregsel = value & 0xff;
 		raw_spin_unlock_irqrestore(&ioapic->lock, flags);

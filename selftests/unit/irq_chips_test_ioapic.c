@@ -76,6 +76,8 @@ TEST(ioapic_registers)
 	CHECK_EQ(byte, 0x40);
 	ioapic_mmio_read(host.chips.ioapic, 0x40, 8, &wide);
 	CHECK_EQ(wide, 0);
+	ioapic_mmio_read(host.chips.ioapic, 0x100, 8, &wide);
+	CHECK_EQ(wide, 0);
 	host_end();
 }
 
