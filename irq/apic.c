@@ -413,15 +413,23 @@ void lapic_mmio_write(struct lapic *apic, u32 offset, u32 len, const void *data)
 
 /* ---- MSRs ---- */
 
+/* What a MSR is in the page; beyond it: none. */
+static u32 msr_reg(const struct lapic *apic, u32 index)
+{
+	bool is = lapic_is_x2(apic) && index - MSR_X2APIC < sizeof(apic->regs) / 16;
+
+	return is ? (index - MSR_X2APIC) << 4 : sizeof(apic->regs);
+}
+
 int lapic_msr_read(struct lapic *apic, u32 index, u64 *data)
 {
-	u32 reg = (index - MSR_X2APIC) << 4;
+	u32 reg = msr_reg(apic, index);
 
 	if (index == MSR_DEADLINE) {
 		*data = timer_get_deadline(apic);
 		return 0;
 	}
-	if (!lapic_is_x2(apic) || !is_readable(apic, reg))
+	if (!is_readable(apic, reg))
 		return -EINVAL;
 	*data = read_reg(apic, reg);
 	if (reg == REG_ICR)
@@ -460,14 +468,12 @@ static bool x2_value_allowed(u32 reg, u64 data)
 
 int lapic_msr_write(struct lapic *apic, u32 index, u64 data, bool host)
 {
-	u32 reg = (index - MSR_X2APIC) << 4;
+	u32 reg = msr_reg(apic, index);
 
 	if (index == MSR_DEADLINE) {
 		timer_set_deadline(apic, data);
 		return 0;
 	}
-	if (!lapic_is_x2(apic) || index - MSR_X2APIC > 0xff)
-		return -EINVAL;
 	if (reg == REG_ICR)
 		return write_x2_icr(apic, data);
 	if (reg == REG_SELF_IPI)
