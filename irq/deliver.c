@@ -115,12 +115,16 @@ static bool match_physical(const struct lapic *apic, const struct irq_msg *msg)
 	return msg->dest == reg_get(apic, REG_ID) >> 24;
 }
 
-static bool match_logical(const struct lapic *apic, const struct irq_msg *msg)
+/* An x2APIC's logical destination is none of an xAPIC's. */
+static bool match_logical(const struct lapic *apic, const struct lapic *src,
+			  const struct irq_msg *msg)
 {
 	u32 ldr = reg_get(apic, REG_LDR), dest = msg->dest;
 
 	if (lapic_is_x2(apic))
 		return ldr >> 16 == dest >> 16 && (u16)(ldr & dest);
+	if (src && msg->wide)
+		return false;
 	ldr >>= 24;
 	switch (reg_get(apic, REG_DFR)) {
 	case DFR_FLAT:
@@ -140,7 +144,7 @@ static bool match(const struct lapic *apic, const struct lapic *src, const struc
 		return msg->shorthand == IRQ_ALL || apic != src;
 	if (is_broadcast(apic, src, msg))
 		return true;
-	return msg->logical ? match_logical(apic, msg) : match_physical(apic, msg);
+	return msg->logical ? match_logical(apic, src, msg) : match_physical(apic, msg);
 }
 
 static inline void add(int *sum, int taken)
