@@ -4,8 +4,8 @@
  *
  * timer_lock protects when the timer is due; the host's timer is set under it, so that both always
  * agree. In TSC-deadline mode a deadline that has come stays readable until the vCPU looks for
- * interrupts again: whoever saves the registers and the MSR, in whichever order, finds the interrupt
- * in the IRR, or the deadline, or both.
+ * interrupts again: whoever saves the registers and the MSR, in whichever order, finds the
+ * interrupt in the IRR, or the deadline, or both.
  */
 #include <linux/minmax.h>
 #include <linux/spinlock.h>
@@ -147,16 +147,16 @@ static bool change_divisor(struct lapic *apic, u32 tdcr)
 	return arm(apic, now + time_left(apic, now) * new / old, now);
 }
 
-static void change_mode(struct lapic *apic, u32 mode)
+/* Between deadline and the others nothing goes on. Whether it is such a change. */
+static bool change_mode(struct lapic *apic)
 {
-	if (mode == apic->timer_mode)
-		return;
-	if ((mode == MODE_DEADLINE) != (apic->timer_mode == MODE_DEADLINE)) {
+	u32 mode = lvt_mode(apic);
+	bool other = (mode == MODE_DEADLINE) != (apic->timer_mode == MODE_DEADLINE);
+
+	if (other)
 		disarm(apic);
-		reg_set(apic, REG_TMICT, 0);
-	}
 	apic->timer_mode = mode;
-	set_period(apic);
+	return other;
 }
 
 static unsigned long timer_lock(struct lapic *apic)
@@ -193,7 +193,9 @@ void timer_set_mode(struct lapic *apic)
 {
 	unsigned long flags = timer_lock(apic);
 
-	change_mode(apic, lvt_mode(apic));
+	if (change_mode(apic))
+		reg_set(apic, REG_TMICT, 0);
+	set_period(apic);
 	timer_unlock(apic, flags, false);
 }
 
@@ -266,13 +268,11 @@ u32 timer_current(struct lapic *apic)
 void timer_restore(struct lapic *apic, u32 current_count)
 {
 	unsigned long flags = timer_lock(apic);
-	u32 mode = lvt_mode(apic);
 	bool kick = false;
 
-	if (mode != apic->timer_mode)
-		change_mode(apic, mode);
+	change_mode(apic);
 	set_period(apic);
-	if (mode != MODE_DEADLINE)
+	if (apic->timer_mode != MODE_DEADLINE)
 		kick = start_count(apic, saved_left(apic, current_count));
 	timer_unlock(apic, flags, kick);
 }

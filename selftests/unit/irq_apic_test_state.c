@@ -29,7 +29,8 @@ static struct kvm_lapic_state state_of(struct cpu *cpu)
 
 static int send(struct cpu *cpu, u8 vector, bool level)
 {
-	struct irq_msg msg = { .dest = cpu->apic.id, .vector = vector, .level = level };
+	struct irq_msg msg = { .dest = cpu->apic.id, .vector = vector, .level = level,
+			       .assert = level };
 
 	return irq_deliver(&host.chips, NULL, &msg);
 }
@@ -265,6 +266,27 @@ TEST(set_state_stops_the_old_timer)
 	CHECK_EQ(cpu->timer_at, 0);
 }
 
+/* From whichever mode the APIC was in before. */
+TEST(state_changes_timer_mode)
+{
+	struct kvm_lapic_state one_shot, deadline;
+	struct cpu *cpu;
+	u64 data;
+
+	one_shot = timer_state(0x66, 1000, 600);
+	deadline = timer_state(0x40066, 0, 0);
+	cpu = &host.cpu[0];
+	CHECK_EQ(lapic_set_state(&cpu->apic, &deadline), 0);
+	CHECK_EQ(lapic_msr_write(&cpu->apic, MSR_DEADLINE, 1ull << 40, true), 0);
+	CHECK_EQ(lapic_set_state(&cpu->apic, &one_shot), 0);
+	CHECK_EQ(get(cpu, TMICT), 1000);
+	CHECK_EQ(cpu->timer_at, host.now + 600);
+	CHECK_EQ(lapic_set_state(&cpu->apic, &deadline), 0);
+	CHECK_EQ(cpu->timer_at, 0);
+	CHECK_EQ(lapic_msr_read(&cpu->apic, MSR_DEADLINE, &data), 0);
+	CHECK_EQ(data, 0);
+}
+
 /* In deadline mode the state says nothing of the deadline: it stays (KVM's order of calls). */
 TEST(deadline_restored)
 {
@@ -301,7 +323,8 @@ static void use(struct cpu *cpu)
 			lapic_mmio_read(&cpu->apic, reg, 4, &value);
 			break;
 		case 2:
-			lapic_msr_write(&cpu->apic, 0x800 + rnd(64), splitmix(&seed) >> rnd(64), rnd(2));
+			lapic_msr_write(&cpu->apic, 0x800 + rnd(64), splitmix(&seed) >> rnd(64),
+					rnd(2));
 			break;
 		case 3:
 			lapic_msr_write(&cpu->apic, MSR_DEADLINE, splitmix(&seed) >> rnd(64), true);
@@ -467,30 +490,33 @@ static void step_reset(struct cpu *cpu)
 	memset(&plain, 0, sizeof(plain));
 }
 
+static void step_spiv(struct cpu *cpu, bool active)
+{
+	plain.active = active;
+	if (!active && !rnd(4))
+		step_reset(cpu);
+	else
+		put(cpu, SPIV, active ? SPIV_ON : 0xff);
+}
+
 static struct cpu *random_step(struct cpu *cpu)
 {
 	int before = plain_pending();
 	u32 what = rnd(64);
 
 	cpu->kicks = 0;
-	if (what < 24) {
+	if (what < 24)
 		step_send(cpu);
-	} else if (what < 40) {
+	else if (what < 40)
 		step_take(cpu);
-		return cpu;
-	} else if (what < 54) {
+	else if (what < 54)
 		step_eoi(cpu);
-	} else if (what < 60) {
+	else if (what < 60)
 		step_tpr(cpu);
-	} else if (what < 62) {
-		return step_move(cpu);
-	} else {
-		plain.active = what == 62;
-		if (!plain.active && !rnd(4))
-			step_reset(cpu);
-		else
-			put(cpu, SPIV, plain.active ? SPIV_ON : 0xff);
-	}
+	else if (what < 62)
+		cpu = step_move(cpu);
+	else
+		step_spiv(cpu, what == 62);
 	if (plain_pending() > before)	/* whoever looks only after a kick misses nothing */
 		CHECK(cpu->kicks);
 	return cpu;

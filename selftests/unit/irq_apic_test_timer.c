@@ -402,8 +402,10 @@ TEST(deadline_is_not_lost_when_saved)
 	lapic_get_state(&cpu->apic, &state);
 	advance(1000000);
 	CHECK_EQ(deadline(), when);
+	cpu->tsc -= 2500;
 	lapic_timer_rearm(&cpu->apic);		/* it has come already */
 	CHECK_EQ(cpu->kicks, 1);
+	CHECK_EQ(cpu->timer_at, 0);
 	CHECK_EQ(lapic_pending(&cpu->apic), VECTOR);
 	CHECK_EQ(deadline(), 0);
 	CHECK(in(cpu, IRR, VECTOR));
@@ -459,6 +461,8 @@ TEST(reset_stops_it)
 	CHECK_EQ(deadline(), 0);
 	CHECK_EQ(cpu->timer_at, 0);
 	put(cpu, SPIV, SPIV_ON);
+	put(cpu, TMICT, 1000);		/* which deadline mode would ignore */
+	CHECK_EQ(get(cpu, TMICT), 1000);
 	put(cpu, TDCR, DIVIDE_BY_1);
 	put(cpu, LVTT, VECTOR);		/* one-shot it is */
 	put(cpu, TMICT, 1000);
