@@ -40,7 +40,7 @@ enum irq_shorthand { IRQ_DEST, IRQ_SELF, IRQ_ALL, IRQ_ALL_BUT_SELF };
  * @mode:	enum irq_mode
  * @vector:	of IRQ_FIXED and IRQ_LOWEST; of IRQ_SIPI, the page to start at
  * @level:	trigger mode: level
- * @assert:	level of an INIT: false is a de-assert, ignored
+ * @assert:	with @level: it goes up; else the message is ignored (82489DX's INIT de-assert)
  */
 struct irq_msg {
 	u32 dest;
@@ -56,7 +56,7 @@ struct irq_msg {
  * @nr_apics:	of @apic, grows only, published with a release store; any context may read
  * @apic:	in the order of creation
  * @by_id:	IRQ_MAX_IDS pointers, by the vCPU's id; NULL: none
- * @nr_renamed:	APICs whose xAPIC ID isn't their vCPU's id: @by_id doesn't find them all (irq/'s own)
+ * @nr_renamed:	APICs whose xAPIC ID isn't their vCPU's id: @by_id doesn't find them all; irq/'s
  * @pic: @ioapic: @pit: NULL where the VM has none of its own
  * @wide_ids:	KVM_X2APIC_API_USE_32BIT_IDS
  * @no_broadcast_quirk: KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK
@@ -119,9 +119,9 @@ void irq_host_smi(struct lapic *apic);
  * @apic:	the APIC
  * @when:	as irq_host_now() has it, the past included; 0: not at all
  *
- * By the APIC's own vCPU, or from lapic_timer_fired(), under a lock that lapic_timer_fired() takes: it
- * must not wait for that to end. One that is replaced may still fire once, as both may run at the
- * same time.
+ * By the APIC's own vCPU, or from lapic_timer_fired(), under a lock that lapic_timer_fired() takes:
+ * it must not wait for that to end. One that is replaced may still fire once, as both may run at
+ * the same time.
  */
 void irq_host_apic_timer(struct lapic *apic, u64 when);
 

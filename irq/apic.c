@@ -64,7 +64,8 @@ int lapic_pending(struct lapic *apic)
 	return (vector & 0xf0) > apic->ppr && vector >= 0 && lapic_enabled(apic) ? vector : -1;
 }
 
-void lapic_recheck(struct lapic *apic)
+/* What is pending needs no other event: the vCPU's thread has changed what decides about it. */
+static void recheck(struct lapic *apic)
 {
 	if (lapic_pending(apic) >= 0)
 		irq_host_kick(apic);
@@ -93,7 +94,7 @@ void lapic_eoi(struct lapic *apic)
 	apic->in_service = highest_vector(apic->isr);
 	update_ppr(apic);
 	irq_host_eoi(apic, vector);
-	lapic_recheck(apic);
+	recheck(apic);
 }
 
 void lapic_set_tpr(struct lapic *apic, u8 tpr)
@@ -103,7 +104,7 @@ void lapic_set_tpr(struct lapic *apic, u8 tpr)
 	reg_set(apic, REG_TPR, tpr);
 	update_ppr(apic);
 	if (apic->ppr < before)
-		lapic_recheck(apic);
+		recheck(apic);
 }
 
 /* ---- LINT0, LINT1 ---- */
@@ -181,7 +182,7 @@ int lapic_set_base(struct lapic *apic, u64 base, bool host)
 	if (changed & (BASE_ENABLED | BASE_X2)) {
 		set_own_id(apic);
 		recheck_extint(apic);
-		lapic_recheck(apic);
+		recheck(apic);
 	}
 	return 0;
 }
@@ -309,7 +310,6 @@ static void write_spiv(struct lapic *apic, u32 value)
 		reg_set(apic, reg, reg_get(apic, reg) | LVT_MASKED);
 }
 
-/* Of a level-triggered IPI only the assertion counts; it is there for the 82489DX's sake. */
 static void send_ipi(struct lapic *apic, u32 low, u32 dest)
 {
 	struct irq_msg msg = {
@@ -323,8 +323,6 @@ static void send_ipi(struct lapic *apic, u32 low, u32 dest)
 		.assert = low & BIT(14),
 	};
 
-	if (msg.level && !msg.assert)
-		return;
 	irq_deliver(apic->chips, apic, &msg);
 }
 
@@ -546,6 +544,6 @@ int lapic_set_state(struct lapic *apic, const struct kvm_lapic_state *state)
 	set_regs(apic, state);
 	timer_restore(apic, state_get(state, REG_TMCCT));
 	recheck_extint(apic);
-	lapic_recheck(apic);
+	recheck(apic);
 	return 0;
 }

@@ -37,10 +37,8 @@ static int take_fixed(struct lapic *apic, const struct irq_msg *msg)
 }
 
 /* An INIT drops a SIPI that nobody has looked at yet. */
-static int take_init(struct lapic *apic, const struct irq_msg *msg)
+static int take_init(struct lapic *apic)
 {
-	if (msg->level && !msg->assert)
-		return -1;
 	xchg(&apic->pending, BIT(APIC_INIT));
 	irq_host_kick(apic);
 	return 1;
@@ -69,7 +67,7 @@ static int take(struct lapic *apic, const struct irq_msg *msg)
 		irq_host_smi(apic);
 		return 1;
 	case IRQ_INIT:
-		return take_init(apic, msg);
+		return take_init(apic);
 	case IRQ_SIPI:
 		return take_sipi(apic, msg);
 	default:	/* ExtINT is the PIC's alone, by LINT0 */
@@ -92,14 +90,17 @@ bool lapic_take_sipi(struct lapic *apic, u8 *vector)
 
 static inline struct lapic *lapic_by_id(const struct irq_chips *chips, u32 id)
 {
-	return id < IRQ_MAX_IDS ? READ_ONCE(chips->by_id[array_index_nospec(id, IRQ_MAX_IDS)]) : NULL;
+	if (id >= IRQ_MAX_IDS)
+		return NULL;
+	return READ_ONCE(chips->by_id[array_index_nospec(id, IRQ_MAX_IDS)]);
 }
 
 /*
- * The receiver's mode says what is a broadcast, and an xAPIC's is no x2APIC's: but without interrupt
- * remapping a device can only say 0xff.
+ * The receiver's mode says what is a broadcast, and an xAPIC's is no x2APIC's: but without
+ * interrupt remapping a device can only say 0xff.
  */
-static bool is_broadcast(const struct lapic *apic, const struct lapic *src, const struct irq_msg *msg)
+static bool is_broadcast(const struct lapic *apic, const struct lapic *src,
+			 const struct irq_msg *msg)
 {
 	if (!lapic_is_x2(apic))
 		return msg->dest == XAPIC_ALL && !(src && msg->wide);
@@ -165,8 +166,9 @@ static int deliver_all(struct irq_chips *chips, struct lapic *src, const struct 
 }
 
 /* The candidate with that number, or the last one; how many there are. */
-static struct lapic *candidate(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg,
-			      unsigned int number, unsigned int *found)
+static struct lapic *candidate(struct irq_chips *chips, struct lapic *src,
+			       const struct irq_msg *msg, unsigned int number,
+			       unsigned int *found)
 {
 	unsigned int i, nr = smp_load_acquire(&chips->nr_apics);
 	struct lapic *last = NULL;
@@ -223,6 +225,8 @@ static bool is_unicast(struct irq_chips *chips, struct lapic *src, const struct 
 
 int irq_deliver(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg)
 {
+	if (msg->level && !msg->assert)
+		return -1;
 	if (msg->shorthand == IRQ_SELF)
 		return src ? take(src, msg) : -1;
 	if (!msg->shorthand) {

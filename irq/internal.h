@@ -78,9 +78,6 @@ static inline int highest_vector(const unsigned long *map)
  */
 int lapic_set_irr(struct lapic *apic, u8 vector, bool level);
 
-/* The vCPU is to look: its thread has changed what decides about delivery. */
-void lapic_recheck(struct lapic *apic);
-
 /* Timer: all by the vCPU's thread. */
 void timer_init(struct lapic *apic);
 void timer_reset(struct lapic *apic);

@@ -65,7 +65,8 @@ TEST(power_on)
 static void disturb(struct cpu *cpu)
 {
 	bool x2 = lapic_is_x2(&cpu->apic);
-	struct irq_msg msg = { .dest = cpu->apic.id, .vector = 0x51, .level = true, .wide = x2 };
+	struct irq_msg msg = { .dest = cpu->apic.id, .vector = 0x51, .level = true,
+			       .assert = true, .wide = x2 };
 	u32 reg;
 
 	put(cpu, SPIV, SPIV_ON);
@@ -265,8 +266,8 @@ TEST(mmio_everywhere)
 
 TEST(x2apic_readable)
 {
-	static const u32 not[] = { 0, 0x10, APR, EOI, RRR, DFR, 0x40, 0x290, CMCI, ICR2, 0x3a0, 0x3d0,
-				   SELF_IPI, 0x400, 0xff0 };
+	static const u32 none[] = { 0, 0x10, APR, EOI, RRR, DFR, 0x40, 0x290, CMCI, ICR2, 0x3a0,
+				    0x3d0, SELF_IPI, 0x400, 0xff0 };
 	struct cpu *cpu;
 	u32 i;
 	u64 data;
@@ -276,8 +277,8 @@ TEST(x2apic_readable)
 	CHECK_EQ(read_msr(cpu, TPR, &data), -EINVAL);
 	CHECK_EQ(write_msr(cpu, TPR, 0), -EINVAL);
 	all_x2();
-	for (i = 0; i < ARRAY_SIZE(not); i++)
-		CHECK_EQ(read_msr(cpu, not[i], &data), -EINVAL);
+	for (i = 0; i < ARRAY_SIZE(none); i++)
+		CHECK_EQ(read_msr(cpu, none[i], &data), -EINVAL);
 	for (i = LVTT; i <= TMCCT; i += 16)
 		CHECK_EQ(read_msr(cpu, i, &data), 0);
 	for (i = ISR; i <= ESR; i += 16)
@@ -289,9 +290,10 @@ TEST(x2apic_readable)
 
 TEST(x2apic_writable)
 {
-	static const u32 not[] = { 0, ID, VERSION, APR, PPR, RRR, LDR, DFR, ISR, TMR + 16, IRR + 32,
-				   CMCI, ICR2, TMCCT, 0x3d0, 0x400, 0xff0 };
-	static const u32 any[] = { LVTT, LVTTHERMAL, LVTPERF, LINT0, LINT1, LVTERR, TMICT, TDCR, SPIV };
+	static const u32 none[] = { 0, ID, VERSION, APR, PPR, RRR, LDR, DFR, ISR, TMR + 16, IRR + 32,
+				    CMCI, ICR2, TMCCT, 0x3d0, 0x400, 0xff0 };
+	static const u32 any[] = { LVTT, LVTTHERMAL, LVTPERF, LINT0, LINT1, LVTERR, TMICT, TDCR,
+				   SPIV };
 	struct cpu *cpu;
 	u32 i;
 
@@ -302,9 +304,9 @@ TEST(x2apic_writable)
 	check_bits(SPIV, 0x3ff, 0);
 	check_bits(TMICT, 0xffffffff, 0);
 	check_bits(TDCR, 0xb, 0);
-	for (i = 0; i < ARRAY_SIZE(not); i++) {
-		CHECK_EQ(write_msr(cpu, not[i], 0), -EINVAL);
-		CHECK_EQ(write_msr(cpu, not[i], 1), -EINVAL);
+	for (i = 0; i < ARRAY_SIZE(none); i++) {
+		CHECK_EQ(write_msr(cpu, none[i], 0), -EINVAL);
+		CHECK_EQ(write_msr(cpu, none[i], 1), -EINVAL);
 	}
 	for (i = 0; i < ARRAY_SIZE(any); i++) {
 		CHECK_EQ(write_msr(cpu, any[i], 0), 0);
@@ -346,17 +348,20 @@ TEST(changes_of_mode)
 {
 	static const u64 mode[] = { BASE_OFF, BASE_XAPIC, BASE_X2APIC, BASE_OFF | 0x400 };
 	static const bool guest[4][4] = {
-		{ true, true, false, false }, { true, true, true, false }, { true, false, true, false },
+		{ true, true, false, false },
+		{ true, true, true, false },
+		{ true, false, true, false },
 	};
 	u32 from, to;
 
 	for (from = 0; from < 3; from++)
 		for (to = 0; to < 4; to++) {
 			struct lapic *apic = &host.cpu[0].apic;
+			int r = guest[from][to] ? 0 : -EINVAL;
 
 			begin(1);
 			CHECK_EQ(lapic_set_base(apic, mode[from], true), 0);
-			CHECK_EQ(lapic_set_base(apic, mode[to], false), guest[from][to] ? 0 : -EINVAL);
+			CHECK_EQ(lapic_set_base(apic, mode[to], false), r);
 			CHECK_EQ(apic->base, guest[from][to] ? mode[to] : mode[from]);
 			CHECK_EQ(lapic_set_base(apic, mode[from], true), 0);
 			CHECK_EQ(lapic_set_base(apic, mode[to], true), to < 3 ? 0 : -EINVAL);
@@ -431,7 +436,7 @@ TEST(lint_pins)
 
 static int send(u8 vector, bool level)
 {
-	struct irq_msg msg = { .dest = 0, .vector = vector, .level = level };
+	struct irq_msg msg = { .dest = 0, .vector = vector, .level = level, .assert = true };
 
 	return irq_deliver(&host.chips, NULL, &msg);
 }

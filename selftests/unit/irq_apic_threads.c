@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Local APICs on real threads, under ThreadSanitizer: senders, a timer, and vCPUs that look only when
- * they are kicked. Nothing is lost, nothing comes twice, and whoever waits is woken.
+ * Local APICs on real threads, under ThreadSanitizer: senders, a timer, and vCPUs that look only
+ * when they are kicked. Nothing is lost, nothing comes twice, and whoever waits is woken.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +15,7 @@
 #include "splitmix.h"
 #include "tap.h"
 
-#define NR_CPUS		3
+#define NR_VCPUS		3
 #define ROUNDS		20000
 #define VECTOR		0x60
 #define MSR_DEADLINE	0x6e0
@@ -33,8 +33,8 @@ struct cpu {
 };
 
 static struct irq_chips chips;
-static struct cpu cpus[NR_CPUS];
-static struct lapic *list[NR_CPUS], *by_id[IRQ_MAX_IDS];
+static struct cpu cpus[NR_VCPUS];
+static struct lapic *list[NR_VCPUS], *by_id[IRQ_MAX_IDS];
 static u64 now;
 
 int main(int argc, char **argv)
@@ -119,7 +119,7 @@ static void begin(void)
 	u32 i;
 
 	chips = (struct irq_chips){ .apic = list, .by_id = by_id };
-	for (i = 0; i < NR_CPUS; i++) {
+	for (i = 0; i < NR_VCPUS; i++) {
 		pthread_mutex_init(&cpus[i].mutex, NULL);
 		pthread_cond_init(&cpus[i].kick, NULL);
 		pthread_cond_init(&cpus[i].set, NULL);
@@ -192,7 +192,7 @@ struct sender {
 static void *flood(void *arg)
 {
 	struct sender *s = arg;
-	struct irq_msg msg = { .vector = s->vector, .level = s->vector & 1 };
+	struct irq_msg msg = { .vector = s->vector, .level = s->vector & 1, .assert = true };
 	u32 i;
 
 	for (i = 0; i < ROUNDS; i++)
@@ -371,8 +371,8 @@ static void arm(struct cpu *cpu, u64 *seed, bool deadline)
 	u64 in = splitmix(seed) % 100;
 
 	if (deadline)
-		lapic_msr_write(&cpu->apic, MSR_DEADLINE, __atomic_load_n(&now, __ATOMIC_RELAXED) + in,
-			       false);
+		lapic_msr_write(&cpu->apic, MSR_DEADLINE,
+				__atomic_load_n(&now, __ATOMIC_RELAXED) + in, false);
 	else
 		write_reg(cpu, 0x380, in + 1);
 }
