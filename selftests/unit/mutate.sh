@@ -27,6 +27,7 @@ export TAP_TIMEOUT=20
 # The programs that notice a bug in a file.
 programs() {
 	case $1 in
+	irq/apic.c | irq/deliver.c | irq/timer.c) echo irq_apic_test ;;
 	irq/*)	echo "${irq_programs[@]}" ;;
 	*)	echo mmu_test mmu_random ;;
 	esac
@@ -108,7 +109,8 @@ cp -r "$irq" "$work/irq"
 rm -f "$work/mmu/host.c"
 if [ $check ]; then
 	:
-elif ! build mmu || ! within 600 "$work/build/mmu_test" >"$work/log" 2>&1 || ! healthy irq/; then
+elif ! build mmu || ! within 600 "$work/build/mmu_test" >"$work/log" 2>&1 || ! healthy irq/ ||
+	! healthy irq/apic.c; then
 	echo "mutate.sh: the tests fail without any planted bug:" >&2
 	grep -v '^ok ' "$work/log" >&2
 	exit 1
