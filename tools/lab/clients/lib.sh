@@ -52,8 +52,8 @@ qemu()
 
 	shift
 	mkfifo "/lab/$name.mon.in" "/lab/$name.mon.out" "/lab/$name.tty.in" "/lab/$name.tty.out"
-	cat "/lab/$name.mon.out" >"/lab/$name.mon" &
-	cat "/lab/$name.tty.out" >"/lab/$name.serial" &
+	cat "/lab/$name.mon.out" >>"/lab/$name.mon" &
+	cat "/lab/$name.tty.out" >>"/lab/$name.serial" &
 	set -- -nodefaults -no-user-config -display none -no-reboot \
 		-chardev "pipe,id=mon,path=/lab/$name.mon" -mon chardev=mon \
 		-chardev "pipe,id=tty,path=/lab/$name.tty" -serial chardev:tty "$@"
@@ -167,4 +167,39 @@ fail()
 	dmesg | sed '1,/Run .init as init process/d' | tail -n 60
 	echo "client: FAILED: $*"
 	exit 1
+}
+
+sum()
+{
+	sha256sum | cut -d ' ' -f 1
+}
+
+# invert: the top bit of each byte of stdin
+invert()
+{
+	tr '\000-\377' '\200-\377\000-\177'
+}
+
+# prepare_disk BYTES: a disk of random bytes, and a file for the guest to get
+prepare_disk()
+{
+	mkdir -p /lab/www
+	head -c "$1" /dev/urandom >/lab/disk
+	head -c 300000 /dev/urandom >/lab/www/file
+	disk_sum=$(sum </lab/disk)
+	file_sum=$(sum </lab/www/file)
+	inverted_sum=$(invert </lab/disk | sum)
+}
+
+disk_inverted()
+{
+	[ "$(sum </lab/disk)" = "$inverted_sum" ] || fail "the disk is not what the guest wrote"
+}
+
+# host_of_guest NAME: 10.0.0.1, at the other end of that client's tap0
+host_of_guest()
+{
+	until_true "$1" 60 ifconfig tap0 10.0.0.1 netmask 255.255.255.0 up 2>/dev/null ||
+		fail "no tap0"
+	httpd -h /lab/www
 }
