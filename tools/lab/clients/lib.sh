@@ -68,7 +68,7 @@ alive()
 	local status
 
 	status=/proc/$(cat "/lab/$1.pid")/status
-	[ -e "$status" ] && ! grep -q '^State:.Z' "$status"
+	grep -q '^State:.[^Z]' "$status" 2>/dev/null
 }
 
 # until_true NAME SECS COMMAND...: false when the time is over or that client has ended
