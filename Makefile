@@ -25,6 +25,7 @@ help:
 	@echo '                with stdin not a terminal: feeds it to the shell of the guest'
 	@echo 'make test       all tests'
 	@echo 'make test-vtx   of these, those on VT-x (Bochs); some 25 minutes'
+	@echo 'make test-clients QEMU, libvirt and other clients of KVM, unmodified, in the lab; hours'
 	@echo 'make test-debug on a host kernel with KASAN, lockdep, kmemleak and fault injection'
 	@echo '                (builds it once: some 20 CPU minutes, 3 GB)'
 	@echo 'make unit       the tests that need no lab, no root and no network'
@@ -98,6 +99,9 @@ test: setup
 test-vtx: setup
 	@$(lab)/test --only vtx $(TESTFLAGS)
 
+test-clients: setup
+	@$(lab)/test --only all-clients $(TESTFLAGS)
+
 test-debug: debug-kernel
 	@$(lab)/test --debug $(TESTFLAGS)
 
@@ -121,5 +125,5 @@ distclean: clean
 	rm -rf .cache
 
 .PHONY: all help setup module tools selftests debug-kernel lab-module lab client run unit \
-	check format fuzz mutate test test-vtx test-debug bench bench-core clean distclean
+	check format fuzz mutate test test-vtx test-clients test-debug bench bench-core clean distclean
 .NOTPARALLEL:

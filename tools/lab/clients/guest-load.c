@@ -21,24 +21,25 @@
 #define MAX_CPUS 64
 #define PAGE 4096
 
-static atomic_long latest, rounds[MAX_CPUS];
+static atomic_llong latest;
+static atomic_long rounds[MAX_CPUS];
 static atomic_bool stop, wrong;
 static size_t share;
 
-static long now(void)
+static long long now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000L + t.tv_nsec;
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
 static void clock_goes_forward(long cpu)
 {
-	long before = atomic_load(&latest), t = now();
+	long long before = atomic_load(&latest), t = now();
 
 	if (t < before) {
-		printf("client-guest: processor %ld: the clock went back by %ld ns\n", cpu,
+		printf("client-guest: processor %ld: the clock went back by %lld ns\n", cpu,
 		       before - t);
 		wrong = true;
 	}
@@ -57,8 +58,8 @@ static void memory_holds(long cpu, uint64_t *memory, long round)
 
 	for (i = 0; i < share / sizeof(*memory); i += step) {
 		if (round && memory[i] != value(cpu, i, round - 1)) {
-			printf("client-guest: processor %ld: memory %zu is %lx, not %lx\n", cpu, i,
-			       memory[i], value(cpu, i, round - 1));
+			printf("client-guest: processor %ld: memory %zu is %jx, not %jx\n", cpu, i,
+			       (uintmax_t)memory[i], (uintmax_t)value(cpu, i, round - 1));
 			wrong = true;
 			return;
 		}
@@ -124,7 +125,7 @@ int main(int argc, char **argv)
 		for (cpu = 0; cpu < cpus && rounds[cpu] > round; cpu++)
 			;
 		if (cpu == cpus)
-			printf("client-guest: round %ld, %ld ms\n", ++round, now() / 1000000);
+			printf("client-guest: round %ld, %lld ms\n", ++round, now() / 1000000);
 	}
 	stop = true;
 	for (cpu = 0; cpu < cpus; cpu++)

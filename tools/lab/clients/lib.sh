@@ -31,13 +31,6 @@ mount_suites()
 	done
 }
 
-# /lab/vmlinuz, /lab/initrd: the guest's kernel, and an initramfs with our init
-prepare_guest()
-{
-	cp /guest/vmlinuz /lab/vmlinuz
-	cat /guest/initrd.gz /clients/guest.gz >/lab/initrd
-}
-
 # inside COMMAND...: in the suite's root
 inside()
 {
