@@ -23,7 +23,8 @@
 #define PDE_LARGE	0x80ULL
 
 #define TSC_MEASURE_NS	10000000
-#define DEFAULT_CMDLINE	"console=ttyS0 acpi=off noapic nolapic"
+#define CMDLINE_IRQCHIP	"console=ttyS0"
+#define CMDLINE_PIC	"console=ttyS0 acpi=off noapic nolapic"
 
 static void check_header(const struct machine *m, const struct setup_header *hdr, size_t size)
 {
@@ -115,7 +116,8 @@ static void set_cmdline(struct machine *m, struct boot_params *bp)
 	int len;
 
 	if (!m->opt.bare_cmdline)
-		snprintf(defaults, sizeof(defaults), DEFAULT_CMDLINE " tsc_early_khz=%llu",
+		snprintf(defaults, sizeof(defaults), "%s tsc_early_khz=%llu",
+			 m->irqchip ? CMDLINE_IRQCHIP : CMDLINE_PIC,
 			 (unsigned long long)tsc_khz());
 	len = snprintf(to, max + 1, "%s%s%s", defaults, *defaults && *append ? " " : "", append);
 	if (len < 0 || (u32)len > max)
@@ -196,6 +198,8 @@ void boot_linux(struct machine *m)
 	load_initrd(m, bp, addr + hdr->init_size);
 	set_cmdline(m, bp);
 	set_e820(m, bp);
+	if (m->irqchip)
+		bp->acpi_rsdp_addr = acpi_create(m);
 	set_start(m, addr);
 	free(image);
 }

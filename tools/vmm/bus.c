@@ -15,8 +15,6 @@
 #define KBD_RESET	0xfe
 #define KBD_STATUS	0x01
 #define PCI_ADDRESS	0xcf8
-#define RESET_CONTROL	0xcf9
-#define SYSTEM_RESET	0x04
 
 static int pit_fd, rtc_fd, rtc_second_fd;
 
@@ -68,6 +66,25 @@ static void reset_out(struct machine *m, u16 port, u8 value)
 		machine_stop(m, 0);
 }
 
+#define SCI_EN		0x01	/* in the low byte of the control register */
+#define SLP_EN		0x20	/* in the high one */
+
+/* ACPI's fixed registers: no event is ever pending, and the only sleep is S5. */
+static u8 pm1_in(struct machine *m, u16 port)
+{
+	if (port >= PM1_CONTROL)
+		return port == PM1_CONTROL ? SCI_EN : 0;
+	return port < PM1_ENABLE ? 0 : m->pm1_enable[port - PM1_ENABLE];
+}
+
+static void pm1_out(struct machine *m, u16 port, u8 value)
+{
+	if (port == PM1_CONTROL + 1 && (value & SLP_EN))
+		machine_stop(m, 0);
+	else if (port >= PM1_ENABLE && port < PM1_CONTROL)
+		m->pm1_enable[port - PM1_ENABLE] = value;
+}
+
 static void status_out(struct machine *m, u16 port, u8 value)
 {
 	(void)port;
@@ -96,6 +113,7 @@ static const struct port_range {
 	{ KBD_DATA, KBD_DATA, kbd_in, kbd_out },
 	{ KBD_COMMAND, KBD_COMMAND, kbd_in, kbd_out },
 	{ 0x4d0, 0x4d1, pic_in, pic_out },
+	{ PM1_EVENT, PM1_END - 1, pm1_in, pm1_out },
 	{ 0xf4, 0xf4, NULL, status_out },
 	{ 0xf6, 0xf6, NULL, mark_out },
 	{ RESET_CONTROL, RESET_CONTROL, NULL, reset_out },
@@ -195,7 +213,7 @@ static void rtc_line(void *opaque, bool level)
 {
 	struct machine *m = opaque;
 
-	pic_set_line(&m->pic, IRQ_RTC, level);
+	machine_set_irq(m, IRQ_RTC, level);
 }
 
 static void rtc_period_expired(struct machine *m, u64 expirations)
@@ -219,7 +237,7 @@ static void serial_line(void *opaque, bool level)
 {
 	struct machine *m = opaque;
 
-	pic_set_line(&m->pic, IRQ_SERIAL, level);
+	machine_set_irq(m, IRQ_SERIAL, level);
 }
 
 void bus_init(struct machine *m)

@@ -24,6 +24,7 @@
 #define EOT_PATIENCE_NS	NS_PER_SEC
 #define RETRY_MS	5
 #define CLOSED_RETRY_MS	200
+#define OUTPUT_DELAY_NS	(5 * NS_PER_SEC / 1000)
 
 static struct {
 	bool in_tty, out_tty, raw;
@@ -35,6 +36,7 @@ static struct {
 	u8 last_byte;
 	u64 last_fed;		/* 0: nothing yet */
 	u64 first_wanted, last_output;
+	int pause_fd;		/* writes what the guest left off in the middle of a line */
 
 	char out[OUT_SIZE];
 	size_t out_len;
@@ -91,8 +93,17 @@ static void restore_on_fatal_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-void console_init(void)
+/* The loop writes output after any timer. */
+static void output_paused(struct machine *m, u64 expirations)
 {
+	(void)m;
+	(void)expirations;
+}
+
+void console_init(struct machine *m)
+{
+	/* Without an irqchip the guest's HLT tells that it pauses. */
+	con.pause_fd = m->irqchip ? loop_timer(output_paused) : -1;
 	con.in_tty = isatty(STDIN_FILENO);
 	con.out_tty = isatty(STDOUT_FILENO);
 	if (!con.in_tty || tcgetattr(STDIN_FILENO, &con.saved) < 0)
@@ -224,6 +235,8 @@ void console_feed(struct machine *m, bool idle)
 void console_put(void *opaque, u8 byte)
 {
 	(void)opaque;
+	if (!con.out_len && con.pause_fd >= 0)
+		loop_arm(con.pause_fd, now_ns() + OUTPUT_DELAY_NS, 0);
 	if (!con.last_fed)
 		con.last_output = now_ns();
 	if (con.out_len < OUT_SIZE)

@@ -8,6 +8,8 @@
 #include "vmm.h"
 
 #define MAX_CPUID_ENTRIES	1024
+#define TOPOLOGY_LEVELS		3	/* threads, cores, the end */
+#define TOPOLOGY_LEAVES		(2 * TOPOLOGY_LEVELS)
 
 #define CR0_PE		(1ULL << 0)
 #define CR0_ET		(1ULL << 4)
@@ -37,7 +39,7 @@ static struct kvm_cpuid2 *supported_cpuid(struct machine *m)
 	unsigned int nent;
 
 	for (nent = 64; nent <= MAX_CPUID_ENTRIES; nent *= 2) {
-		cpuid = calloc(1, sizeof(*cpuid) + nent * sizeof(cpuid->entries[0]));
+		cpuid = calloc(1, sizeof(*cpuid) + (nent + TOPOLOGY_LEAVES) * sizeof(cpuid->entries[0]));
 		if (!cpuid)
 			die_errno("cannot allocate memory for CPUID");
 		cpuid->nent = nent;
@@ -50,11 +52,23 @@ static struct kvm_cpuid2 *supported_cpuid(struct machine *m)
 	die_errno("KVM_GET_SUPPORTED_CPUID failed");
 }
 
-/* Leaves that describe what this machine does not have: APIC ids, a paravirtual host. */
-static bool is_dropped(u32 function)
+/* Leaves of APIC ids, which add_topology() writes, and without an irqchip a paravirtual host's. */
+static bool is_dropped(const struct machine *m, u32 function)
 {
 	return function == 0x0b || function == 0x1f ||
-	       (function >= 0x40000000 && function < 0x50000000);
+	       (!m->irqchip && function >= 0x40000000 && function < 0x50000000);
+}
+
+static void fix_apic(struct kvm_cpuid_entry2 *e, const struct machine *m)
+{
+	bool deadline = m->irqchip &&
+			ioctl(m->sys_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+
+	e->ecx = deadline ? e->ecx | 1U << 24 : e->ecx & ~(1U << 24);
+	if (m->irqchip)
+		return;
+	e->ecx &= ~(1U << 21);					/* x2APIC */
+	e->edx &= ~(1U << 9);					/* APIC */
 }
 
 static void fix_leaf_1(struct kvm_cpuid_entry2 *e, const struct vcpu *vcpu)
@@ -62,9 +76,9 @@ static void fix_leaf_1(struct kvm_cpuid_entry2 *e, const struct vcpu *vcpu)
 	u32 cpus = vcpu->m->opt.cpus;
 
 	e->ebx = (e->ebx & 0xffff) | cpus << 16 | vcpu->index << 24;
-	e->ecx &= ~(1U << 3 | 1U << 5 | 1U << 21 | 1U << 24);	/* MONITOR VMX x2APIC deadline */
+	e->ecx &= ~(1U << 3 | 1U << 5);				/* MONITOR VMX */
 	e->ecx |= 1U << 31;					/* a hypervisor */
-	e->edx &= ~(1U << 9);					/* APIC */
+	fix_apic(e, vcpu->m);
 	e->edx = cpus > 1 ? e->edx | 1U << 28 : e->edx & ~(1U << 28);
 }
 
@@ -84,7 +98,8 @@ static void fix_entry(struct kvm_cpuid_entry2 *e, const struct vcpu *vcpu)
 		break;
 	case 0x80000001:
 		e->ecx &= ~(1U << 2 | 1U << 3);			/* SVM, extended APIC space */
-		e->edx &= ~(1U << 9);
+		if (!vcpu->m->irqchip)
+			e->edx &= ~(1U << 9);
 		e->ecx = cpus > 1 ? e->ecx | 1U << 1 : e->ecx & ~(1U << 1);
 		break;
 	case 0x80000008:
@@ -101,6 +116,34 @@ static void fix_entry(struct kvm_cpuid_entry2 *e, const struct vcpu *vcpu)
 		e->ebx = vcpu->index & 0xff;
 		e->ecx = 0;
 		break;
+	}
+}
+
+static unsigned int id_bits(u32 cpus)
+{
+	return cpus > 1 ? 32 - __builtin_clz(cpus - 1) : 0;
+}
+
+/* Room for these is in what supported_cpuid() returns. */
+static void add_topology(struct kvm_cpuid2 *cpuid, const struct vcpu *vcpu)
+{
+	u32 cpus = vcpu->m->opt.cpus, max = 0, leaf, i;
+
+	for (i = 0; i < cpuid->nent; i++)
+		if (!cpuid->entries[i].function)
+			max = cpuid->entries[i].eax;
+	if (!vcpu->m->irqchip)
+		return;
+	for (leaf = 0x0b; leaf <= 0x1f && leaf <= max; leaf += 0x1f - 0x0b) {
+		for (i = 0; i < TOPOLOGY_LEVELS; i++)
+			cpuid->entries[cpuid->nent++] = (struct kvm_cpuid_entry2) {
+				.function = leaf, .index = i,
+				.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+				.eax = i == 1 ? id_bits(cpus) : 0,
+				.ebx = i == 0 ? 1 : i == 1 ? cpus : 0,
+				.ecx = i < 2 ? (i + 1) << 8 | i : i,
+				.edx = vcpu->index,
+			};
 	}
 }
 
@@ -131,12 +174,13 @@ void cpu_set_cpuid(struct vcpu *vcpu)
 	u32 i, nent = 0;
 
 	for (i = 0; i < cpuid->nent; i++) {
-		if (is_dropped(cpuid->entries[i].function))
+		if (is_dropped(vcpu->m, cpuid->entries[i].function))
 			continue;
 		cpuid->entries[nent] = cpuid->entries[i];
 		fix_entry(&cpuid->entries[nent++], vcpu);
 	}
 	cpuid->nent = nent;
+	add_topology(cpuid, vcpu);
 	if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
 		die_errno("KVM_SET_CPUID2 failed on vCPU %u", vcpu->index);
 	enable_xcr0(vcpu, cpuid);
@@ -216,7 +260,8 @@ static void set_sregs(struct vcpu *vcpu)
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
 		die_errno("KVM_GET_SREGS failed on vCPU %u", vcpu->index);
 	/* Without an in-kernel APIC this bit alone decides what CPUID says of one. */
-	sregs.apic_base &= ~APIC_BASE_ENABLE;
+	if (!m->irqchip)
+		sregs.apic_base &= ~APIC_BASE_ENABLE;
 	if (m->start.mode == START_REAL)
 		start_real(&sregs, m->start.seg);
 	else
@@ -243,8 +288,11 @@ static void set_regs(struct vcpu *vcpu)
 		die_errno("KVM_SET_REGS failed on vCPU %u", vcpu->index);
 }
 
+/* Where the kernel has APICs, all but the first wait for INIT and SIPI. */
 void cpu_set_start_state(struct vcpu *vcpu)
 {
+	if (vcpu->m->irqchip && vcpu->index)
+		return;
 	set_sregs(vcpu);
 	set_regs(vcpu);
 }

@@ -62,6 +62,31 @@ static void set_vm_addresses(struct machine *m)
 		die_errno("KVM_SET_TSS_ADDR failed");
 }
 
+static bool has(struct machine *m, unsigned long capability)
+{
+	return ioctl(m->sys_fd, KVM_CHECK_EXTENSION, capability) > 0;
+}
+
+/* Only Linux is told of the APICs; the other images know a PIC and exits at HLT. */
+static void create_irqchip(struct machine *m)
+{
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	m->irqchip = m->opt.kernel && !m->opt.no_irqchip && has(m, KVM_CAP_IRQCHIP) &&
+		     has(m, KVM_CAP_PIT2);
+	if (!m->irqchip) {
+		if (m->opt.kernel && m->opt.cpus > 1)
+			die("--cpus %u needs the kernel's interrupt controllers, and %s %s",
+			    m->opt.cpus, m->opt.no_irqchip ? "--no-irqchip" : m->opt.device,
+			    m->opt.no_irqchip ? "forbids them" : "has none (KVM_CAP_IRQCHIP)");
+		return;
+	}
+	if (ioctl(m->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
+		die_errno("KVM_CREATE_IRQCHIP failed (see --no-irqchip)");
+	if (ioctl(m->vm_fd, KVM_CREATE_PIT2, &pit) < 0)
+		die_errno("KVM_CREATE_PIT2 failed (see --no-irqchip)");
+}
+
 void machine_create(struct machine *m)
 {
 	int size;
@@ -72,6 +97,7 @@ void machine_create(struct machine *m)
 	if (m->vm_fd < 0)
 		die("KVM_CREATE_VM failed: %s\n  %s", strerror(errno), open_hint(m->opt.device));
 	set_vm_addresses(m);
+	create_irqchip(m);
 	size = ioctl(m->sys_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(struct kvm_run))
 		die_errno("KVM_GET_VCPU_MMAP_SIZE failed");
@@ -96,6 +122,22 @@ void machine_stop(struct machine *m, int status)
 	loop_wake();
 }
 
+/* The lock is held. */
+void machine_set_irq(struct machine *m, unsigned int irq, bool level)
+{
+	struct kvm_irq_level line = { .irq = irq, .level = level };
+
+	if (!m->irqchip) {
+		pic_set_line(&m->pic, irq, level);
+		return;
+	}
+	if (level == (m->irq_levels >> irq & 1))
+		return;
+	m->irq_levels ^= 1U << irq;
+	if (ioctl(m->vm_fd, KVM_IRQ_LINE, &line) < 0)
+		die_errno("KVM_IRQ_LINE failed for interrupt %u", irq);
+}
+
 static void wake_halted(struct machine *m)
 {
 	unsigned int i;
@@ -106,7 +148,19 @@ static void wake_halted(struct machine *m)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* A signal may come just before a system call that waits, so it is sent until it works. */
+static void kick_all(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_vcpus; i++)
+		if (m->vcpu[i].started)
+			pthread_kill(m->vcpu[i].thread, SIG_KICK);
+}
+
+/*
+ * A signal may come just before a system call that waits, so it is sent until it works; to all,
+ * as one vCPU may wait for another that writes output.
+ */
 static void join(struct vcpu *vcpu)
 {
 	struct timespec until;
@@ -117,7 +171,7 @@ static void join(struct vcpu *vcpu)
 	do {
 		if (tries++ == JOIN_TRIES)
 			die("vCPU %u does not come back from KVM_RUN; see dmesg", vcpu->index);
-		pthread_kill(vcpu->thread, SIG_KICK);
+		kick_all(vcpu->m);
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_nsec += JOIN_WAIT_NS;
 		if (until.tv_nsec >= (long)NS_PER_SEC) {
@@ -125,11 +179,12 @@ static void join(struct vcpu *vcpu)
 			until.tv_sec++;
 		}
 	} while (pthread_timedjoin_np(vcpu->thread, NULL, &until));
+	vcpu->started = false;
 }
 
 void machine_run(struct machine *m)
 {
-	unsigned int i, nr = m->start.all_vcpus ? m->nr_vcpus : 1;
+	unsigned int i, nr = m->start.all_vcpus || m->irqchip ? m->nr_vcpus : 1;
 
 	vcpu_install_kick();
 	m->nr_running = nr;

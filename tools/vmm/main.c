@@ -61,7 +61,7 @@ static const char usage[] =
 "when the guest crashes; 128 + n for signal n.\n";
 
 enum { OPT_PROTOCOL = 256, OPT_MULTIBOOT, OPT_FLAT, OPT_HUGEPAGES, OPT_DUMP, OPT_NO_DEFAULTS,
-       OPT_MARKS };
+       OPT_MARKS, OPT_NO_IRQCHIP };
 
 static const struct option long_options[] = {
 	{ "kernel", required_argument, NULL, 'k' },
@@ -81,6 +81,7 @@ static const struct option long_options[] = {
 	{ "dump-on-error", no_argument, NULL, OPT_DUMP },
 	{ "no-defaults", no_argument, NULL, OPT_NO_DEFAULTS },
 	{ "marks", required_argument, NULL, OPT_MARKS },
+	{ "no-irqchip", no_argument, NULL, OPT_NO_IRQCHIP },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -161,6 +162,9 @@ static void parse_option(struct options *opt, int c, char *arg)
 	case OPT_NO_DEFAULTS:
 		opt->bare_cmdline = true;
 		break;
+	case OPT_NO_IRQCHIP:
+		opt->no_irqchip = true;
+		break;
 	case OPT_MARKS:
 		opt->marks = arg;
 		break;
@@ -184,9 +188,6 @@ static void check_options(const struct options *opt)
 		    images ? "only one" : "one");
 	if (opt->flat && (opt->initrd || opt->append))
 		die("--initrd and --append don't go with --flat");
-	if (opt->kernel && opt->cpus > 1)
-		warn("Linux will use one of the %u vCPUs: there is no APIC to find the others by",
-		     opt->cpus);
 }
 
 static void parse_options(struct options *opt, int argc, char **argv)
@@ -236,14 +237,14 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	parse_options(&m->opt, argc, argv);
-	machine_create(m);
 	m->nr_vcpus = m->opt.cpus;
+	machine_create(m);
 	load(m);
 	for (i = 0; i < m->nr_vcpus; i++)
 		vcpu_create(m, i);
 	loop_init(m);
 	bus_init(m);
-	console_init();
+	console_init(m);
 	stats_open_marks(m);
 	machine_run(m);
 	console_flush(m, 1000);

@@ -63,7 +63,7 @@ void vcpu_intr_changed(void *opaque)
 
 static bool intr_pending(const struct vcpu *vcpu)
 {
-	return !vcpu->index && vcpu->m->pic.intr;
+	return !vcpu->index && !vcpu->m->irqchip && vcpu->m->pic.intr;
 }
 
 static void stop_with_error(struct vcpu *vcpu, const char *what)

@@ -25,6 +25,14 @@
 #define PCI_HOLE_START	(3 * GIB)
 #define PCI_HOLE_END	(4 * GIB)
 
+/* Ports that the ACPI tables name */
+#define PM1_EVENT	0x600
+#define PM1_ENABLE	0x602
+#define PM1_CONTROL	0x604
+#define PM1_END		0x606
+#define RESET_CONTROL	0xcf9
+#define SYSTEM_RESET	0x04
+
 /* Exit statuses that are the VMM's own; everything else is the guest's choice. */
 #define STATUS_TIMEOUT	124
 #define STATUS_ERROR	125
@@ -44,6 +52,7 @@ struct options {
 	unsigned int protocol;
 	unsigned int timeout;
 	bool bare_cmdline;
+	bool no_irqchip;
 	bool stats;
 	bool dump;
 	bool hugepages;
@@ -90,6 +99,7 @@ struct machine {
 	u8 *ram;
 	u64 ram_size;
 	struct start start;
+	bool irqchip;		/* the kernel has PIC, PIT, APICs */
 	unsigned int nr_vcpus;
 	unsigned int nr_running;
 	struct vcpu vcpu[MAX_VCPUS];
@@ -101,6 +111,8 @@ struct machine {
 	struct pit pit;
 	struct rtc rtc;
 	struct serial serial;
+	u32 irq_levels;		/* with irqchip */
+	u8 pm1_enable[2];
 };
 
 /* util.c */
@@ -115,6 +127,7 @@ void machine_create(struct machine *m);
 void machine_run(struct machine *m);
 void machine_stop(struct machine *m, int status);
 bool machine_stopping(const struct machine *m);
+void machine_set_irq(struct machine *m, unsigned int irq, bool level);
 
 /* memory.c */
 void memory_create(struct machine *m);
@@ -132,8 +145,9 @@ void vcpu_install_kick(void);
 void cpu_set_cpuid(struct vcpu *vcpu);
 void cpu_set_start_state(struct vcpu *vcpu);
 
-/* boot.c and image.c */
+/* boot.c, acpi.c and image.c */
 void boot_linux(struct machine *m);
+u64 acpi_create(struct machine *m);
 void load_multiboot(struct machine *m);
 void load_flat(struct machine *m);
 
@@ -152,7 +166,7 @@ void loop_wake(void);
 void loop_run(struct machine *m);
 
 /* console.c */
-void console_init(void);
+void console_init(struct machine *m);
 void console_restore(void);
 void console_resume(void);
 bool console_is_raw(void);
