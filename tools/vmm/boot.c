@@ -107,6 +107,15 @@ static u64 tsc_khz(void)
 	return ticks * 1000000 / ns;
 }
 
+static void default_cmdline(struct machine *m, char *to, size_t size)
+{
+	int len = snprintf(to, size, "%s", m->irqchip ? CMDLINE_IRQCHIP : CMDLINE_PIC);
+
+	if (!m->irqchip || !cpu_has_kvmclock(m))
+		snprintf(to + len, size - len, " tsc_early_khz=%llu",
+			 (unsigned long long)tsc_khz());
+}
+
 static void set_cmdline(struct machine *m, struct boot_params *bp)
 {
 	char defaults[128] = "";
@@ -116,9 +125,7 @@ static void set_cmdline(struct machine *m, struct boot_params *bp)
 	int len;
 
 	if (!m->opt.bare_cmdline)
-		snprintf(defaults, sizeof(defaults), "%s tsc_early_khz=%llu",
-			 m->irqchip ? CMDLINE_IRQCHIP : CMDLINE_PIC,
-			 (unsigned long long)tsc_khz());
+		default_cmdline(m, defaults, sizeof(defaults));
 	len = snprintf(to, max + 1, "%s%s%s", defaults, *defaults && *append ? " " : "", append);
 	if (len < 0 || (u32)len > max)
 		die("the command line is too long: %d bytes, the kernel takes %u", len, max);

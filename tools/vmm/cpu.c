@@ -20,6 +20,9 @@
 #define EFER_LMA	(1ULL << 10)
 #define APIC_BASE_ENABLE	(1ULL << 11)
 
+#define KVM_CPUID_FEATURES	0x40000001
+#define KVM_FEATURE_CLOCKS	(1U << 0 | 1U << 3)
+
 #define XCR0_X87_SSE_AVX	0x7
 
 #define CODE_SELECTOR	0x10
@@ -117,6 +120,20 @@ static void fix_entry(struct kvm_cpuid_entry2 *e, const struct vcpu *vcpu)
 		e->ecx = 0;
 		break;
 	}
+}
+
+/* Does the guest learn the TSC's frequency from the kernel's clock? */
+bool cpu_has_kvmclock(struct machine *m)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid(m);
+	bool has = false;
+	u32 i;
+
+	for (i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == KVM_CPUID_FEATURES)
+			has = cpuid->entries[i].eax & KVM_FEATURE_CLOCKS;
+	free(cpuid);
+	return has;
 }
 
 static unsigned int id_bits(u32 cpus)

@@ -23,8 +23,8 @@ static const char usage[] =
 "  -k, --kernel FILE      a Linux bzImage (boot protocol 2.12 or later)\n"
 "  -i, --initrd FILE      its initial RAM disk; a Multiboot image's module\n"
 "  -a, --append WORDS     put at the end of the command line. Linux's begins with\n"
-"                         'console=ttyS0 acpi=off noapic nolapic': there is a PIC and\n"
-"                         a PIT, but neither APIC nor ACPI\n"
+"                         'console=ttyS0', without the irqchip (below) with\n"
+"                         'console=ttyS0 acpi=off noapic nolapic'\n"
 "      --no-defaults      leave those words out\n"
 "      --protocol 32|64   how Linux is entered: in protected or in long mode (64)\n"
 "      --multiboot FILE   a Multiboot (version 1) image, ELF or with load addresses\n"
@@ -36,9 +36,13 @@ static const char usage[] =
 "  -m, --mem MIB          its memory (256)\n"
 "  -c, --cpus N           vCPUs (1). In flat and Multiboot images all start at the\n"
 "                         entry point with their index in EDI and their number in ESI\n"
-"                         (and flat ones with SP = 0xfff0 - index * 0x400). Linux finds\n"
-"                         no second processor without an APIC: there only one runs.\n"
-"                         The PIC interrupts vCPU 0\n"
+"                         (and flat ones with SP = 0xfff0 - index * 0x400). Linux wakes\n"
+"                         the others itself, by INIT and SIPI, which takes the irqchip\n"
+"      --no-irqchip       PIC, PIT and RTC of this program's own, neither APIC nor ACPI,\n"
+"                         and one vCPU for Linux; the PIC interrupts vCPU 0. Else Linux\n"
+"                         has PIC, PIT, I/O APIC and local APICs of the kernel, if it\n"
+"                         offers them (KVM_CAP_IRQCHIP), and ACPI tables; the other\n"
+"                         images never have them\n"
 "  -d, --device PATH      the KVM device (/dev/umbra)\n"
 "      --hugepages        ask for transparent huge pages for the guest's memory\n"
 "\n"
@@ -57,8 +61,8 @@ static const char usage[] =
 "into the guest as it is ready for it, with EOT (Ctrl-D) on a line of its own at the end.\n"
 "\n"
 "Exit status: the byte that the guest writes to port 0xf4; 0 when it resets the machine,\n"
-"halts for good or is quit; 124 at the timeout; 125 for an error of this program; 126\n"
-"when the guest crashes; 128 + n for signal n.\n";
+"switches it off or is quit, or halts for good without the irqchip; 124 at the timeout;\n"
+"125 for an error of this program; 126 when the guest crashes; 128 + n for signal n.\n";
 
 enum { OPT_PROTOCOL = 256, OPT_MULTIBOOT, OPT_FLAT, OPT_HUGEPAGES, OPT_DUMP, OPT_NO_DEFAULTS,
        OPT_MARKS, OPT_NO_IRQCHIP };

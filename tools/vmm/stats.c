@@ -92,9 +92,15 @@ static void print_exits(struct machine *m)
 
 void stats_print(struct machine *m)
 {
+	char title[16];
+	unsigned int i;
+
 	print_exits(m);
 	print_stats_fd(m->vm_fd, "virtual machine");
-	print_stats_fd(m->vcpu[0].fd, "vCPU 0");
+	for (i = 0; i < m->nr_vcpus; i++) {
+		snprintf(title, sizeof(title), "vCPU %u", i);
+		print_stats_fd(m->vcpu[i].fd, title);
+	}
 }
 
 /* ---- --marks ---- */

@@ -142,6 +142,7 @@ void vcpu_install_kick(void);
 #define SIG_KICK	SIGUSR1
 
 /* cpu.c */
+bool cpu_has_kvmclock(struct machine *m);
 void cpu_set_cpuid(struct vcpu *vcpu);
 void cpu_set_start_state(struct vcpu *vcpu);
 
