@@ -25,6 +25,7 @@
 #define RETRY_MS	5
 #define CLOSED_RETRY_MS	200
 #define OUTPUT_DELAY_NS	(5 * NS_PER_SEC / 1000)
+#define QUIET_NS	(2 * NS_PER_SEC)	/* where nothing tells that the guest is idle */
 
 static struct {
 	bool in_tty, out_tty, raw;
@@ -93,17 +94,19 @@ static void restore_on_fatal_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-/* The loop writes output after any timer. */
-static void output_paused(struct machine *m, u64 expirations)
+/* The loop writes what it can after any timer: this one ticks until all is out. */
+static void output_waits(struct machine *m, u64 expirations)
 {
 	(void)m;
 	(void)expirations;
+	if (!con.out_len)
+		loop_arm(con.pause_fd, 0, 0);
 }
 
 void console_init(struct machine *m)
 {
 	/* Without an irqchip the guest's HLT tells that it pauses. */
-	con.pause_fd = m->irqchip ? loop_timer(output_paused) : -1;
+	con.pause_fd = m->irqchip ? loop_timer(output_waits) : -1;
 	con.in_tty = isatty(STDIN_FILENO);
 	con.out_tty = isatty(STDOUT_FILENO);
 	if (!con.in_tty || tcgetattr(STDIN_FILENO, &con.saved) < 0)
@@ -183,6 +186,8 @@ static bool is_settled(const struct machine *m, bool idle)
 		return true;
 	if (!con.first_wanted)
 		con.first_wanted = now;
+	if (m->irqchip && now - con.last_output >= QUIET_NS)
+		return true;
 	return (idle && now - con.last_output >= SETTLE_NS) ||
 	       now - con.first_wanted >= MAX_SETTLE_NS;
 }
@@ -236,7 +241,7 @@ void console_put(void *opaque, u8 byte)
 {
 	(void)opaque;
 	if (!con.out_len && con.pause_fd >= 0)
-		loop_arm(con.pause_fd, now_ns() + OUTPUT_DELAY_NS, 0);
+		loop_arm(con.pause_fd, now_ns() + OUTPUT_DELAY_NS, OUTPUT_DELAY_NS);
 	if (!con.last_fed)
 		con.last_output = now_ns();
 	if (con.out_len < OUT_SIZE)

@@ -38,11 +38,12 @@
 
 static struct kvm_cpuid2 *supported_cpuid(struct machine *m)
 {
+	const size_t size = sizeof(struct kvm_cpuid_entry2);
 	struct kvm_cpuid2 *cpuid;
 	unsigned int nent;
 
 	for (nent = 64; nent <= MAX_CPUID_ENTRIES; nent *= 2) {
-		cpuid = calloc(1, sizeof(*cpuid) + (nent + TOPOLOGY_LEAVES) * sizeof(cpuid->entries[0]));
+		cpuid = calloc(1, sizeof(*cpuid) + (nent + TOPOLOGY_LEAVES) * size);
 		if (!cpuid)
 			die_errno("cannot allocate memory for CPUID");
 		cpuid->nent = nent;

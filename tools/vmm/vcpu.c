@@ -118,6 +118,12 @@ static void handle_hlt(struct vcpu *vcpu)
 	vcpu->halted = false;
 }
 
+static void crash(struct vcpu *vcpu)
+{
+	vcpu->crashed = true;
+	machine_stop(vcpu->m, STATUS_CRASH);
+}
+
 static void handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -131,15 +137,18 @@ static void handle_exit(struct vcpu *vcpu)
 	case KVM_EXIT_MMIO:
 		bus_mmio(run);
 		break;
-	case KVM_EXIT_HLT:
-		handle_hlt(vcpu);
-		break;
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_INTR:
 		break;
+	case KVM_EXIT_HLT:
+		/* An irqchip's kernel waits itself. */
+		if (vcpu->m->irqchip)
+			crash(vcpu);
+		else
+			handle_hlt(vcpu);
+		break;
 	default:
-		vcpu->crashed = true;
-		machine_stop(vcpu->m, STATUS_CRASH);
+		crash(vcpu);
 	}
 }
 
