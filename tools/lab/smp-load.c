@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smp-load CPUS SECS: at least for so long, a thread for each processor maps, protects and unmaps memory,
- * forks and executes, moving to the next processor each round, while one more changes mappings
- * that all use: nobody may see the old page once it is replaced, or write a page once it is
- * protected. Exit status 1 if somebody does, or other than so many processors are online.
+ * smp-load CPUS SECS: at least for so long, a thread for each processor maps, protects and unmaps
+ * memory, forks and executes, moving to the next processor each round, while one more changes
+ * mappings that all use: nobody may see the old page once it is replaced, or write a page once it
+ * is protected. Exit status 1 if somebody does, or other than so many processors are online.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
