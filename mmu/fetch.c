@@ -66,7 +66,7 @@ static bool fetched_find(struct mmu_vcpu *m, struct mmu_fetched *f, gva_t gva)
 
 	if (mmu_root_ok(m) && is_canonical(m, gva))
 		sp = root_leaf(m->root, gva, &index);
-	if (!sp)
+	if (!sp || spte_foreign(sp->spt[index]))
 		return false;
 	*f = (struct mmu_fetched){
 		.page = gva >> PAGE_BITS, .link_gen = m->vm->link_gen,
@@ -104,7 +104,7 @@ bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data)
 	spin_lock(&m->vm->lock);
 	if (mmu_root_ok(m) && is_canonical(m, gva))
 		sp = root_leaf(m->root, gva, &index);
-	found = sp && !spte_user(sp->spt[index]);
+	found = sp && !spte_user(sp->spt[index]) && !spte_foreign(sp->spt[index]);
 	if (found)
 		host_read_frame(leaf_frame(sp, index, gva), gva & (TABLE_BYTES - 1), data,
 				sizeof(*data));

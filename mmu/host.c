@@ -160,14 +160,20 @@ static bool kernel_has(struct mm_struct *mm, hfn_t pfn)
 	       (pte_val(leaf.pte) & _PAGE_PRESENT);
 }
 
+static hfn_t leaf_pfn(const struct host_leaf *leaf, unsigned long hva)
+{
+	return pte_pfn(leaf->pte) + (hva >> PAGE_SHIFT & ((1ul << 9 * (leaf->level - 1)) - 1));
+}
+
 static bool walk_host(struct host_page *page, struct mm_struct *mm, unsigned long hva, bool write)
 {
 	struct host_leaf leaf;
 
 	if (!walk_leaf(mm, hva, &leaf) || !leaf_usable(leaf.pte, write))
 		return false;
-	page->pfn = pte_pfn(leaf.pte) + (hva >> PAGE_SHIFT & ((1ul << 9 * (leaf.level - 1)) - 1));
+	page->pfn = leaf_pfn(&leaf, hva);
 	page->writable = leaf_usable(leaf.pte, true);
+	page->foreign = false;
 	page->level = leaf.level;
 	page->ref = NULL;
 	return kernel_has(mm, page->pfn);
@@ -194,7 +200,58 @@ static void page_found(struct host_page *page, struct page *p, bool writable)
 	page->pfn = page_to_pfn(p);
 	page->ref = p;
 	page->writable = writable;
+	page->foreign = false;
 	page->level = 1;
+}
+
+/* As page_lookup(), where a device or the kernel has put whatever it likes into the tables. */
+static bool foreign_lookup(struct host_page *page, unsigned long hva, bool write)
+{
+	u64 need = _PAGE_PRESENT | _PAGE_USER | (write ? _PAGE_RW : 0);
+	struct host_leaf leaf;
+	unsigned long flags;
+	bool found;
+
+	local_irq_save(flags);
+	found = walk_leaf(current->mm, hva, &leaf);
+	local_irq_restore(flags);
+	if (!found || (pte_val(leaf.pte) & need) != need)
+		return false;
+	*page = (struct host_page){
+		.pfn = leaf_pfn(&leaf, hva), .writable = pte_val(leaf.pte) & _PAGE_RW,
+		.foreign = true, .level = 1, .memtype = pte_val(leaf.pte) & _PAGE_CACHE_MASK,
+		.seq = page->seq,
+	};
+	return true;
+}
+
+/*
+ * Memory that get_user_pages() does not give out (VM_IO, VM_PFNMAP). It may have no struct page, and
+ * takes no reference: the notifier comes by before it goes.
+ */
+static int page_get_foreign(struct host_page *page, unsigned long hva, bool write)
+{
+	unsigned long rights = VM_READ | (write ? VM_WRITE : 0);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool unlocked = false;
+	int r = -EFAULT;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, hva);
+	if (!vma || !(vma->vm_flags & (VM_IO | VM_PFNMAP)) || (vma->vm_flags & rights) != rights)
+		goto out;
+	r = 0;
+	if (foreign_lookup(page, hva, write))
+		goto out;
+	r = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
+	if (!r && unlocked)
+		r = -EAGAIN;
+	else if (!r && !foreign_lookup(page, hva, write))
+		r = -EFAULT;
+out:
+	mmap_read_unlock(mm);
+	return r;
 }
 
 static int page_get_slow(struct host_page *page, unsigned long hva, bool write)
@@ -209,7 +266,9 @@ static int page_get_slow(struct host_page *page, unsigned long hva, bool write)
 			page_found(page, p, write);
 		return 0;
 	}
-	if (r == -EHWPOISON || r == -EAGAIN || r == -ENOMEM)
+	if (r == -EFAULT)
+		r = page_get_foreign(page, hva, write);
+	if (!r || r == -EHWPOISON || r == -EAGAIN || r == -ENOMEM)
 		return r;
 	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
 }

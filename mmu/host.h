@@ -33,13 +33,17 @@ struct memslot *host_slot(struct mmu_vm *vm, gfn_t gfn);
  * @writable:	the host lets us write to it
  * @level:	largest level at which the host maps it: 1, 2 or 3; the mapping
  *		is naturally aligned in @pfn
+ * @foreign:	no memory of the host's own, or none that it lends (a device's): it must not be read
+ *		by host_read_frame(); @level is 1
+ * @memtype:	of foreign memory, as the host maps it: PWT, PCD and PAT in the places that they
+ *		have in an entry of level 1
  * @seq:	for host_page_stale()
  * @ref:	the host's own, for host_page_put()
  */
 struct host_page {
 	hfn_t pfn;
-	bool writable;
-	u8 level;
+	bool writable, foreign;
+	u8 level, memtype;
 	unsigned long seq;
 	void *ref;
 };
@@ -60,7 +64,7 @@ int host_page_get_fast(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 bool host_page_stale(struct mmu_vm *vm, const struct host_page *page, gfn_t gfn);
 void host_page_put(struct host_page *page, bool dirty);
 
-/* Bytes of a frame that a spte maps; the lock is held, so that it stays. */
+/* Bytes of a frame, not a foreign one, that a spte maps; the lock is held, so that it stays. */
 void host_read_frame(hfn_t pfn, unsigned int offset, void *dst, unsigned int len);
 
 /*

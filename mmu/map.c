@@ -175,6 +175,7 @@ enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct fault *c, struct shadow_pag
 	unsigned int index = spte_index(c->w.gva, level), access = leaf_access(m, c);
 	u64 mask = level_frames(level) - 1;
 	bool writable;
+	u64 spte;
 
 	if (level == 1)
 		fill_neighbours(m->vm, &m->cache, sp, index);
@@ -188,8 +189,10 @@ enum mmu_verdict map_leaf(struct mmu_vcpu *m, struct fault *c, struct shadow_pag
 		return MMU_RETRY;
 	if (spte_present(sp->spt[index]))
 		host_flush_gva(m, c->f->gva);
-	leaf_install(m->vm, &m->cache, sp, index, c->slot, c->w.gfn & ~mask,
-		     spte_leaf(c->page.pfn & ~mask, level, access, true, c->page.writable));
+	spte = spte_leaf(c->page.pfn & ~mask, level, access, true, c->page.writable);
+	if (unlikely(c->page.foreign))
+		spte = spte_of_foreign(spte, c->page.memtype);
+	leaf_install(m->vm, &m->cache, sp, index, c->slot, c->w.gfn & ~mask, spte);
 	if (sp->unsync)
 		entry_remember(m->vm, sp, index, c->w.pte[level]);
 	if (!c->f->access.write || writable)

@@ -48,10 +48,16 @@ u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed, bool hos
 	return spte;
 }
 
+/* The host's PAT is in force in the guest, too: its own bits for it mean the same here. */
+u64 spte_of_foreign(u64 spte, u8 memtype)
+{
+	return spte | SPTE_FOREIGN | memtype;
+}
+
 /* Do both map the same frame, whatever the rights? */
 bool spte_same_frame(u64 a, u64 b)
 {
-	return !((a ^ b) & (PTE_FRAME | PTE_P | PTE_PS));
+	return !((a ^ b) & (PTE_FRAME | PTE_P | PTE_PS | SPTE_FOREIGN));
 }
 
 /* Could a TLB that holds @old allow what @new does not? */

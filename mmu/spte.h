@@ -22,12 +22,16 @@
 /* For software: the host allows writing, whatever the guest says. */
 #define SPTE_HOST_WRITABLE	BIT_ULL(9)
 
+/* The same: the frame is foreign (host.h), and not to be read through the host. */
+#define SPTE_FOREIGN		BIT_ULL(10)
+
 #define spte_present(spte)	(((spte) & (PTE_P | SPTE_MARK)) == PTE_P)
 #define spte_is_leaf(spte, level) ((level) == 1 || ((spte) & PTE_PS))
 #define spte_writable(spte)	(!!((spte) & PTE_W))
 #define spte_user(spte)		(!!((spte) & PTE_U))
 #define spte_accessed(spte)	(!!((spte) & PTE_A))
 #define spte_host_writable(spte) (!!((spte) & SPTE_HOST_WRITABLE))
+#define spte_foreign(spte)	(!!((spte) & SPTE_FOREIGN))
 #define spte_pfn(spte)		(((spte) & PTE_FRAME) >> PAGE_BITS)
 #define spte_child(spte)	((spte) & PTE_FRAME)
 #define spte_write(sptep, spte)	WRITE_ONCE(*(sptep), spte)
@@ -41,6 +45,7 @@
 u64 spte_empty(void);
 u64 spte_table(hpa_t table);
 u64 spte_leaf(hfn_t pfn, int level, unsigned int access, bool accessed, bool host_writable);
+u64 spte_of_foreign(u64 spte, u8 memtype);
 bool spte_same_frame(u64 a, u64 b);
 bool spte_loses(u64 old, u64 new);
 u64 spte_take(u64 *sptep);

@@ -227,7 +227,7 @@ static void fill_page(struct host_page *page, struct vpage *from, unsigned long 
 {
 	*page = (struct host_page){
 		.pfn = from->pfn, .writable = !from->readonly, .level = from->level,
-		.seq = seq, .ref = from,
+		.foreign = from->foreign, .memtype = from->memtype, .seq = seq, .ref = from,
 	};
 	from->held++;
 	mach.live_refs++;
@@ -266,7 +266,7 @@ int host_page_get_fast(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn,
 	EXPECT(!write || !(slot->flags & MEMSLOT_READONLY), "a read-only slot got for writing");
 	if (!from || from->gone || from->poisoned)
 		return -EFAULT;
-	if (!from->pfn || (write && from->readonly))
+	if (!from->pfn || from->foreign || (write && from->readonly))
 		return -EAGAIN;
 	fill_page(page, from, mach.seq);
 	return 0;
@@ -296,6 +296,7 @@ void host_read_frame(hfn_t pfn, unsigned int offset, void *dst, unsigned int len
 
 	EXPECT(mach.vm.lock.held, "a frame is read without the lock");
 	EXPECT(page, "a frame is read that the host has freed");
+	EXPECT(!page->foreign, "a frame is read that is a device's");
 	mach.fetched = pfn;
 	memset(dst, 0, len);
 	if (page->data)

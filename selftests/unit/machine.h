@@ -69,6 +69,7 @@
  * @past:	per 8 bytes, the latest record of what was there before
  * @level:	how the host maps it: 1, 2 or 3
  * @readonly:	the host shares the frame (COW, KSM): a write gets another one
+ * @foreign:	a device's, of memory type @memtype
  * @gone:	unmapped by the VMM
  * @poisoned:	a memory error
  * @vanishing:	a notifier took the frame back; nobody may reach it now
@@ -81,8 +82,8 @@ struct vpage {
 	u32 *past;
 	struct vpage *twin;
 	int held;
-	u8 level;
-	bool readonly, gone, poisoned, vanishing;
+	u8 level, memtype;
+	bool readonly, foreign, gone, poisoned, vanishing;
 };
 
 /* A value that 8 bytes of guest memory had until @until. */
