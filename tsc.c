@@ -3,7 +3,9 @@
  * Time stamp counters. All of a VM's begin as one; who sets one to about what the others read means
  * them to stay so.
  */
+#include <linux/kvm.h>
 #include <linux/math64.h>
+#include <linux/uaccess.h>
 
 #include <asm/msr.h>
 #include <asm/tsc.h>
@@ -111,6 +113,37 @@ void tsc_write(struct vcpu *vcpu, u64 value)
 	lead(vcpu, offset);
 	set_offset(vcpu, offset);
 	spin_unlock(&clock->lock);
+}
+
+static void set_offset_by_user(struct vcpu *vcpu, u64 offset)
+{
+	struct vm_clock *clock = &vcpu->vm->clock;
+
+	spin_lock(&clock->lock);
+	lead(vcpu, offset);
+	set_offset(vcpu, offset);
+	spin_unlock(&clock->lock);
+}
+
+long tsc_attr(struct vcpu *vcpu, unsigned int cmd, const struct kvm_device_attr __user *uattr)
+{
+	struct kvm_device_attr attr;
+	u64 __user *addr;
+	u64 offset;
+
+	if (copy_from_user(&attr, uattr, sizeof(attr)))
+		return -EFAULT;
+	if (attr.group != KVM_VCPU_TSC_CTRL || attr.attr != KVM_VCPU_TSC_OFFSET)
+		return -ENXIO;
+	addr = u64_to_user_ptr(attr.addr);
+	if (cmd == KVM_GET_DEVICE_ATTR)
+		return put_user(vcpu->tsc.offset, addr);
+	if (cmd == KVM_HAS_DEVICE_ATTR)
+		return 0;
+	if (get_user(offset, addr))
+		return -EFAULT;
+	set_offset_by_user(vcpu, offset);
+	return 0;
 }
 
 /* ---- rates ---- */

@@ -317,6 +317,10 @@ static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vcpu_do(vcpu, tsc_set_khz(vcpu, arg));
 	case KVM_GET_TSC_KHZ:
 		return vcpu->tsc.khz;
+	case KVM_HAS_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_SET_DEVICE_ATTR:
+		return vcpu_do(vcpu, tsc_attr(vcpu, cmd, uarg));
 	case KVM_KVMCLOCK_CTRL:
 		return vcpu_do(vcpu, clock_stopped(vcpu));
 	}

@@ -245,6 +245,7 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_SET_BOOT_CPU_ID:
 	case KVM_CAP_KVMCLOCK_CTRL:
+	case KVM_CAP_VCPU_ATTRIBUTES:
 		return 1;
 	case KVM_CAP_TSC_CONTROL:
 	case KVM_CAP_VM_TSC_CONTROL:

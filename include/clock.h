@@ -119,6 +119,16 @@ int tsc_set_khz(struct vcpu *vcpu, unsigned long khz);
  */
 int tsc_set_default_khz(struct vm *vm, unsigned long khz);
 
+/**
+ * tsc_attr() - KVM_{HAS,GET,SET}_DEVICE_ATTR on a vCPU: KVM_VCPU_TSC_OFFSET
+ * @vcpu:	loaded; may sleep
+ * @cmd:	which
+ * @uattr:	user space's struct
+ *
+ * Linux Documentation/virt/kvm/devices/vcpu.rst, 4. Return: 0, -ENXIO: another attribute; -EFAULT.
+ */
+long tsc_attr(struct vcpu *vcpu, unsigned int cmd, const struct kvm_device_attr __user *uattr);
+
 /* ---- clock.c ---- */
 
 /**

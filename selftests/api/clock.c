@@ -225,4 +225,57 @@ TEST_F(clock, adjustment)
 	EXPECT_LT(0ul - adjust, base);
 }
 
+/* ---- the offset as an attribute ---- */
+
+static int attr(struct vcpu *v, u64 cmd, u32 group, u64 nr, void *addr)
+{
+	struct kvm_device_attr a = { .group = group, .attr = nr, .addr = (u64)addr };
+
+	return ioctl(v->fd, cmd, &a);
+}
+
+static int offset_attr(struct vcpu *v, u64 cmd, void *addr)
+{
+	return attr(v, cmd, KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, addr);
+}
+
+TEST_F(clock, offset)
+{
+	u64 offset = 0, other = 1, now;
+	struct vcpu *v = vm_add_vcpu(self->vm);
+
+	EXPECT_EQ(1, ioctl(self->vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_VCPU_ATTRIBUTES));
+	EXPECT_EQ(0, offset_attr(self->v, KVM_HAS_DEVICE_ATTR, NULL));
+	ASSERT_EQ(0, offset_attr(self->v, KVM_GET_DEVICE_ATTR, &offset));
+	ASSERT_EQ(0, offset_attr(v, KVM_GET_DEVICE_ATTR, &other));
+	EXPECT_EQ(offset, other);
+	now = tsc(self->v);
+	offset += 1ul << 50;
+	ASSERT_EQ(0, offset_attr(self->v, KVM_SET_DEVICE_ATTR, &offset));
+	ASSERT_EQ(0, offset_attr(self->v, KVM_GET_DEVICE_ATTR, &other));
+	EXPECT_EQ(offset, other);
+	EXPECT_GE(tsc(self->v), now + (1ul << 50));
+	EXPECT_FALSE(in_step(self->vm));
+	ASSERT_EQ(0, offset_attr(v, KVM_SET_DEVICE_ATTR, &offset));
+	EXPECT_TRUE(in_step(self->vm));
+	/* It is what a vCPU made later has, and what 0 means. */
+	EXPECT_GE(tsc(vm_add_vcpu(self->vm)), now + (1ul << 50));
+}
+
+TEST_F(clock, bad_attributes)
+{
+	u64 offset = 0;
+	static const u64 cmds[] = {
+		KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
+	};
+
+	for (int i = 0; i < 3; i++) {
+		EXPECT_ERRNO(ENXIO, attr(self->v, cmds[i], KVM_VCPU_TSC_CTRL, 1, &offset));
+		EXPECT_ERRNO(ENXIO, attr(self->v, cmds[i], 1, KVM_VCPU_TSC_OFFSET, &offset));
+		EXPECT_ERRNO(EFAULT, ioctl(self->v->fd, cmds[i], NULL));
+	}
+	EXPECT_ERRNO(EFAULT, offset_attr(self->v, KVM_GET_DEVICE_ATTR, NULL));
+	EXPECT_ERRNO(EFAULT, offset_attr(self->v, KVM_SET_DEVICE_ATTR, (void *)8));
+}
+
 TEST_HARNESS_MAIN
