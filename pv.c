@@ -2,11 +2,14 @@
 /* Paravirtual MSRs, which tell where in a guest's memory it wants to hear from its host. */
 #include <linux/bits.h>
 #include <linux/errno.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include <asm/kvm_para.h>
 
 #include "clock.h"
+#include "compat.h"
+#include "mmu.h"
 #include "pv.h"
 #include "request.h"
 #include "vcpu.h"
@@ -15,6 +18,10 @@
 /* Ports need no delay. */
 #define FEATURES (BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_CLOCKSOURCE2) |	\
 		  BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) | BIT(KVM_FEATURE_NOP_IO_DELAY))
+#define STEAL_FEATURES (BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_TLB_FLUSH))
+
+/* A guest that writes to it all the time does not hold its host up. */
+#define PREEMPTED_TRIES 8
 
 void pv_leaves(struct kvm_cpuid_entry2 *leaf)
 {
@@ -26,8 +33,116 @@ void pv_leaves(struct kvm_cpuid_entry2 *leaf)
 	memcpy(&leaf[0].ecx, signature + 4, 4);
 	memcpy(&leaf[0].edx, signature + 8, 4);
 	leaf[1].function = KVM_CPUID_FEATURES;
-	leaf[1].eax = FEATURES;
+	leaf[1].eax = FEATURES | (sched_info_on() ? STEAL_FEATURES : 0);
 }
+
+/* ---- steal time ---- */
+
+static gpa_t steal_gpa(const struct vcpu *vcpu)
+{
+	return vcpu->pv.steal & KVM_STEAL_VALID_BITS;
+}
+
+static gpa_t preempted_gpa(const struct vcpu *vcpu)
+{
+	return steal_gpa(vcpu) + offsetof(struct kvm_steal_time, preempted);
+}
+
+static bool has_steal(const struct vcpu *vcpu)
+{
+	return vcpu->pv.steal & KVM_MSR_ENABLED;
+}
+
+static int set_steal(struct vcpu *vcpu, u64 data)
+{
+	if (!sched_info_on() || data & KVM_STEAL_RESERVED_MASK)
+		return -EINVAL;
+	vcpu->pv.steal = data;
+	vcpu_request(vcpu, REQ_STEAL);
+	return 0;
+}
+
+void pv_sched_in(struct vcpu *vcpu, int cpu)
+{
+	clock_sched_in(vcpu, cpu);
+	if (has_steal(vcpu))
+		vcpu_request(vcpu, REQ_STEAL);
+}
+
+void pv_away(struct vcpu *vcpu)
+{
+	const u8 preempted = KVM_VCPU_PREEMPTED;
+
+	if (!has_steal(vcpu))
+		return;
+	vcpu_request(vcpu, REQ_STEAL);
+	mmu_write_guest(&vcpu->mmu, preempted_gpa(vcpu), &preempted, 1);
+}
+
+/* Returns whether another vCPU counts on a flush of the TLB; in doubt one does. */
+static bool take_back(struct vcpu *vcpu)
+{
+	u8 was = 0, none = 0;
+	int i, r = 1;
+
+	for (i = 0; r == 1 && i < PREEMPTED_TRIES; i++) {
+		if (mmu_read_guest(&vcpu->mmu, preempted_gpa(vcpu), &was, 1))
+			return true;
+		r = was ? mmu_cmpxchg_guest(&vcpu->mmu, preempted_gpa(vcpu), &was, &none, 1) : 0;
+	}
+	return r || was & KVM_VCPU_FLUSH_TLB;
+}
+
+/* How long it was that the vCPU waited. Another thread than last time says nothing of that. */
+static u64 newly_stolen(struct vcpu_pv *pv)
+{
+	u64 now = host_waited(), was = pv->thread == current ? pv->waited : now;
+
+	pv->thread = current;
+	pv->waited = now;
+	return now > was ? now - was : 0;
+}
+
+/* The version is odd while the time is being written. */
+static void add_steal(struct vcpu *vcpu, u64 ns)
+{
+	gpa_t gpa = steal_gpa(vcpu), version_gpa = gpa + offsetof(struct kvm_steal_time, version);
+	struct mmu_vcpu *m = &vcpu->mmu;
+	u64 steal;
+	u32 version;
+
+	if (mmu_read_guest(m, gpa, &steal, sizeof(steal)) ||
+	    mmu_read_guest(m, version_gpa, &version, sizeof(version)))
+		return;
+	version = (version + 1) | 1;
+	steal += ns;
+	if (mmu_write_guest(m, version_gpa, &version, sizeof(version)))
+		return;
+	smp_wmb();
+	mmu_write_guest(m, gpa, &steal, sizeof(steal));
+	smp_wmb();
+	version++;
+	mmu_write_guest(m, version_gpa, &version, sizeof(version));
+}
+
+static void update_steal(struct vcpu *vcpu)
+{
+	if (!has_steal(vcpu))
+		return;
+	if (take_back(vcpu))
+		mmu_flush_guest(&vcpu->mmu);
+	add_steal(vcpu, newly_stolen(&vcpu->pv));
+}
+
+void pv_update(struct vcpu *vcpu)
+{
+	if (vcpu_take_request(vcpu, REQ_CLOCK))
+		clock_update(vcpu);
+	if (vcpu_take_request(vcpu, REQ_STEAL))
+		update_steal(vcpu);
+}
+
+/* ---- MSRs ---- */
 
 int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data)
 {
@@ -39,6 +154,9 @@ int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data)
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_NEW:
 		*data = vcpu->pv.system_time;
+		return 0;
+	case MSR_KVM_STEAL_TIME:
+		*data = vcpu->pv.steal;
 		return 0;
 	}
 	return -ENOENT;
@@ -55,6 +173,8 @@ int pv_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 		vcpu->pv.system_time = data;
 		vcpu_request(vcpu, REQ_CLOCK);
 		return 0;
+	case MSR_KVM_STEAL_TIME:
+		return set_steal(vcpu, data);
 	}
 	return -ENOENT;
 }

@@ -10,7 +10,6 @@
  */
 #include <linux/interrupt.h>
 
-#include "clock.h"
 #include "compat.h"
 #include "emul.h"
 #include "entry_check.h"
@@ -20,6 +19,7 @@
 #include "hostmsr.h"
 #include "mmu.h"
 #include "mode.h"
+#include "pv.h"
 #include "request.h"
 #include "state.h"
 #include "trace.h"
@@ -53,8 +53,8 @@ static enum handled prepare(struct vcpu *vcpu)
 		return exit_fail(vcpu, err);
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
 		vcpu_flush_tlb(vcpu);
-	if (vcpu_take_request(vcpu, REQ_CLOCK))
-		clock_update(vcpu);
+	if (READ_ONCE(vcpu->requests) & (BIT(REQ_CLOCK) | BIT(REQ_STEAL)))
+		pv_update(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
 	return REENTER;
@@ -159,6 +159,8 @@ static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 
 	do {
 		if (guest_work_pending()) {
+			if (need_resched())
+				pv_away(vcpu);
 			srcu_read_unlock(slots, *srcu);
 			err = guest_work();
 			*srcu = srcu_read_lock(slots);

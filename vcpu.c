@@ -31,7 +31,7 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 	int err;
 
 	WRITE_ONCE(vcpu->cpu, cpu);
-	clock_sched_in(vcpu, cpu);
+	pv_sched_in(vcpu, cpu);
 	err = vendor(vcpu_load)(vcpu, cpu);
 	if (err)
 		vcpu->unreachable = err;

@@ -240,6 +240,14 @@ static void name##_unregister(void)						\
 }
 #endif
 
+/* How long this thread has waited for a processor so far. */
+#include <linux/sched/stat.h>
+#ifdef CONFIG_SCHED_INFO
+#define host_waited() ((u64)current->sched_info.run_delay)
+#else
+#define host_waited() 0ull
+#endif
+
 /* One moment of the host's counter, its clock and the raw one. */
 #include <linux/timekeeping.h>
 #if UMBRA_KERNEL(7, 2)

@@ -15,12 +15,17 @@ struct vcpu;
  * @stopped:	the page is to tell that the guest was stopped; it has not yet
  * @cpu: @next:	where it was written, and the jiffy from which on it is too old, if the clock is not
  *		stable
+ * @steal:	MSR_KVM_STEAL_TIME: gpa of its struct kvm_steal_time | 1, or not
+ * @thread:	that ran the vCPU last; it had waited for a processor for @waited nanoseconds
  */
 struct vcpu_pv {
 	u64 system_time;
 	bool stopped;
 	int cpu;
 	unsigned long next;
+	u64 steal;
+	const void *thread;
+	u64 waited;
 };
 
 #define PV_LEAVES 2
@@ -50,5 +55,28 @@ int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data);
  * Return: 0; -ENOENT; -EINVAL for #GP(0); -EAGAIN: it is to be tried again where it may sleep.
  */
 int pv_set_msr(struct vcpu *vcpu, u32 index, u64 data);
+
+/**
+ * pv_sched_in() - the vCPU's thread runs
+ * @vcpu:	any
+ * @cpu:	on that CPU
+ *
+ * Preemption is off.
+ */
+void pv_sched_in(struct vcpu *vcpu, int cpu);
+
+/**
+ * pv_away() - the thread is about to leave its processor to others
+ * @vcpu:	loaded, slots held, may sleep; between two instructions of the guest's
+ *
+ * Others of the guest's vCPUs may see it, and leave a flush of its TLB to pv_update().
+ */
+void pv_away(struct vcpu *vcpu);
+
+/**
+ * pv_update() - tell the guest what is new, by REQ_CLOCK and REQ_STEAL
+ * @vcpu:	about to be entered; loaded, slots held, may sleep
+ */
+void pv_update(struct vcpu *vcpu);
 
 #endif

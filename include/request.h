@@ -13,6 +13,7 @@ enum {
 	REQ_TRIPLE_FAULT,
 	REQ_EVENT,		/* something may be deliverable */
 	REQ_CLOCK,		/* what the guest reads of time is to be written anew */
+	REQ_STEAL,		/* ... and what of time that it did not have */
 };
 
 /**
