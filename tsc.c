@@ -11,6 +11,7 @@
 #include <asm/tsc.h>
 
 #include "clock.h"
+#include "compat.h"
 #include "request.h"
 #include "vcpu.h"
 #include "vendor.h"

@@ -52,7 +52,7 @@ struct insn;
  * flush_gva: forget translations of one address by the root in use (others: vcpu.flush_tags).
  * get_msr, set_msr: MSRs that live in the control structure or are switched
  *	by the backend. -ENOENT: not one of them.
- * update_tsc: vcpu->tsc changed: the guest's counter.
+ * update_tsc: vcpu->tsc changed: the guest's counter; preemption is off.
  * dump: the control structure into the log, for FAIL_ENTRY.
  */
 #define VENDOR_OPS(X)								\

@@ -25,6 +25,7 @@ int svm_vcpu_load(struct vcpu *vcpu, int cpu)
 	struct svm_cpu *c = per_cpu_ptr(&svm_cpu, cpu);
 	u64 serial = to_svm(vcpu)->serial;
 
+	svm_load_tsc_rate(vcpu, c);
 	if (c->last == serial)
 		return 0;
 	c->last = serial;

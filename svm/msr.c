@@ -103,10 +103,32 @@ int svm_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 	return 0;
 }
 
+static void set_tsc_rate(struct svm_cpu *cpu, u64 rate)
+{
+	if (!svm_caps.tsc_rate || cpu->tsc_rate == rate)
+		return;
+	chosen_wrmsr(MSR_AMD64_TSC_RATIO, rate);
+	cpu->tsc_rate = rate;
+}
+
+/* Preemption is off. */
+void svm_load_tsc_rate(const struct vcpu *vcpu, struct svm_cpu *cpu)
+{
+	set_tsc_rate(cpu, vcpu->tsc.ratio ?: TSC_RATE_ONE);
+}
+
+/* Interrupts are off. What the MSR held before is not known, and nobody's. */
+void svm_reset_tsc_rate(struct svm_cpu *cpu)
+{
+	cpu->tsc_rate = 0;
+	set_tsc_rate(cpu, TSC_RATE_ONE);
+}
+
 void svm_update_tsc(struct vcpu *vcpu)
 {
 	struct svm *svm = to_svm(vcpu);
 
 	svm->vmcb->control.tsc_offset = vcpu->tsc.offset;
 	svm_dirty(svm, CLEAN_INTERCEPTS);
+	svm_load_tsc_rate(vcpu, this_cpu_ptr(&svm_cpu));
 }

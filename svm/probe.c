@@ -13,6 +13,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "state.h"
 #include "svm.h"
@@ -22,6 +23,7 @@
 #define CPUID_RDTSCP		BIT(27)		/* 8000_0001 EDX */
 #define CPUID_NRIPS		BIT(3)		/* 8000_000a EDX */
 #define CPUID_FLUSH_BY_ASID	BIT(6)
+#define CPUID_TSC_RATE		BIT(4)
 #define CPUID_DECODE_ASSISTS	BIT(7)
 
 #define VM_CR			0xc0010114u
@@ -56,6 +58,7 @@ static struct svm_caps read_caps_here(void)
 		.nrips = edx & CPUID_NRIPS,
 		.flush_by_asid = edx & CPUID_FLUSH_BY_ASID,
 		.decode_assists = edx & CPUID_DECODE_ASSISTS,
+		.tsc_rate = edx & CPUID_TSC_RATE,
 		.rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP,
 		.invpcid = boot_cpu_has(X86_FEATURE_INVPCID),
 	};
@@ -103,6 +106,7 @@ static void limit_caps(struct svm_caps *caps, const struct svm_caps *by)
 	caps->nrips &= by->nrips;
 	caps->flush_by_asid &= by->flush_by_asid;
 	caps->decode_assists &= by->decode_assists;
+	caps->tsc_rate &= by->tsc_rate;
 	caps->rdtscp &= by->rdtscp;
 	caps->invpcid &= by->invpcid;
 }
@@ -111,8 +115,8 @@ static bool caps_lack(const struct svm_caps *caps, const struct svm_caps *want)
 {
 	return caps->nr_asids < want->nr_asids || caps->nrips < want->nrips ||
 	       caps->flush_by_asid < want->flush_by_asid ||
-	       caps->decode_assists < want->decode_assists || caps->rdtscp < want->rdtscp ||
-	       caps->invpcid < want->invpcid;
+	       caps->decode_assists < want->decode_assists || caps->tsc_rate < want->tsc_rate ||
+	       caps->rdtscp < want->rdtscp || caps->invpcid < want->invpcid;
 }
 
 /* What all have. A CPU that comes later and has less is not used, see svm_cpu_enable(). */
@@ -188,6 +192,7 @@ static int svm_cpu_enable(void)
 	c->asid_gen++;
 	c->asid_next = svm_caps.nr_asids;
 	svm_errata_on();
+	svm_reset_tsc_rate(c);
 	c->enabled = true;
 	return 0;
 }
@@ -199,6 +204,7 @@ static void svm_cpu_disable(void)
 	if (!c->enabled)
 		return;
 	c->enabled = false;
+	svm_reset_tsc_rate(c);
 	svm_errata_off();
 	/* INIT and NMI, which a crash needs, are blocked without the global interrupt flag. */
 	asm volatile("1: stgi\n"
@@ -260,6 +266,8 @@ int svm_probe(const struct vendor_ops **ops)
 		free_cpus();
 		return err;
 	}
+	if (svm_caps.tsc_rate)
+		tsc_can_scale(TSC_RATE_FRACTION, TSC_RATE_MAX);
 	fpu_hide_xss();
 	*ops = &svm_ops;
 	return 0;

@@ -17,7 +17,7 @@
 /* What a processor offers beyond the first AMD-V: CPUID 8000_000a. svm_caps: what all have. */
 struct svm_caps {
 	u32 nr_asids;
-	bool nrips, flush_by_asid, decode_assists;
+	bool nrips, flush_by_asid, decode_assists, tsc_rate;
 	bool rdtscp, invpcid;
 };
 
@@ -32,6 +32,7 @@ struct svm_caps {
  * @asid_gen:	counts flushes of all ASIDs; never 0
  * @asid_next:	the next free ASID of this generation
  * @tsc_aux:	the host's MSR
+ * @tsc_rate:	MSR_AMD64_TSC_RATIO, of guests; no other code heeds it
  * @last:	svm.serial of the vCPU that ran last
  */
 struct svm_cpu {
@@ -43,6 +44,7 @@ struct svm_cpu {
 	u64 asid_gen;
 	u32 asid_next;
 	u64 tsc_aux;
+	u64 tsc_rate;
 	u64 last;
 };
 
@@ -80,6 +82,11 @@ struct svm {
 	bool exit_at_once;
 	struct irq_work kick;
 };
+
+/* AMD APM volume 2, 15.30.5: a number of 8 bits, and 32 behind the point. */
+#define TSC_RATE_FRACTION	32
+#define TSC_RATE_ONE		BIT_ULL(TSC_RATE_FRACTION)
+#define TSC_RATE_MAX		GENMASK_ULL(39, 0)
 
 extern struct svm_caps svm_caps;
 extern hpa_t svm_iopm_pa, svm_msrpm_pa;
@@ -175,5 +182,7 @@ void svm_msr_exit(void);
 int svm_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
 int svm_set_msr(struct vcpu *vcpu, u32 index, u64 data);
 void svm_update_tsc(struct vcpu *vcpu);
+void svm_load_tsc_rate(const struct vcpu *vcpu, struct svm_cpu *cpu);
+void svm_reset_tsc_rate(struct svm_cpu *cpu);
 
 #endif

@@ -200,4 +200,6 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 void vmx_update_tsc(struct vcpu *vcpu)
 {
 	vmcs_write(TSC_OFFSET, vcpu->tsc.offset);
+	if (vmx_caps.cpu2 & SECONDARY_EXEC_TSC_SCALING)
+		vmcs_write(TSC_MULTIPLIER, vcpu->tsc.ratio ?: BIT_ULL(TSC_MULTIPLIER_FRACTION));
 }

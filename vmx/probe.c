@@ -7,6 +7,7 @@
 #include <linux/cpu.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/limits.h>
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
@@ -16,6 +17,7 @@
 #include <asm/processor-flags.h>
 #include <asm/special_insns.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "vmx.h"
 
@@ -206,6 +208,7 @@ static void read_secondary(struct vmx_caps *caps)
 		     cap & CAP_INVVPID_ONE;
 	caps->invvpid_gva = caps->vpid && cap & CAP_INVVPID_GVA;
 	caps->cpu2 = ((SECONDARY_EXEC_WBINVD_EXITING | SECONDARY_EXEC_PAUSE_LOOP_EXITING |
+		       SECONDARY_EXEC_TSC_SCALING |
 		       (caps->vpid ? SECONDARY_EXEC_ENABLE_VPID : 0)) & caps->cpu2_may) | (u32)msr;
 }
 
@@ -347,6 +350,8 @@ int vmx_probe(const struct vendor_ops **ops)
 		free_cpus();
 		return err;
 	}
+	if (vmx_caps.cpu2 & SECONDARY_EXEC_TSC_SCALING)
+		tsc_can_scale(TSC_MULTIPLIER_FRACTION, U64_MAX);
 	*ops = &vmx_ops;
 	return 0;
 }

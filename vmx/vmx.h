@@ -137,6 +137,9 @@ struct vmx_caps {
 	bool efer, vnmi, vpid, invvpid_gva, rdtscp;
 };
 
+/* Intel SDM 3C 25.6.5: bits of the TSC multiplier behind the point. */
+#define TSC_MULTIPLIER_FRACTION	48
+
 extern struct vmx_caps vmx_caps;
 
 static inline struct vmx *to_vmx(struct vcpu *vcpu)

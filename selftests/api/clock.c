@@ -138,7 +138,45 @@ TEST_F(clock, rate)
 	EXPECT_EQ(khz, ioctl(self->vm->fd, KVM_GET_TSC_KHZ, 0));
 }
 
-static void check_other_rate(struct __test_metadata *_metadata, struct vm *vm, int khz, bool can)
+static u64 host_tsc(void)
+{
+	u32 low, high;
+
+	asm volatile("lfence; rdtsc; lfence" : "=a" (low), "=d" (high) : : "memory");
+	return low | (u64)high << 32;
+}
+
+static u64 guest_tsc(struct vcpu *v)
+{
+	if (guest_insn(v, INSN("rdtsc")).kind != OUT_DONE)
+		die("no RDTSC");
+	return (u32)v->regs.rax | v->regs.rdx << 32;
+}
+
+/* As the guest reads it, and as user space does. */
+static void check_rate(struct __test_metadata *_metadata, struct vcpu *v, int khz, int host_khz)
+{
+	u64 host[2], first = guest_tsc(v), last;
+
+	host[0] = host_tsc();
+	while (host_tsc() - host[0] < 50u * host_khz)
+		;
+	host[1] = host_tsc();
+	last = guest_tsc(v);
+	EXPECT_GE((last - first) * host_khz / khz, host[1] - host[0]);
+	EXPECT_LE(last, tsc(v));
+	EXPECT_LE(tsc(v), guest_tsc(v));
+	host[0] = host_tsc();
+	first = guest_tsc(v);
+	while (host_tsc() - host[0] < 50u * host_khz)
+		;
+	last = guest_tsc(v);
+	host[1] = host_tsc();
+	EXPECT_LE((last - first) * host_khz / khz, host[1] - host[0]);
+}
+
+static void check_other_rate(struct __test_metadata *_metadata, struct vm *vm, int khz,
+			     int host_khz, bool can)
 {
 	struct vcpu *v = &vm->vcpu[0];
 
@@ -151,6 +189,7 @@ static void check_other_rate(struct __test_metadata *_metadata, struct vm *vm, i
 	ASSERT_EQ(0, ioctl(v->fd, KVM_SET_TSC_KHZ, khz));
 	EXPECT_EQ(khz, ioctl(v->fd, KVM_GET_TSC_KHZ, 0));
 	EXPECT_EQ(khz, ioctl(vm_add_vcpu(vm)->fd, KVM_GET_TSC_KHZ, 0));
+	check_rate(_metadata, v, khz, host_khz);
 }
 
 TEST_F(clock, other_rates_where_the_processor_scales)
@@ -159,8 +198,8 @@ TEST_F(clock, other_rates_where_the_processor_scales)
 	bool can = vm_has_cap(self->vm, KVM_CAP_TSC_CONTROL);
 
 	EXPECT_EQ(can, vm_has_cap(self->vm, KVM_CAP_VM_TSC_CONTROL));
-	check_other_rate(_metadata, self->vm, khz / 2, can);
-	check_other_rate(_metadata, self->vm, khz + khz / 2, can);
+	check_other_rate(_metadata, self->vm, khz / 2, khz, can);
+	check_other_rate(_metadata, self->vm, khz + khz / 2, khz, can);
 	EXPECT_ERRNO(EINVAL, ioctl(self->v->fd, KVM_SET_TSC_KHZ, 0xffffffff));
 	EXPECT_ERRNO(EINVAL, ioctl(self->vm->fd, KVM_SET_TSC_KHZ, 0x80000000));
 }

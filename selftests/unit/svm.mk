@@ -29,11 +29,11 @@ $(O)/svm/%.o: $(TOP)/%.c $(SVM_HEADERS)
 	@echo "  CC      $@"
 	@$(CC) $(SVM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_machine.o: $(O)/%.o: %.c $(SVM_HEADERS)
+$(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_test_tsc.o $(O)/svm_machine.o: $(O)/%.o: %.c $(SVM_HEADERS)
 	@echo "  CC      $@"
 	@$(CC) $(SVM_CPPFLAGS) -I$(TOP)/svm $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/svm_test: $(O)/svm_test.o $(O)/svm_test_events.o $(SVM_OBJS)
+$(O)/svm_test: $(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_test_tsc.o $(SVM_OBJS)
 	$(link)
 
 -include $(wildcard $(O)/svm/*.d)

@@ -299,6 +299,9 @@ static u64 *plain_msr(u32 msr)
 		return &mach.bp_cfg[shim_cpu];
 	case MSR_AMD64_DC_CFG:
 		return &mach.dc_cfg[shim_cpu];
+	case MSR_AMD64_TSC_RATIO:
+		CHECK(mach.cpuid_svm[shim_cpu].features & BIT(4));	/* or #GP */
+		return &mach.tsc_ratio[shim_cpu];
 	case MSR_IA32_MC0_STATUS:
 		return &mach.mc_status[shim_cpu];
 	case MSR_IA32_MCG_STATUS:
@@ -386,9 +389,10 @@ bool boot_cpu_has(enum shim_feature feature)
 	return mach.features & BIT(feature);
 }
 
-u64 rdtsc_ordered(void)
+void tsc_can_scale(u8 fraction, u64 max)
 {
-	return 1000;
+	mach.tsc_fraction = fraction;
+	mach.tsc_max_ratio = max;
 }
 
 void __write_cr4(unsigned long cr4)

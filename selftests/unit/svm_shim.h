@@ -144,6 +144,7 @@ bool cc_platform_has(enum cc_attr attr);
 #define MSR_IA32_MC0_STATUS	0x401u
 #define MSR_IA32_MCx_STATUS(i)	(0x401u + 4 * (i))
 #define MSR_AMD64_DC_CFG	0xc0011022u
+#define MSR_AMD64_TSC_RATIO	0xc0000104u
 #define MCG_STATUS_MCIP		BIT_ULL(2)
 #define PRED_CMD_IBPB		1u
 #define EFER_LME		BIT(8)
@@ -155,7 +156,6 @@ u64 raw_rdmsr(u32 msr);
 void raw_wrmsr(u32 msr, u64 value);
 int rdmsr_safe(u32 msr, u32 *low, u32 *high);
 int wrmsr_safe(u32 msr, u32 low, u32 high);
-u64 rdtsc_ordered(void);
 unsigned long __read_cr4(void);
 void __write_cr4(unsigned long cr4);
 
