@@ -48,10 +48,15 @@ long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap __user *arg)
 	return -EINVAL;
 }
 
-/* So far none of a vCPU's is Umbra's: they are Hyper-V's and other processors'. */
+/* The others are Hyper-V's and other processors'. */
 long vcpu_enable_cap(struct vcpu *vcpu, const struct kvm_enable_cap __user *arg)
 {
 	struct kvm_enable_cap cap;
 
-	return copy_from_user(&cap, arg, sizeof(cap)) ? -EFAULT : -EINVAL;
+	if (copy_from_user(&cap, arg, sizeof(cap)))
+		return -EFAULT;
+	if (cap.flags || cap.cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	vcpu->cpuid.enforce_pv = cap.args[0];
+	return 0;
 }

@@ -23,10 +23,10 @@
 /* A guest that writes to it all the time does not hold its host up. */
 #define PREEMPTED_TRIES 8
 
+static const char signature[12] = "KVMKVMKVM";	/* what guests look for */
+
 void pv_leaves(struct kvm_cpuid_entry2 *leaf)
 {
-	static const char signature[12] = "KVMKVMKVM";	/* what guests look for */
-
 	leaf[0].function = KVM_CPUID_SIGNATURE;
 	leaf[0].eax = KVM_CPUID_FEATURES;
 	memcpy(&leaf[0].ebx, signature, 4);
@@ -34,6 +34,44 @@ void pv_leaves(struct kvm_cpuid_entry2 *leaf)
 	memcpy(&leaf[0].edx, signature + 8, 4);
 	leaf[1].function = KVM_CPUID_FEATURES;
 	leaf[1].eax = FEATURES | (sched_info_on() ? STEAL_FEATURES : 0);
+}
+
+static const struct kvm_cpuid_entry2 *leaf_of(const struct vcpu_cpuid *c, u32 function)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nr; i++)
+		if (c->entry[i].function == function)
+			return &c->entry[i];
+	return NULL;
+}
+
+static bool is_signature(const struct kvm_cpuid_entry2 *e)
+{
+	return !memcmp(&e->ebx, signature, 4) && !memcmp(&e->ecx, signature + 4, 4) &&
+	       !memcmp(&e->edx, signature + 8, 4);
+}
+
+/* They may stand behind the leaves of another hypervisor's interface. */
+static u32 features_in_cpuid(const struct vcpu_cpuid *c)
+{
+	const struct kvm_cpuid_entry2 *e;
+	u32 base;
+
+	for (base = KVM_CPUID_SIGNATURE; base < KVM_CPUID_SIGNATURE + 0x10000; base += 0x100) {
+		e = leaf_of(c, base);
+		if (!e || !is_signature(e))
+			continue;
+		e = leaf_of(c, base + KVM_CPUID_FEATURES - KVM_CPUID_SIGNATURE);
+		return e ? e->eax : 0;
+	}
+	return 0;
+}
+
+/* Unless user space says otherwise the guest has all, whatever CPUID tells it. */
+static bool has(const struct vcpu *vcpu, unsigned int feature)
+{
+	return !vcpu->cpuid.enforce_pv || features_in_cpuid(&vcpu->cpuid) & BIT(feature);
 }
 
 /* ---- steal time ---- */
@@ -144,8 +182,35 @@ void pv_update(struct vcpu *vcpu)
 
 /* ---- MSRs ---- */
 
+/* Returns 0; -ENOENT: not one of them; -EINVAL: not in this guest. */
+static int check_msr(const struct vcpu *vcpu, u32 index)
+{
+	unsigned int feature;
+
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_SYSTEM_TIME:
+		feature = KVM_FEATURE_CLOCKSOURCE;
+		break;
+	case MSR_KVM_WALL_CLOCK_NEW:
+	case MSR_KVM_SYSTEM_TIME_NEW:
+		feature = KVM_FEATURE_CLOCKSOURCE2;
+		break;
+	case MSR_KVM_STEAL_TIME:
+		feature = KVM_FEATURE_STEAL_TIME;
+		break;
+	default:
+		return -ENOENT;
+	}
+	return has(vcpu, feature) ? 0 : -EINVAL;
+}
+
 int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data)
 {
+	int r = check_msr(vcpu, index);
+
+	if (r)
+		return r;
 	switch (index) {
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
@@ -164,6 +229,10 @@ int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data)
 
 int pv_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 {
+	int r = check_msr(vcpu, index);
+
+	if (r)
+		return r;
 	switch (index) {
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:

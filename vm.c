@@ -246,6 +246,7 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_SET_BOOT_CPU_ID:
 	case KVM_CAP_KVMCLOCK_CTRL:
 	case KVM_CAP_VCPU_ATTRIBUTES:
+	case KVM_CAP_ENFORCE_PV_FEATURE_CPUID:
 		return 1;
 	case KVM_CAP_TSC_CONTROL:
 	case KVM_CAP_VM_TSC_CONTROL:

@@ -44,7 +44,7 @@ void pv_leaves(struct kvm_cpuid_entry2 *leaf);
  * @index:	MSR_KVM_*
  * @data:	result
  *
- * Return: 0, or -ENOENT: not one of them.
+ * Return: 0; -ENOENT: not one of them; -EINVAL: not in this guest, by its CPUID.
  */
 int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data);
 

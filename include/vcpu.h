@@ -148,6 +148,7 @@ struct vcpu_cpuid {
 	u8 spec_ctrl;		/* AMD: bits of SPEC_CTRL that are there */
 	bool ibpb;		/* PRED_CMD is */
 	bool intel;		/* vendor string, for SYSENTER and the like */
+	bool enforce_pv;	/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	u64 cr4_reserved;	/* bits that MOV to CR4 faults on */
 	u64 efer_reserved;
 	u64 xcr0_allowed;

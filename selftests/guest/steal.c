@@ -3,7 +3,9 @@
 #include <asm/kvm_para.h>
 #include <linux/kvm.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -94,6 +96,49 @@ TEST_F(steal, nowhere)
 		EXPECT_DONE(guest_wrmsr(self->v, MSR_KVM_STEAL_TIME, bad[i]));
 		run_a_bit(self->v);
 	}
+}
+
+static int enforce(struct vcpu *v, u64 on)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = { on },
+	};
+
+	return ioctl(v->fd, KVM_ENABLE_CAP, &cap);
+}
+
+/* Only if user space wants that does it matter what CPUID says of the MSRs. */
+TEST_F(steal, only_by_cpuid)
+{
+	static const struct {
+		u32 msr;
+		u8 feature;
+	} msrs[] = {
+		{ MSR_KVM_WALL_CLOCK, KVM_FEATURE_CLOCKSOURCE },
+		{ MSR_KVM_SYSTEM_TIME, KVM_FEATURE_CLOCKSOURCE },
+		{ MSR_KVM_WALL_CLOCK_NEW, KVM_FEATURE_CLOCKSOURCE2 },
+		{ MSR_KVM_SYSTEM_TIME_NEW, KVM_FEATURE_CLOCKSOURCE2 },
+		{ MSR_KVM_STEAL_TIME, KVM_FEATURE_STEAL_TIME },
+	};
+	struct kvm_cpuid2 *cpuid = vm_supported_cpuid(self->vm->dev);
+	u64 value;
+
+	for (u32 i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == KVM_CPUID_FEATURES)
+			cpuid->entries[i].eax = 1u << KVM_FEATURE_CLOCKSOURCE2;
+	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, cpuid));
+	for (int on = 1; on >= 0; on--) {
+		ASSERT_EQ(0, enforce(self->v, on));
+		for (int i = 0; i < 5; i++) {
+			bool there = !on || msrs[i].feature == KVM_FEATURE_CLOCKSOURCE2;
+
+			EXPECT_EQ(there, vcpu_get_msr(self->v, msrs[i].msr, &value));
+			EXPECT_EQ(there, guest_rdmsr(self->v, msrs[i].msr, &value).kind ==
+				  OUT_DONE);
+			EXPECT_EQ(there, guest_wrmsr(self->v, msrs[i].msr, 0).kind == OUT_DONE);
+		}
+	}
+	free(cpuid);
 }
 
 /* ---- two threads on one processor ---- */
