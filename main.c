@@ -66,6 +66,10 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return mce_cap_supported((void __user *)arg);
 	case KVM_GET_MSR_INDEX_LIST:
 		return msr_index_list((void __user *)arg);
+	case KVM_GET_MSR_FEATURE_INDEX_LIST:
+		return msr_feature_list((void __user *)arg);
+	case KVM_GET_MSRS:
+		return msr_get_features((void __user *)arg);
 	}
 	return -ENOTTY;
 }

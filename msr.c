@@ -51,8 +51,11 @@ static const u32 saved[] = {
 	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
 	MSR_IA32_SPEC_CTRL, MSR_K7_HWCR, DE_CFG,
 	MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW,
-	MSR_KVM_STEAL_TIME,
+	MSR_KVM_STEAL_TIME, MSR_IA32_UCODE_REV,
 };
+
+/* What KVM_GET_MSR_FEATURE_INDEX_LIST says: those that tell what the processor is like. */
+static const u32 features[] = { MSR_IA32_UCODE_REV, DE_CFG };
 
 /*
  * Read as a constant. Writes of a value in @ignored are taken and forgotten: kernels set
@@ -305,6 +308,8 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_IA32_PRED_CMD:
 		return set_pred_cmd(vcpu, data);
 	case MSR_IA32_UCODE_REV:
+		if (host)
+			vcpu->msrs.ucode_rev = data;
 		return 0;
 	case MSR_K7_HWCR:
 		return set_hwcr(vcpu, data);
@@ -358,7 +363,7 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 		*data = m->spec_ctrl;
 		return host || vcpu->cpuid.spec_ctrl ? 0 : -EINVAL;
 	case MSR_IA32_UCODE_REV:
-		*data = boot_cpu_data.microcode;
+		*data = m->ucode_rev;
 		return 0;
 	case MSR_K7_HWCR:
 		*data = m->hwcr;
@@ -376,28 +381,47 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	return r == -ENOENT ? get_constant(index, data) : r;
 }
 
+/* AMD has it in the lower half. */
+static u64 host_ucode_rev(void)
+{
+	u64 rev = boot_cpu_data.microcode;
+
+	return boot_cpu_data.x86_vendor == X86_VENDOR_INTEL ? rev << 32 : rev;
+}
+
 void msr_reset(struct vcpu *vcpu)
 {
 	vcpu->msrs = (struct vcpu_msrs){
 		.pat = PAT_INIT,
 		.misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING,
 		.de_cfg = DE_CFG_LFENCE,
+		.ucode_rev = host_ucode_rev(),
 	};
 }
 
 /* ---- user space's lists ---- */
 
+static int put_indices(struct kvm_msr_list __user *list, const u32 *index, u32 nr)
+{
+	u32 room;
+
+	if (get_user(room, &list->nmsrs))
+		return -EFAULT;
+	if (put_user(nr, &list->nmsrs))
+		return -EFAULT;
+	if (room < nr)
+		return -E2BIG;
+	return copy_to_user(list->indices, index, nr * sizeof(*index)) ? -EFAULT : 0;
+}
+
 int msr_index_list(struct kvm_msr_list __user *list)
 {
-	u32 nr;
+	return put_indices(list, saved, ARRAY_SIZE(saved));
+}
 
-	if (get_user(nr, &list->nmsrs))
-		return -EFAULT;
-	if (put_user((u32)ARRAY_SIZE(saved), &list->nmsrs))
-		return -EFAULT;
-	if (nr < ARRAY_SIZE(saved))
-		return -E2BIG;
-	return copy_to_user(list->indices, saved, sizeof(saved)) ? -EFAULT : 0;
+int msr_feature_list(struct kvm_msr_list __user *list)
+{
+	return put_indices(list, features, ARRAY_SIZE(features));
 }
 
 static struct kvm_msr_entry *copy_list(struct kvm_msrs __user *msrs, u32 *nr)
@@ -407,6 +431,25 @@ static struct kvm_msr_entry *copy_list(struct kvm_msrs __user *msrs, u32 *nr)
 	if (*nr >= MAX_LIST)
 		return ERR_PTR(-E2BIG);
 	return memdup_user(msrs->entries, *nr * sizeof(struct kvm_msr_entry));
+}
+
+static int feature_read(u32 index, u64 *data)
+{
+	switch (index) {
+	case MSR_IA32_UCODE_REV:
+		*data = host_ucode_rev();
+		return 0;
+	case DE_CFG:
+		*data = DE_CFG_LFENCE;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Without a vCPU: what it can be. */
+static int entry_read(struct vcpu *vcpu, struct kvm_msr_entry *e)
+{
+	return vcpu ? msr_read(vcpu, e->index, &e->data, true) : feature_read(e->index, &e->data);
 }
 
 long msr_get_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs)
@@ -419,11 +462,16 @@ long msr_get_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs)
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
 	for (i = 0; i < nr; i++)
-		if (msr_read(vcpu, entry[i].index, &entry[i].data, true))
+		if (entry_read(vcpu, &entry[i]))
 			break;
 	r = copy_to_user(msrs->entries, entry, nr * sizeof(*entry)) ? -EFAULT : i;
 	kfree(entry);
 	return r;
+}
+
+long msr_get_features(struct kvm_msrs __user *msrs)
+{
+	return msr_get_many(NULL, msrs);
 }
 
 long msr_set_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs)

@@ -196,6 +196,22 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host);
  */
 int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host);
 int msr_index_list(struct kvm_msr_list __user *list);
+
+/**
+ * msr_feature_list() - KVM_GET_MSR_FEATURE_INDEX_LIST
+ * @list:	user space's struct; nmsrs is read and written
+ *
+ * KVM API 4.3. Return: 0, -E2BIG or -EFAULT.
+ */
+int msr_feature_list(struct kvm_msr_list __user *list);
+
+/**
+ * msr_get_features() - KVM_GET_MSRS on the device: what the MSRs of that list can be
+ * @msrs:	user space's struct
+ *
+ * KVM API 4.18. Return: how many were read, -E2BIG, -ENOMEM or -EFAULT.
+ */
+long msr_get_features(struct kvm_msrs __user *msrs);
 long msr_get_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs);
 long msr_set_many(struct vcpu *vcpu, struct kvm_msrs __user *msrs);
 

@@ -3,6 +3,7 @@
  * KVM_SET_MSRS: a value that the processor would not take is refused, changes nothing, and the
  * vCPU goes on. What processors take, to the last bit, is taken.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -103,6 +104,70 @@ TEST_F(msrs, taken)
 		EXPECT_EQ(taken[i].value, value) TH_LOG("MSR %#x", taken[i].index);
 		EXPECT_EQ(1, vcpu_set_msr(self->v, taken[i].index, 0));
 	}
+}
+
+/* ---- on the device: what the MSRs can be ---- */
+
+#define MSR_UCODE_REV	0x8b
+#define MAX_FEATURES	64
+
+struct msr_list {
+	struct kvm_msr_list head;
+	u32 index[MAX_FEATURES];
+};
+
+struct msr_values {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry[MAX_FEATURES];
+};
+
+TEST_F(msrs, features)
+{
+	struct msr_list list = { .head.nmsrs = 0 };
+	struct msr_values values = {};
+	int dev = self->vm->dev;
+	u64 value;
+
+	EXPECT_EQ(1, ioctl(dev, KVM_CHECK_EXTENSION, KVM_CAP_GET_MSR_FEATURES));
+	EXPECT_ERRNO(EFAULT, ioctl(dev, KVM_GET_MSR_FEATURE_INDEX_LIST, (void *)8));
+	EXPECT_ERRNO(E2BIG, ioctl(dev, KVM_GET_MSR_FEATURE_INDEX_LIST, &list));
+	ASSERT_LT(0, list.head.nmsrs);
+	ASSERT_GE(MAX_FEATURES, list.head.nmsrs);
+	ASSERT_EQ(0, ioctl(dev, KVM_GET_MSR_FEATURE_INDEX_LIST, &list));
+	values.head.nmsrs = list.head.nmsrs;
+	for (u32 i = 0; i < list.head.nmsrs; i++)
+		values.entry[i].index = list.index[i];
+	EXPECT_EQ(list.head.nmsrs, ioctl(dev, KVM_GET_MSRS, &values));
+	for (u32 i = 0; i < list.head.nmsrs; i++) {
+		EXPECT_EQ(1, vcpu_get_msr(self->v, list.index[i], &value));
+		EXPECT_EQ(values.entry[i].data, value) TH_LOG("MSR %#x", list.index[i]);
+	}
+}
+
+TEST_F(msrs, hostile_lists_of_features)
+{
+	struct msr_values values = {
+		.head.nmsrs = 2, .entry = { { MSR_UCODE_REV }, { MSR_LSTAR } },
+	};
+
+	EXPECT_EQ(1, ioctl(self->vm->dev, KVM_GET_MSRS, &values));
+	values.head.nmsrs = 256;
+	EXPECT_ERRNO(E2BIG, ioctl(self->vm->dev, KVM_GET_MSRS, &values));
+	values.head.nmsrs = 0;
+	EXPECT_EQ(0, ioctl(self->vm->dev, KVM_GET_MSRS, &values));
+	EXPECT_ERRNO(EFAULT, ioctl(self->vm->dev, KVM_GET_MSRS, (void *)8));
+	EXPECT_ERRNO(ENOTTY, ioctl(self->vm->dev, KVM_SET_MSRS, &values));
+}
+
+/* The guest's attempts to load microcode change nothing. */
+TEST_F(msrs, microcode_revision)
+{
+	u64 value = 0;
+
+	EXPECT_EQ(1, vcpu_set_msr(self->v, MSR_UCODE_REV, 0x1234ul << 32 | 0x56));
+	EXPECT_DONE(guest_wrmsr(self->v, MSR_UCODE_REV, 0));
+	EXPECT_DONE(guest_rdmsr(self->v, MSR_UCODE_REV, &value));
+	EXPECT_EQ(0x1234ul << 32 | 0x56, value);
 }
 
 TEST_HARNESS_MAIN
