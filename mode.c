@@ -300,6 +300,23 @@ int mode_apply(struct vcpu *vcpu)
 	return err ? -EINVAL : 0;
 }
 
+bool mode_has_pdptes(const struct vcpu *vcpu)
+{
+	return is_pae(&vcpu->mode);
+}
+
+int mode_apply_pdptes(struct vcpu *vcpu, const u64 pdpte[4])
+{
+	int err;
+
+	if (!is_pae(&vcpu->mode))
+		return -EINVAL;
+	tell_mmu(vcpu);
+	err = mmu_set_pdptes(&vcpu->mmu, pdpte);
+	vendor(update_mode)(vcpu);
+	return err;
+}
+
 void mode_invlpg(struct vcpu *vcpu, gva_t gva)
 {
 	vcpu->io.code.valid = false;

@@ -9,6 +9,7 @@
 #include "emulate.h"
 #include "entry_check.h"
 #include "exit.h"
+#include "mmu.h"
 #include "mode.h"
 #include "request.h"
 #include "state.h"
@@ -88,7 +89,8 @@ int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
 	return 0;
 }
 
-static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+/* @pdpte: PAE's, or NULL: they are in guest memory. */
+static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs, const u64 *pdpte)
 {
 	const struct kvm_segment *seg = (const struct kvm_segment *)sregs;
 	struct vcpu_mode *mode = &vcpu->mode;
@@ -105,7 +107,7 @@ static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	vendor(set_dt)(vcpu, VCPU_DTR_IDT, &sregs->idt);
 	for (i = 0; i < ARRAY_SIZE(sregs_order); i++)
 		vendor(set_segment)(vcpu, sregs_order[i], &seg[i]);
-	return mode_apply(vcpu);
+	return pdpte ? mode_apply_pdptes(vcpu, pdpte) : mode_apply(vcpu);
 }
 
 static void queue_irq(struct vcpu *vcpu, const struct kvm_sregs *sregs)
@@ -119,22 +121,60 @@ static void queue_irq(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	vcpu_request(vcpu, REQ_EVENT);
 }
 
-/* PDPTEs are in guest memory, so that only loading them shows whether they are good. */
-int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+/* Only loading PDPTEs shows whether they are good. */
+static int set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs, const u64 *pdpte)
 {
+	bool had_pdptes = mode_has_pdptes(vcpu);
 	struct kvm_sregs old;
+	u64 old_pdpte[4];
 	int r;
 
 	if (!mode_valid_sregs(vcpu, sregs) || !entry_segments_ok(sregs))
 		return -EINVAL;
 	state_get_sregs(vcpu, &old);
-	r = load_sregs(vcpu, sregs);
-	if (r) {
-		load_sregs(vcpu, &old);
-		return r;
+	mmu_get_pdptes(&vcpu->mmu, old_pdpte);
+	r = load_sregs(vcpu, sregs, pdpte);
+	if (r)
+		load_sregs(vcpu, &old, had_pdptes ? old_pdpte : NULL);
+	return r;
+}
+
+int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	int r = set_sregs(vcpu, sregs, NULL);
+
+	if (!r)
+		queue_irq(vcpu, sregs);
+	return r;
+}
+
+#define COMMON_SREGS offsetof(struct kvm_sregs, interrupt_bitmap)
+
+static_assert(COMMON_SREGS == offsetof(struct kvm_sregs2, flags));
+
+int state_get_sregs2(struct vcpu *vcpu, struct kvm_sregs2 *sregs2)
+{
+	struct kvm_sregs sregs;
+
+	state_get_sregs(vcpu, &sregs);
+	memset(sregs2, 0, sizeof(*sregs2));
+	memcpy(sregs2, &sregs, COMMON_SREGS);
+	if (mode_has_pdptes(vcpu)) {
+		mmu_get_pdptes(&vcpu->mmu, (u64 *)sregs2->pdptrs);
+		sregs2->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	}
-	queue_irq(vcpu, sregs);
 	return 0;
+}
+
+int state_set_sregs2(struct vcpu *vcpu, const struct kvm_sregs2 *sregs2)
+{
+	bool given = sregs2->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	struct kvm_sregs sregs = {};
+
+	if (sregs2->flags & ~(u64)KVM_SREGS2_FLAGS_PDPTRS_VALID)
+		return -EINVAL;
+	memcpy(&sregs, sregs2, COMMON_SREGS);
+	return set_sregs(vcpu, &sregs, given ? (const u64 *)sregs2->pdptrs : NULL);
 }
 
 int state_get_xcrs(struct vcpu *vcpu, struct kvm_xcrs *xcrs)

@@ -140,6 +140,8 @@ VCPU_OP(get_regs, state_get_regs)
 VCPU_OP(set_regs, state_set_regs)
 VCPU_OP(get_sregs, state_get_sregs)
 VCPU_OP(set_sregs, state_set_sregs)
+VCPU_OP(get_sregs2, state_get_sregs2)
+VCPU_OP(set_sregs2, state_set_sregs2)
 VCPU_OP(get_fpu, state_get_fpu)
 VCPU_OP(set_fpu, state_set_fpu)
 VCPU_OP(get_xsave, state_get_xsave)
@@ -166,6 +168,8 @@ static const struct vcpu_op {
 	{ KVM_SET_REGS, op_set_regs },
 	{ KVM_GET_SREGS, op_get_sregs },
 	{ KVM_SET_SREGS, op_set_sregs },
+	{ KVM_GET_SREGS2, op_get_sregs2 },
+	{ KVM_SET_SREGS2, op_set_sregs2 },
 	{ KVM_GET_FPU, op_get_fpu },
 	{ KVM_SET_FPU, op_set_fpu },
 	{ KVM_GET_XSAVE, op_get_xsave },

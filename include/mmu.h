@@ -485,6 +485,15 @@ void mmu_set_mode(struct mmu_vcpu *m, const struct mmu_regs *regs);
 int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush);
 
 /**
+ * mmu_set_pdptes() - load the PDPTE registers with what is not in guest memory
+ * @m:		the vCPU, after mmu_set_mode() in PAE mode
+ * @pdpte:	not trusted
+ *
+ * Return: 0, or -EINVAL for reserved bits; nothing was changed then.
+ */
+int mmu_set_pdptes(struct mmu_vcpu *m, const u64 pdpte[4]);
+
+/**
  * mmu_get_pdptes() - the four PDPTE registers, as loaded last
  * @m:	the vCPU
  * @pdpte: filled in

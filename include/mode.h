@@ -105,6 +105,23 @@ bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
 int mode_apply(struct vcpu *vcpu);
 
 /**
+ * mode_has_pdptes() - is it PAE paging?
+ * @vcpu:	the vCPU
+ *
+ * Return: whether PDPTE registers are in use.
+ */
+bool mode_has_pdptes(const struct vcpu *vcpu);
+
+/**
+ * mode_apply_pdptes() - mode_apply(), with PDPTEs that are not read from guest memory
+ * @vcpu:	as mode_apply()
+ * @pdpte:	not trusted
+ *
+ * Return: 0 or -EINVAL: bad ones, or not PAE paging.
+ */
+int mode_apply_pdptes(struct vcpu *vcpu, const u64 pdpte[4]);
+
+/**
  * mode_invlpg() - INVLPG
  * @vcpu:	loaded
  * @gva:	any linear address; one that is not canonical has no effect

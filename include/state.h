@@ -33,6 +33,8 @@ int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs);
 int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
 int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs);
 int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
+int state_get_sregs2(struct vcpu *vcpu, struct kvm_sregs2 *sregs2);
+int state_set_sregs2(struct vcpu *vcpu, const struct kvm_sregs2 *sregs2);
 int state_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu);
 int state_set_fpu(struct vcpu *vcpu, const struct kvm_fpu *fpu);
 int state_get_xsave(struct vcpu *vcpu, struct kvm_xsave *xsave);

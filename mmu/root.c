@@ -241,18 +241,27 @@ static u64 pdpte_reserved(const struct mmu_vcpu *m)
 	return PDPTE_RESERVED | ~(BIT_ULL(m->role.maxphyaddr) - 1);
 }
 
+static bool pdptes_valid(const struct mmu_vcpu *m, const u64 pdpte[4])
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		if ((pdpte[i] & PTE_P) && (pdpte[i] & pdpte_reserved(m)))
+			return false;
+	return true;
+}
+
 /* Read, check and take over the PDPTEs that a CR3 value points to. */
 static noinline_for_stack int pdptes_load(struct mmu_vcpu *m, u64 cr3)
 {
 	u64 pdpte[4];
-	int i, r = host_read(m->vm, cr3 & GENMASK_ULL(31, 5), pdpte, sizeof(pdpte));
+	int r = host_read(m->vm, cr3 & GENMASK_ULL(31, 5), pdpte, sizeof(pdpte));
 
 	/* No memory reads as all ones. */
 	if (r)
 		return r == -ENXIO ? -EINVAL : r;
-	for (i = 0; i < 4; i++)
-		if ((pdpte[i] & PTE_P) && (pdpte[i] & pdpte_reserved(m)))
-			return -EINVAL;
+	if (!pdptes_valid(m, pdpte))
+		return -EINVAL;
 	memcpy(m->pdpte, pdpte, sizeof(pdpte));
 	return 0;
 }
@@ -294,6 +303,17 @@ void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid)
 		return;
 	root_sync_if_stale(m, true);
 	host_flush_vcpu(m);
+}
+
+int mmu_set_pdptes(struct mmu_vcpu *m, const u64 pdpte[4])
+{
+	if (!pdptes_valid(m, pdpte))
+		return -EINVAL;
+	root_leave(m);
+	memcpy(m->pdpte, pdpte, sizeof(m->pdpte));
+	roots_outdate(m, current_pcid(m));
+	root_select(m, true);
+	return 0;
 }
 
 void mmu_get_pdptes(const struct mmu_vcpu *m, u64 pdpte[4])
