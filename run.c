@@ -22,6 +22,7 @@
 #include "pv.h"
 #include "request.h"
 #include "state.h"
+#include "sync_regs.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -195,7 +196,7 @@ static enum handled check_halted(struct vcpu *vcpu)
 /* What user space asked for before the guest goes on. */
 static enum handled begin(struct vcpu *vcpu)
 {
-	int err = mode_set_cr8(vcpu, vcpu->run->cr8);
+	int err = sync_from_user(vcpu) ?: mode_set_cr8(vcpu, vcpu->run->cr8);
 	enum handled r;
 
 	if (!err && vcpu->recheck)
@@ -231,6 +232,7 @@ int vcpu_run(struct vcpu *vcpu)
 		r = run_loop(vcpu, &srcu);
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
 	show_state(vcpu);
+	sync_to_user(vcpu);
 	vcpu->stats.exits_user++;
 	return r == FAIL ? vcpu->run_error : 0;
 }

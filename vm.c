@@ -263,6 +263,8 @@ long vm_check_extension(unsigned long cap)
 		return UMBRA_MAX_VCPUS;
 	case KVM_CAP_MAX_VCPU_ID:
 		return UMBRA_MAX_VCPU_IDS;
+	case KVM_CAP_SYNC_REGS:
+		return KVM_SYNC_X86_VALID_FIELDS;
 	case KVM_CAP_MCE:
 		return MCE_MAX_BANKS;
 	case KVM_CAP_NR_MEMSLOTS:
