@@ -42,8 +42,11 @@ help:
 	@echo '                bench.md): [ROWS=fork,mmap] [SEEDS=3] [PTI=off|on|both] [SYSTEMS=..]'
 	@echo '                [GUEST=amd64|686|686-pae]'
 	@echo 'make bench-core the MMU core alone, as sizes grow (callgrind)'
+	@echo 'make kvm-selftests KERNEL_TESTS=6.1|6.12 [SYSTEM=umbra|kvm] [TESTS="name .."]: those of Linux'
 	@echo 'make setup      installs and fetches what is missing (the others do it too)'
 	@echo 'make clean      removes what was built; make distclean: what was fetched too'
+
+include $(lab)/kvm-selftests.mk
 
 setup:
 	@$(lab)/setup </dev/null
