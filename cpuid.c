@@ -505,11 +505,11 @@ int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
 
 	if (get_user(nent, &cpuid->nent))
 		return -EFAULT;
-	if (nent >= c->nr && copy_to_user(cpuid->entries, c->entry, c->nr * sizeof(*c->entry)))
+	if (nent < c->nr)
+		return -E2BIG;
+	if (copy_to_user(cpuid->entries, c->entry, c->nr * sizeof(*c->entry)))
 		return -EFAULT;
-	if (put_user(c->nr, &cpuid->nent))
-		return -EFAULT;
-	return nent < c->nr ? -E2BIG : 0;
+	return put_user(c->nr, &cpuid->nent);
 }
 
 /* ---- CPUID ---- */

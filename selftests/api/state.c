@@ -187,6 +187,7 @@ TEST_F(state, cpuid)
 	EXPECT_EQ(in->entries[n - 1].function, out->entries[n - 1].function);
 	out->nent = n - 1;
 	EXPECT_ERRNO(E2BIG, ioctl(self->v->fd, KVM_GET_CPUID2, out));
+	EXPECT_EQ(n - 1, out->nent);
 	in->nent = 100000;
 	EXPECT_ERRNO(E2BIG, ioctl(self->v->fd, KVM_SET_CPUID2, in));
 	in->nent = n;
