@@ -135,26 +135,17 @@ TEST_F(long4, pointer_with_rex_w_on_a_device)
 	EXPECT_DONE(with_device(self->v, r, (void *)pointer));
 }
 
-static bool offer_invpcid(struct vcpu *v)
+static struct vcpu *add_vcpu_with_invpcid(struct vm *vm)
 {
-	struct kvm_cpuid2 *cpuid = vm_supported_cpuid(v->vm->dev);
-	bool ok;
-
-	for (u32 i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == 7 && cpuid->entries[i].index == 0)
-			cpuid->entries[i].ebx |= 1u << 10;
-	ok = !ioctl(v->fd, KVM_SET_CPUID2, cpuid);
-	free(cpuid);
-	return ok;
+	vm_claim_7_ebx = 1u << 10;
+	return vm_add_vcpu(vm);
 }
 
 TEST_F(pae32, invpcid_beyond_a_limit)
 {
-	struct vcpu *v = self->v;
+	struct vcpu *v = add_vcpu_with_invpcid(self->vm);
 	struct kvm_sregs s;
 
-	if (!offer_invpcid(v))
-		SKIP(return, "no INVPCID");
 	vcpu_get_sregs(v, &s);
 	s.ds.limit = 0xfff;
 	s.ds.g = 0;
@@ -170,11 +161,9 @@ TEST_F(pae32, invpcid_beyond_a_limit)
 
 TEST_F(long4, invpcid_57_bits)
 {
-	struct vcpu *v = self->v;
+	struct vcpu *v = add_vcpu_with_invpcid(self->vm);
 	u64 *desc = vm_ptr(self->vm, LOW_DATA);
 
-	if (!offer_invpcid(v))
-		SKIP(return, "no INVPCID");
 	desc[0] = 0;
 	desc[1] = 1ul << 50;
 	v->regs.rbx = LOW_DATA;

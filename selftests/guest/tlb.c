@@ -17,12 +17,15 @@ FIXTURE(tlb) {
 
 FIXTURE_SETUP(tlb)
 {
+	struct kvm_sregs sregs;
+
 	self->vm = vm_create(MODE_LONG4);
 	self->v = &self->vm->vcpu[0];
 	self->pte = pt_map(self->vm, TEST_VA, FRAME(0), PTE_KERNEL | PTE_G);
 	for (int i = 0; i < 16; i++)
 		*(u32 *)vm_ptr(self->vm, FRAME(i)) = 0x40 + i;
-	self->cr4 = guest_get_cr(self->v, 4);
+	vcpu_get_sregs(self->v, &sregs);
+	self->cr4 = sregs.cr4;
 }
 
 FIXTURE_TEARDOWN(tlb)

@@ -148,10 +148,15 @@ struct vm *vm_create_bare(void)
 	return vm;
 }
 
+u32 vm_claim_7_ebx;
+
 static void set_cpuid(struct vcpu *v)
 {
 	struct kvm_cpuid2 *cpuid = vm_supported_cpuid(v->vm->dev);
 
+	for (u32 i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 7 && cpuid->entries[i].index == 0)
+			cpuid->entries[i].ebx |= vm_claim_7_ebx;
 	if (ioctl(v->fd, KVM_SET_CPUID2, cpuid))
 		die("KVM_SET_CPUID2 with what is supported");
 	free(cpuid);

@@ -152,6 +152,9 @@ bool on_bochs(void);
 struct vm *vm_create(enum guest_mode mode);
 struct vm *vm_create_bare(void);	/* no vCPU, no memory */
 long counter(const char *name);		/* of the module's, over all VMs; -1: there is none */
+/* Bits of leaf 7's EBX that vCPUs get from now on, offered or not. */
+extern u32 vm_claim_7_ebx;
+
 struct vcpu *vm_add_vcpu(struct vm *vm);
 void vm_free(struct vm *vm);
 void vm_set_slot(struct vm *vm, u32 slot, u64 gpa, void *hva, u64 bytes, u32 flags);
