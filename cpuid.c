@@ -472,6 +472,17 @@ static struct kvm_cpuid_entry2 *copy_entries(const struct kvm_cpuid2 __user *cpu
 	return ERR_PTR(-EFAULT);
 }
 
+/* What a VMM may say that does so again for each vCPU, although the guest has seen it. */
+static bool same(const struct vcpu_cpuid *c, const struct kvm_cpuid_entry2 *entry, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr && nr == c->nr; i++)
+		if (memcmp(&entry[i], &c->entry[i], offsetof(struct kvm_cpuid_entry2, padding)))
+			return false;
+	return nr == c->nr;
+}
+
 int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
 {
 	struct kvm_cpuid_entry2 *entry;
@@ -485,6 +496,10 @@ int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
 	entry = copy_entries(cpuid, nr);
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
+	if (vcpu->stats.exits) {
+		r = same(&vcpu->cpuid, entry, nr) ? 0 : -EINVAL;
+		goto out;
+	}
 	if (!entries_valid(entry, nr))
 		goto out;
 	entry = exchange(vcpu, entry, &nr);

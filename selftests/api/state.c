@@ -206,6 +206,12 @@ TEST_F(state, cpuid)
 	self->v->regs.rax = 0x80000008;
 	EXPECT_DONE(guest_insn(self->v, INSN("cpuid")));
 	EXPECT_EQ(0x1234, self->v->regs.rcx);
+	/* ... and is then as it is */
+	EXPECT_EQ(0, ioctl(self->v->fd, KVM_SET_CPUID2, in));
+	in->entries[n - 1].edx ^= 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->v->fd, KVM_SET_CPUID2, in));
+	in->nent = n - 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->v->fd, KVM_SET_CPUID2, in));
 	free(in);
 	free(out);
 }
