@@ -4,6 +4,7 @@
 #include <linux/uaccess.h>
 
 #include "cap.h"
+#include "chips.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -26,11 +27,23 @@ static int limit_vcpu_ids(struct vm *vm, const struct kvm_enable_cap *cap)
 	return r;
 }
 
+static int split_irqchip(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	return chips_split(vm, cap->args[0]);
+}
+
+static int x2apic_api(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	return chips_x2apic_api(vm, cap->args[0]);
+}
+
 static const struct {
 	u32 cap;
 	int (*enable)(struct vm *vm, const struct kvm_enable_cap *cap);
 } vm_caps[] = {
 	{ KVM_CAP_MAX_VCPU_ID, limit_vcpu_ids },
+	{ KVM_CAP_SPLIT_IRQCHIP, split_irqchip },
+	{ KVM_CAP_X2APIC_API, x2apic_api },
 };
 
 long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap __user *arg)

@@ -6,7 +6,7 @@
  * shadow MMU does in software whether the host has it or not: PCID and 1 GiB pages. INVPCID is
  * understood, but a guest without it is faster: each one exits, while what it does instead for
  * another address space (a flush when that is next loaded) costs no exit of its own.
- * Virtualization, what needs a local APIC in here, PKU, AMX and supervisor states are not.
+ * Virtualization, PKU, AMX and supervisor states are not.
  */
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -18,12 +18,14 @@
 #include <asm/msr-index.h>
 #include <asm/processor.h>
 
+#include "chips.h"
 #include "entry_check.h"
 #include "mode.h"
 #include "pv.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm_chips.h"
 
 #define F(name)		BIT(X86_FEATURE_##name & 31)
 #define MAX_BASIC	0xdu
@@ -57,7 +59,7 @@ static const struct feature_word words[] = {
 	{ 1, 0, ECX, CPUID_1_ECX,
 	  F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) | F(XMM4_1) | F(XMM4_2) |
 	  F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND),
-	  F(PCID) | F(HYPERVISOR) },
+	  F(PCID) | F(X2APIC) | F(HYPERVISOR) },
 	{ 1, 0, EDX, CPUID_1_EDX,
 	  F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) | F(CX8) | F(SEP) |
 	  F(PGE) | F(CMOV) | F(PAT) | F(PSE36) | F(CLFLUSH) | F(MMX) | F(FXSR) | F(XMM) | F(XMM2),
@@ -430,6 +432,8 @@ static void derive(struct vcpu *vcpu)
 	c->efer_reserved = ~((has(vcpu, 0x80000001, EDX, F(SYSCALL)) ? (u64)EFER_SCE : 0) |
 			     (c->lm ? EFER_LME | EFER_LMA : 0) | (c->nx ? EFER_NX : 0));
 	c->xcr0_allowed = xcr0_allowed(vcpu);
+	if (vcpu->chips)
+		vcpu->chips->apic.deadline_mode_allowed = has(vcpu, 1, ECX, F(TSC_DEADLINE_TIMER));
 }
 
 void cpuid_reset(struct vcpu *vcpu)

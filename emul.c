@@ -13,6 +13,7 @@
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
+#include "halt.h"
 #include "insn.h"
 #include "mmu.h"
 #include "mode.h"
@@ -121,10 +122,9 @@ static enum handled done(struct vcpu *vcpu)
 		end_iteration(vcpu);
 	ended(vcpu, (ctxt->shadow & EMU_SHADOW_STI ? SHADOW_STI : 0) |
 		    (ctxt->shadow & EMU_SHADOW_MOV_SS ? SHADOW_MOV_SS : 0), ctxt->tf_trap);
-	if (!vcpu->io.then ||
-	    (vcpu->io.then == KVM_EXIT_HLT && vcpu->events.exception.type != EVENT_NONE))
-		return REENTER;
-	return exit_to_user(vcpu, vcpu->io.then);
+	if (vcpu->io.then == KVM_EXIT_HLT)
+		return vcpu_halt(vcpu);
+	return vcpu->io.then ? exit_to_user(vcpu, vcpu->io.then) : REENTER;
 }
 
 /* In an unprivileged process of the guest it is that process's problem, not the machine's. */

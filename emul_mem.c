@@ -120,7 +120,7 @@ static enum emu_status ram_result(struct vcpu *vcpu, int err)
 }
 
 /* User space takes at most 8 bytes at a time. */
-static enum emu_status device_access(struct vcpu *vcpu, const struct piece *p, void *buf,
+static enum emu_status access_device(struct vcpu *vcpu, const struct piece *p, void *buf,
 				     bool write)
 {
 	enum emu_status status = EMU_DONE;
@@ -155,7 +155,7 @@ static enum emu_status read_piece(struct vcpu *vcpu, const struct piece *p, void
 	if (!p->len)
 		return EMU_DONE;
 	if (p->device)
-		return device_access(vcpu, p, buf, false);
+		return access_device(vcpu, p, buf, false);
 	return ram_result(vcpu, mmu_read_guest(&vcpu->mmu, p->gpa, buf, p->len));
 }
 
@@ -170,7 +170,7 @@ static enum emu_status write_pieces(struct vcpu *vcpu, const struct piece p[2], 
 		if (p[i].device != device)
 			continue;
 		if (device)
-			status = device_access(vcpu, &p[i], (void *)buf, true);
+			status = access_device(vcpu, &p[i], (void *)buf, true);
 		else
 			status = ram_result(vcpu, mmu_write_guest(&vcpu->mmu, p[i].gpa, buf,
 								  p[i].len));

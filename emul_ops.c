@@ -79,7 +79,7 @@ static enum emu_status op_read_cr(struct emulate_ctxt *ctxt, unsigned int nr, u6
 /* A lowered task priority may let an interrupt through that user space holds back. */
 static int write_cr8(struct vcpu *vcpu, u64 val)
 {
-	if (val < vcpu->mode.cr8)
+	if (val < vcpu->mode.cr8 && !vcpu->chips)
 		vcpu->io.then = KVM_EXIT_SET_TPR;
 	return mode_set_cr8(vcpu, val);
 }

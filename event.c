@@ -14,12 +14,15 @@
 #include <asm/trapnr.h>
 
 #include "breakpoint.h"
+#include "chips.h"
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
 #include "request.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
+#include "vm_chips.h"
 
 #define MAX_PENDING_NMIS	2
 
@@ -180,10 +183,43 @@ static bool nmis_open(struct vcpu *vcpu)
 	return !vcpu->events.nmi_masked && !vendor(get_shadow)(vcpu);
 }
 
+/* Is there an interrupt for a guest that takes one now? Those of the controllers in here are asked. */
+static bool next_irq(struct vcpu *vcpu)
+{
+	int vector;
+
+	if (vcpu->events.irq.type != EVENT_NONE)
+		return true;
+	vector = vcpu->chips ? chips_take_irq(vcpu) : -1;
+	if (vector < 0)
+		return false;
+	vcpu->events.irq = (struct event) { .type = EVENT_IRQ, .vector = vector };
+	return true;
+}
+
+bool event_user_window(const struct vcpu *vcpu)
+{
+	return vcpu->run->request_interrupt_window && vcpu->vm->chips->mode != CHIPS_KERNEL;
+}
+
+static bool more_irqs(struct vcpu *vcpu)
+{
+	const struct vcpu_events *e = &vcpu->events;
+
+	return (e->irq.type != EVENT_NONE && !e->irq_injected) || event_user_window(vcpu) ||
+	       (vcpu->chips && chips_has_irq(vcpu));
+}
+
+void event_take_nmis(struct vcpu *vcpu)
+{
+	struct vcpu_events *e = &vcpu->events;
+
+	e->nmi_pending = min(e->nmi_pending + atomic_xchg(&vcpu->nmis, 0), MAX_PENDING_NMIS);
+}
+
 void event_inject(struct vcpu *vcpu)
 {
 	struct vcpu_events *e = &vcpu->events;
-	bool irq_waits;
 
 	if (e->exception.type != EVENT_NONE) {
 		inject_exception(vcpu);
@@ -194,12 +230,11 @@ void event_inject(struct vcpu *vcpu)
 	} else if (e->nmi_pending && nmis_open(vcpu)) {
 		e->nmi_pending--;
 		inject_nmi(vcpu);
-	} else if (e->irq.type != EVENT_NONE && irqs_open(vcpu)) {
+	} else if (irqs_open(vcpu) && next_irq(vcpu)) {
 		inject_irq(vcpu);
 	}
-	irq_waits = (e->irq.type != EVENT_NONE && !e->irq_injected) ||
-		    vcpu->run->request_interrupt_window;
-	vendor(open_windows)(vcpu, irq_waits, e->nmi_pending || e->nmi_masked);
+	e->irq_waits = more_irqs(vcpu);
+	vendor(open_windows)(vcpu, e->irq_waits, e->nmi_pending || e->nmi_masked);
 }
 
 /* All is still queued, and event_inject() decides anew. An NMI is masked already: it must go. */

@@ -18,11 +18,13 @@
 #include <asm/trapnr.h>
 
 #include "breakpoint.h"
+#include "chips.h"
 #include "compat.h"
 #include "emul.h"
 #include "emulate.h"
 #include "event.h"
 #include "exit.h"
+#include "halt.h"
 #include "insn.h"
 #include "mmu.h"
 #include "mode.h"
@@ -144,18 +146,21 @@ static struct mmu_access pf_access(struct vcpu *vcpu, u32 error)
 	};
 }
 
+static u64 operand_value(const struct vcpu *vcpu, const struct insn *insn)
+{
+	return insn->src.kind == OPND_REG ? vcpu->regs.gpr[insn->src.reg] : insn->imm;
+}
+
 /* A plain store to an upper table: a level-1 table would be out of sync by now. */
 static bool store_entry(struct vcpu *vcpu, struct exit *exit, const struct insn *insn, gpa_t gpa)
 {
-	u64 value = insn->imm;
+	const u64 value = operand_value(vcpu, insn);
 
 	/* The fault may tell where its second page begins, of a store that straddles two. */
 	if (insn->dst.kind != OPND_MEM || insn->dst.bytes < 4 || (gpa & (insn->dst.bytes - 1)) ||
 	    insn_linear(vcpu, insn) != vcpu->fault.gva)
 		return false;
-	if (insn->src.kind == OPND_REG)
-		value = vcpu->regs.gpr[insn->src.reg];
-	else if (insn->src.kind != OPND_IMM)
+	if (insn->src.kind != OPND_REG && insn->src.kind != OPND_IMM)
 		return false;
 	if (mmu_write_guest(&vcpu->mmu, gpa, &value, insn->dst.bytes))
 		return false;
@@ -189,6 +194,57 @@ static noinline_for_stack bool table_write(struct vcpu *vcpu, struct exit *exit)
 	return is_block(insn) && !f->self_map && mmu_unprotect(&vcpu->mmu, f->gpa);
 }
 
+static bool store_device(struct vcpu *vcpu, const struct insn *insn, struct io_access *a)
+{
+	const u64 value = operand_value(vcpu, insn);
+
+	if (insn->src.kind != OPND_REG && insn->src.kind != OPND_IMM)
+		return false;
+	a->write = true;
+	a->len = insn->dst.bytes;
+	memcpy(a->data, &value, sizeof(value));
+	return device_access(vcpu, a, NULL);
+}
+
+static bool load_device(struct vcpu *vcpu, const struct insn *insn, struct io_access *a)
+{
+	u64 value = 0;
+
+	a->len = insn->src.bytes;
+	if (insn->dst.kind != OPND_REG || !device_access(vcpu, a, &value))
+		return false;
+	vcpu->regs.gpr[insn->dst.reg] = value;
+	return true;
+}
+
+/* A plain MOV to or from a device in the kernel: an end of interrupt, a timer, a doorbell. */
+static noinline_for_stack bool device_mov(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct mmu_fault *f = &vcpu->fault;
+	struct io_access a = { .gpa = f->gpa };
+	const struct insn *insn;
+	const struct insn_opnd *mem;
+	bool store;
+
+	if (f->to_table || exit->delivering.type != EVENT_NONE ||
+	    (vcpu->debug.dr7 & BREAKPOINTS_ENABLED))
+		return false;
+	insn = insn_here(vcpu, exit);
+	if (!insn || insn->op != OP_MOV)
+		return false;
+	store = insn->dst.kind == OPND_MEM;
+	mem = store ? &insn->dst : &insn->src;
+	if (mem->kind != OPND_MEM || mem->bytes < 4 || (f->gpa & (mem->bytes - 1)) ||
+	    insn_linear(vcpu, insn) != f->gva)
+		return false;
+	if (!(store ? store_device(vcpu, insn, &a) : load_device(vcpu, insn, &a)))
+		return false;
+	vcpu->stats.emulated++;
+	exit->next_rip = vcpu->regs.rip + insn->length;
+	insn_skip(vcpu, exit);
+	return true;
+}
+
 /* The walk is not made twice: the fault is kept for the call that may sleep. */
 static enum handled pf_emulate(struct vcpu *vcpu, struct exit *exit)
 {
@@ -197,7 +253,7 @@ static enum handled pf_emulate(struct vcpu *vcpu, struct exit *exit)
 			return pf_in_delivery(vcpu, exit, &vcpu->fault);
 		return emul_one(vcpu, &vcpu->fault);
 	}
-	if (table_write(vcpu, exit))
+	if (table_write(vcpu, exit) || device_mov(vcpu, exit))
 		return REENTER;
 	vcpu->fault_kept = true;
 	return WAIT;
@@ -316,7 +372,7 @@ static enum handled handle_nmi_window(struct vcpu *vcpu, struct exit *exit)
 static enum handled handle_io(struct vcpu *vcpu, struct exit *exit)
 {
 	if (exit->io.string || !exit->next_rip)
-		return emul_one(vcpu, NULL);
+		return vcpu->mmu.atomic ? WAIT : emul_one(vcpu, NULL);
 	return io_port(vcpu, exit);
 }
 
@@ -333,16 +389,10 @@ static noinline_for_stack enum handled handle_cpuid(struct vcpu *vcpu, struct ex
 	return skip(vcpu, exit);
 }
 
-/*
- * There is no interrupt controller in the kernel: what ends a HLT is known to user space; but a
- * trap right behind it ends it, too.
- */
 static enum handled handle_hlt(struct vcpu *vcpu, struct exit *exit)
 {
 	insn_skip(vcpu, exit);
-	if (vcpu->events.exception.type != EVENT_NONE)
-		return REENTER;
-	return exit_to_user(vcpu, KVM_EXIT_HLT);
+	return vcpu_halt(vcpu);
 }
 
 static enum handled handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
@@ -374,7 +424,7 @@ static enum handled write_cr8(struct vcpu *vcpu, struct exit *exit, u64 value)
 	int err = mode_set_cr8(vcpu, value);
 	enum handled r = skip_or_gp(vcpu, exit, err);
 
-	if (err || r != REENTER || value >= old)
+	if (err || r != REENTER || value >= old || vcpu->chips)
 		return r;
 	return exit_to_user(vcpu, KVM_EXIT_SET_TPR);
 }
@@ -519,7 +569,7 @@ static const struct handler handlers[NR_EXIT_KINDS] = {
 	[EXIT_HOST_NMI]		= { handle_irq, OUTSIDE, STAT(exits_irq) },
 	[EXIT_IRQ_WINDOW]	= { handle_irq, OUTSIDE, STAT(exits_irq_window) },
 	[EXIT_NMI_WINDOW]	= { handle_nmi_window, OUTSIDE, STAT(exits_other) },
-	[EXIT_IO]		= { handle_io, OUTSIDE, STAT(exits_io) },
+	[EXIT_IO]		= { handle_io, 0, STAT(exits_io) },
 	[EXIT_CPUID]		= { handle_cpuid, INSN, STAT(exits_cpuid) },
 	[EXIT_HLT]		= { handle_hlt, INSN | OUTSIDE, STAT(exits_hlt) },
 	[EXIT_RDMSR]		= { handle_rdmsr, INSN, STAT(exits_msr) },

@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "breakpoint.h"
+#include "chips.h"
 #include "emul.h"
 #include "emulate.h"
 #include "exit.h"
@@ -104,8 +105,13 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 		return EMU_DONE;
 	}
 	*a = *want;
-	a->done = false;
+	a->done = device_access(vcpu, a, a->data);
 	io->nr = io->pos;
+	if (a->done) {
+		if (!a->write)
+			memcpy(data, a->data, a->len);
+		return EMU_DONE;
+	}
 	if (a->port)
 		ask_port(vcpu, a->gpa, a->len, !a->write, a->data);
 	else
@@ -132,25 +138,32 @@ static void load_rax(struct vcpu *vcpu, const void *data, u8 size)
 	vcpu->regs.gpr[GPR_RAX] = value;
 }
 
-static void complete_port(struct vcpu *vcpu)
+static void complete_port(struct vcpu *vcpu, const void *data)
 {
 	if (vcpu->io.pio.in)
-		load_rax(vcpu, port_data(vcpu), vcpu->io.pio.size);
+		load_rax(vcpu, data, vcpu->io.pio.size);
 	vcpu->debug.hits = debug_hits(vcpu, vcpu->io.pio.port, vcpu->io.pio.size, BREAKPOINT_PORT);
 	insn_finish(vcpu, vcpu->io.next_rip);
 }
 
 enum handled io_port(struct vcpu *vcpu, const struct exit *exit)
 {
+	struct io_access a = { .gpa = exit->io.port, .len = exit->io.size, .port = true,
+			       .write = !exit->io.in };
 	struct vcpu_io *io = &vcpu->io;
 
-	io->pending = IO_PIO;
+	memcpy(a.data, &vcpu->regs.gpr[GPR_RAX], a.len);
 	io->rip = vcpu->regs.rip;
 	io->next_rip = insn_next(vcpu, exit);
 	io->pio.port = exit->io.port;
 	io->pio.size = exit->io.size;
 	io->pio.in = exit->io.in;
-	ask_port(vcpu, exit->io.port, exit->io.size, exit->io.in, &vcpu->regs.gpr[GPR_RAX]);
+	if (device_access(vcpu, &a, a.data)) {
+		complete_port(vcpu, a.data);
+		return REENTER;
+	}
+	io->pending = IO_PIO;
+	ask_port(vcpu, exit->io.port, exit->io.size, exit->io.in, a.data);
 	return TO_USER;
 }
 
@@ -162,7 +175,7 @@ bool io_complete(struct vcpu *vcpu)
 	if (pending == IO_NONE || vcpu->regs.rip != vcpu->io.rip)
 		return false;
 	if (pending == IO_PIO)
-		complete_port(vcpu);
+		complete_port(vcpu, port_data(vcpu));
 	else
 		complete_access(vcpu);
 	return pending == IO_EMULATE;

@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "clock.h"
+#include "chips.h"
 #include "cpus.h"
 #include "mce.h"
 #include "mmu.h"
@@ -142,13 +143,13 @@ static int __init umbra_init(void)
 
 	if (r)
 		return r;
-	r = fpu_module_init();
+	r = fpu_module_init() ?: eventfd_init();
 	if (r)
 		goto out_vendor;
 	cpuid_module_init();
 	r = clock_module_init();
 	if (r)
-		goto out_vendor;
+		goto out_eventfd;
 	r = cpus_module_init(ops->name);
 	if (r)
 		goto out_clock;
@@ -171,6 +172,8 @@ out_cpus:
 	cpus_module_exit();
 out_clock:
 	clock_module_exit();
+out_eventfd:
+	eventfd_exit();
 out_vendor:
 	vendor_unload();
 	return r;
@@ -184,6 +187,7 @@ static void __exit umbra_exit(void)
 	unregister_reboot_notifier(&reboot_nb);
 	cpus_module_exit();
 	clock_module_exit();
+	eventfd_exit();
 	vendor_unload();
 }
 

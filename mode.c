@@ -10,6 +10,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "chips.h"
 #include "emulate.h"
 #include "entry_check.h"
 #include "mmu.h"
@@ -216,6 +217,7 @@ int mode_set_cr8(struct vcpu *vcpu, u64 value)
 	if (!cr8_valid(value))
 		return -EINVAL;
 	vcpu->mode.cr8 = value;
+	chips_set_tpr(vcpu, value);
 	return 0;
 }
 
@@ -257,14 +259,23 @@ int mode_set_xcr0(struct vcpu *vcpu, u64 value)
 
 static bool apic_base_valid(const struct vcpu *vcpu, u64 base)
 {
-	const u64 flags = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE;
+	const u64 flags = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE |
+			  (vcpu->chips ? MSR_IA32_APICBASE_X2 : 0);
 
 	return !(base & ~flags & 0xfff) && !(base >> vcpu->cpuid.maxphyaddr);
 }
 
-int mode_set_apic_base(struct vcpu *vcpu, u64 value)
+void mode_load_apic_base(struct vcpu *vcpu, u64 value)
+{
+	vcpu->mode.apic_base = value;
+	chips_set_apic_base(vcpu, value, true);
+}
+
+int mode_set_apic_base(struct vcpu *vcpu, u64 value, bool host)
 {
 	if (!apic_base_valid(vcpu, value))
+		return -EINVAL;
+	if (chips_set_apic_base(vcpu, value, host))
 		return -EINVAL;
 	vcpu->mode.apic_base = value;
 	return 0;

@@ -15,6 +15,7 @@
 #include <asm/processor.h>
 
 #include "clock.h"
+#include "chips.h"
 #include "entry_check.h"
 #include "hostmsr.h"
 #include "mce.h"
@@ -23,9 +24,12 @@
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm_chips.h"
 
 #define MAX_LIST	256
 #define NR_VAR_MTRR	8
+#define X2APIC_MSRS	0x800
+#define X2APIC_MSRS_LAST 0x8ff
 #define PAT_INIT	0x0007040600070406ull
 #define SPEC_CTRL_VALID	(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD)
 
@@ -49,9 +53,8 @@ static const u32 saved[] = {
 	MSR_MTRRfix4K_E0000, MSR_MTRRfix4K_E8000, MSR_MTRRfix4K_F0000, MSR_MTRRfix4K_F8000,
 	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207,
 	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
-	MSR_IA32_SPEC_CTRL, MSR_K7_HWCR, DE_CFG,
 	MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW,
-	MSR_KVM_STEAL_TIME, MSR_IA32_UCODE_REV,
+	MSR_KVM_STEAL_TIME, MSR_IA32_UCODE_REV, MSR_IA32_TSC_DEADLINE,
 };
 
 /* What KVM_GET_MSR_FEATURE_INDEX_LIST says: those that tell what the processor is like. */
@@ -240,6 +243,20 @@ static int set_hwcr(struct vcpu *vcpu, u64 data)
 	return 0;
 }
 
+static bool is_apic_msr(const struct vcpu *vcpu, u32 index)
+{
+	return vcpu->chips && (index == MSR_IA32_TSC_DEADLINE ||
+			       (index >= X2APIC_MSRS && index <= X2APIC_MSRS_LAST));
+}
+
+static int set_apic_msr(struct vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	int r = lapic_msr_write(&vcpu->chips->apic, index, data, host);
+
+	chips_look_again(vcpu);
+	return r;
+}
+
 /* Where an MSR is kept that does nothing but hold what is written; or NULL. */
 static u64 *kept(struct vcpu *vcpu, u32 index)
 {
@@ -302,7 +319,7 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_IA32_TSC_ADJUST:
 		return set_tsc_adjust(vcpu, data, host);
 	case MSR_IA32_APICBASE:
-		return mode_set_apic_base(vcpu, data);
+		return mode_set_apic_base(vcpu, data, host);
 	case MSR_IA32_SPEC_CTRL:
 		return set_spec_ctrl(vcpu, data, host);
 	case MSR_IA32_PRED_CMD:
@@ -320,6 +337,8 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		*where = data;
 		return 0;
 	}
+	if (is_apic_msr(vcpu, index))
+		return set_apic_msr(vcpu, index, data, host);
 	if (!backend_valid(index, data))
 		return -EINVAL;
 	r = vendor(set_msr)(vcpu, index, data);
@@ -373,6 +392,8 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 		*data = *where;
 		return 0;
 	}
+	if (is_apic_msr(vcpu, index))
+		return lapic_msr_read(&vcpu->chips->apic, index, data);
 	r = vendor(get_msr)(vcpu, index, data);
 	if (r == -ENOENT)
 		r = pv_get_msr(vcpu, index, data);

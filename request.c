@@ -2,6 +2,7 @@
 /* Who wants something of running vCPUs asks here. Calls nothing else of ours. */
 #include <linux/cpumask.h>
 #include <linux/preempt.h>
+#include <linux/rcuwait.h>
 #include <linux/smp.h>
 
 #include "compat.h"
@@ -60,8 +61,11 @@ void vm_make_request(struct vm *vm, int req)
 
 void vcpu_kick(struct vcpu *vcpu)
 {
-	int self = get_cpu(), cpu = READ_ONCE(vcpu->cpu);
+	int self, cpu;
 
+	rcuwait_wake_up(&vcpu->wait);	/* begins with a full barrier */
+	self = get_cpu();
+	cpu = READ_ONCE(vcpu->cpu);
 	if (READ_ONCE(vcpu->where) == VCPU_IN_GUEST && cpu >= 0 && cpu != self && cpu_online(cpu))
 		smp_send_reschedule(cpu);
 	put_cpu();

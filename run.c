@@ -10,12 +10,14 @@
  */
 #include <linux/interrupt.h>
 
+#include "chips.h"
 #include "compat.h"
 #include "emul.h"
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
 #include "guestmode.h"
+#include "halt.h"
 #include "hostmsr.h"
 #include "mmu.h"
 #include "mode.h"
@@ -27,6 +29,7 @@
 #include "vcpu.h"
 #include "vendor.h"
 #include "vm.h"
+#include "vm_chips.h"
 
 /* -EINTR tells of the signal or immediate_exit; exit_reason is for those who look all the same. */
 static enum handled interrupted(struct vcpu *vcpu)
@@ -41,14 +44,33 @@ static int load_root(struct vcpu *vcpu)
 	return mmu_load_root(&vcpu->mmu);
 }
 
-static enum handled prepare(struct vcpu *vcpu)
+/* What user space is told first of all. */
+static enum handled tell_user(struct vcpu *vcpu)
 {
-	int err;
+	int vector;
 
 	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT))
 		return exit_to_user(vcpu, KVM_EXIT_SHUTDOWN);
-	if (vcpu->run->request_interrupt_window && event_irq_allowed(vcpu))
+	if (vcpu_take_request(vcpu, REQ_EOI)) {
+		vector = chips_pop_eoi(vcpu);
+		if (vector >= 0) {
+			vcpu_request(vcpu, REQ_EOI);	/* there may be more */
+			vcpu->run->eoi.vector = vector;
+			return exit_to_user(vcpu, KVM_EXIT_IOAPIC_EOI);
+		}
+	}
+	if (event_user_window(vcpu) && event_irq_allowed(vcpu))
 		return exit_to_user(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
+	return REENTER;
+}
+
+static enum handled prepare(struct vcpu *vcpu)
+{
+	enum handled r = tell_user(vcpu);
+	int err;
+
+	if (r != REENTER)
+		return r;
 	err = load_root(vcpu);
 	if (err)
 		return exit_fail(vcpu, err);
@@ -56,6 +78,8 @@ static enum handled prepare(struct vcpu *vcpu)
 		vcpu_flush_tlb(vcpu);
 	if (READ_ONCE(vcpu->requests) & (BIT(REQ_CLOCK) | BIT(REQ_STEAL)))
 		pv_update(vcpu);
+	if (vcpu_take_request(vcpu, REQ_NMI))
+		event_take_nmis(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);
 	event_inject(vcpu);
 	return REENTER;
@@ -74,7 +98,7 @@ static bool event_waits(const struct vcpu *vcpu)
 	const struct vcpu_events *e = &vcpu->events;
 
 	return e->exception.type != EVENT_NONE || e->irq.type != EVENT_NONE || e->nmi_injected ||
-	       e->nmi_pending || e->nmi_masked;
+	       e->nmi_pending || e->nmi_masked || e->irq_waits;
 }
 
 /* Between two entries: the part of prepare() that needs neither sleep nor user space. */
@@ -83,7 +107,7 @@ static bool prepare_atomic(struct vcpu *vcpu)
 	const unsigned long easy = BIT(REQ_FLUSH_TLB) | BIT(REQ_EVENT);
 
 	if ((READ_ONCE(vcpu->requests) & ~easy) || vcpu->mmu.root_hpa == INVALID_ROOT ||
-	    local_softirq_pending())
+	    local_softirq_pending() || vcpu_must_settle(vcpu))
 		return false;
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
 		vcpu_flush_tlb(vcpu);
@@ -168,7 +192,9 @@ static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 			if (err)
 				return interrupted(vcpu);
 		}
-		r = prepare(vcpu);
+		r = vcpu_must_settle(vcpu) ? vcpu_settle(vcpu, srcu) : REENTER;
+		if (r == REENTER)
+			r = prepare(vcpu);
 		if (r != REENTER)
 			return r;
 		r = enter(vcpu, &exit, srcu);
@@ -178,27 +204,14 @@ static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 	return r;
 }
 
-/* KVM_SET_MP_STATE can make a vCPU halt; only an event ends that. */
-static enum handled check_halted(struct vcpu *vcpu)
-{
-	const struct vcpu_events *e = &vcpu->events;
-
-	if (vcpu->mp_state != KVM_MP_STATE_HALTED)
-		return REENTER;
-	if (e->exception.type == EVENT_NONE && !e->nmi_injected &&
-	    (!e->nmi_pending || e->nmi_masked) &&
-	    (e->irq.type == EVENT_NONE || !(vcpu->regs.rflags & X86_EFLAGS_IF)))
-		return exit_to_user(vcpu, KVM_EXIT_HLT);
-	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-	return REENTER;
-}
-
 /* What user space asked for before the guest goes on. */
 static enum handled begin(struct vcpu *vcpu)
 {
-	int err = sync_from_user(vcpu) ?: mode_set_cr8(vcpu, vcpu->run->cr8);
+	int err = sync_from_user(vcpu);
 	enum handled r;
 
+	if (!err && !vcpu->chips)
+		err = mode_set_cr8(vcpu, vcpu->run->cr8);
 	if (!err && vcpu->recheck)
 		err = entry_check(vcpu);
 	if (err)
@@ -207,7 +220,7 @@ static enum handled begin(struct vcpu *vcpu)
 	r = io_complete(vcpu) ? emul_resume(vcpu) : REENTER;
 	if (r == REENTER && run_immediate_exit(vcpu->run))
 		return interrupted(vcpu);
-	return r == REENTER ? check_halted(vcpu) : r;
+	return r;
 }
 
 static void show_state(struct vcpu *vcpu)
@@ -218,7 +231,8 @@ static void show_state(struct vcpu *vcpu)
 	run->flags = 0;
 	run->cr8 = vcpu->mode.cr8;
 	run->apic_base = vcpu->mode.apic_base;
-	run->ready_for_interrupt_injection = event_irq_allowed(vcpu);
+	run->ready_for_interrupt_injection = vcpu->vm->chips->mode == CHIPS_KERNEL ||
+					     event_irq_allowed(vcpu);
 }
 
 int vcpu_run(struct vcpu *vcpu)

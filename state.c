@@ -4,8 +4,10 @@
 #include <linux/string.h>
 
 #include <asm/fpu/xcr.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "chips.h"
 #include "emulate.h"
 #include "entry_check.h"
 #include "exit.h"
@@ -100,9 +102,9 @@ static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs, const u6
 	mode->cr2 = sregs->cr2;
 	mode->cr3 = sregs->cr3;
 	mode->cr4 = sregs->cr4;
-	mode->cr8 = sregs->cr8;
+	mode_set_cr8(vcpu, sregs->cr8);
 	mode->efer = sregs->efer;
-	mode->apic_base = sregs->apic_base;
+	mode_load_apic_base(vcpu, sregs->apic_base);
 	vendor(set_dt)(vcpu, VCPU_DTR_GDT, &sregs->gdt);
 	vendor(set_dt)(vcpu, VCPU_DTR_IDT, &sregs->idt);
 	for (i = 0; i < ARRAY_SIZE(sregs_order); i++)
@@ -200,7 +202,8 @@ int state_set_xcrs(struct vcpu *vcpu, const struct kvm_xcrs *xcrs)
 	return 0;
 }
 
-void vcpu_reset(struct vcpu *vcpu)
+/* All but the APIC. */
+static void reset(struct vcpu *vcpu)
 {
 	memset(&vcpu->regs, 0, sizeof(vcpu->regs));
 	vcpu->regs.gpr[GPR_RDX] = 0x600;
@@ -221,15 +224,24 @@ void vcpu_reset(struct vcpu *vcpu)
 	mode_apply(vcpu);
 }
 
+void vcpu_reset(struct vcpu *vcpu)
+{
+	reset(vcpu);
+	chips_reset(vcpu, false);
+	if (vcpu->chips && !(vcpu->mode.apic_base & MSR_IA32_APICBASE_BSP))
+		vcpu->mp_state = KVM_MP_STATE_UNINITIALIZED;
+}
+
 void vcpu_init(struct vcpu *vcpu)
 {
 	const struct vcpu_mode mode = vcpu->mode;
 	const struct vcpu_msrs msrs = vcpu->msrs;
 
-	vcpu_reset(vcpu);
+	reset(vcpu);
 	vcpu->msrs = msrs;
 	vcpu->mode.cr0 = (mode.cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
 	vcpu->mode.xcr0 = mode.xcr0;
 	vcpu->mode.apic_base = mode.apic_base;
+	chips_reset(vcpu, true);
 	mode_apply(vcpu);
 }

@@ -15,13 +15,16 @@
 #include "cap.h"
 #include "compat.h"
 #include "cpus.h"
+#include "chips.h"
 #include "event.h"
 #include "mce.h"
+#include "halt.h"
 #include "mmu.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
 #include "vm.h"
+#include "vm_chips.h"
 
 /* ---- on a physical CPU ---- */
 
@@ -88,16 +91,30 @@ int vcpu_put(struct vcpu *vcpu)
 
 static int get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *state)
 {
+	vcpu_accept_sipi(vcpu);
 	state->mp_state = vcpu->mp_state;
 	return 0;
 }
 
 static int set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *state)
 {
-	if (state->mp_state != KVM_MP_STATE_RUNNABLE && state->mp_state != KVM_MP_STATE_HALTED)
+	if (state->mp_state == KVM_MP_STATE_RUNNABLE || state->mp_state == KVM_MP_STATE_HALTED) {
+		vcpu->mp_state = state->mp_state;
+		return 0;
+	}
+	if (!vcpu->chips)
 		return -EINVAL;
-	vcpu->mp_state = state->mp_state;
-	return 0;
+	switch (state->mp_state) {
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_INIT_RECEIVED:
+		vcpu->mp_state = state->mp_state;
+		return 0;
+	case KVM_MP_STATE_SIPI_RECEIVED:
+		vcpu->mp_state = KVM_MP_STATE_INIT_RECEIVED;
+		set_bit(APIC_SIPI, &vcpu->chips->apic.pending);
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static int translate(struct vcpu *vcpu, struct kvm_translation *tr)
@@ -126,7 +143,18 @@ static int get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 
 static int interrupt(struct vcpu *vcpu, struct kvm_interrupt *irq)
 {
-	return event_interrupt(vcpu, irq->irq);
+	return vcpu->vm->chips->mode == CHIPS_KERNEL ? -ENXIO : event_interrupt(vcpu, irq->irq);
+}
+
+/* The page is for guests that exit on each change of the TPR; ours do what they do without. */
+static int set_vapic_addr(struct vcpu *vcpu, const struct kvm_vapic_addr *addr)
+{
+	return vcpu->chips ? 0 : -EINVAL;
+}
+
+static int tpr_access(struct vcpu *vcpu, struct kvm_tpr_access_ctl *ctl)
+{
+	return ctl->enabled ? -EINVAL : 0;
 }
 
 /* The functions above and those of state.c, all with one type. */
@@ -154,6 +182,10 @@ VCPU_OP(get_events, get_events)
 VCPU_OP(set_events, event_set)
 VCPU_OP(get_mp_state, get_mp_state)
 VCPU_OP(set_mp_state, set_mp_state)
+VCPU_OP(get_lapic, chips_get_lapic)
+VCPU_OP(set_lapic, chips_set_lapic)
+VCPU_OP(set_vapic_addr, set_vapic_addr)
+VCPU_OP(tpr_access, tpr_access)
 VCPU_OP(translate, translate)
 VCPU_OP(interrupt, interrupt)
 VCPU_OP(setup_mce, mce_set_cap)
@@ -182,6 +214,10 @@ static const struct vcpu_op {
 	{ KVM_SET_VCPU_EVENTS, op_set_events },
 	{ KVM_GET_MP_STATE, op_get_mp_state },
 	{ KVM_SET_MP_STATE, op_set_mp_state },
+	{ KVM_GET_LAPIC, op_get_lapic },
+	{ KVM_SET_LAPIC, op_set_lapic },
+	{ KVM_SET_VAPIC_ADDR, op_set_vapic_addr },
+	{ KVM_TPR_ACCESS_REPORTING, op_tpr_access },
 	{ KVM_TRANSLATE, op_translate },
 	{ KVM_INTERRUPT, op_interrupt },
 	{ KVM_X86_SETUP_MCE, op_setup_mce },
@@ -393,6 +429,7 @@ static const struct file_operations vcpu_fops = {
 
 static void free_vcpu(struct vcpu *vcpu)
 {
+	chips_vcpu_destroy(vcpu);
 	kvfree(vcpu->cpuid.entry);
 	kfree(vcpu->emul);
 	if (vcpu->run)
@@ -410,6 +447,7 @@ static struct vcpu *alloc_vcpu(struct vm *vm, u32 id)
 	vcpu->id = id;
 	vcpu->cpu = -1;
 	mutex_init(&vcpu->lock);
+	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	vcpu->emul = kzalloc(sizeof(*vcpu->emul), GFP_KERNEL_ACCOUNT);
 	vcpu->run = alloc_pages_exact(VCPU_MMAP_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
@@ -421,7 +459,7 @@ static struct vcpu *alloc_vcpu(struct vm *vm, u32 id)
 
 static int init_vcpu(struct vcpu *vcpu)
 {
-	int idx, r = fpu_create(vcpu);
+	int idx, r = chips_vcpu_create(vcpu) ?: fpu_create(vcpu);
 
 	if (r)
 		return r;
@@ -481,6 +519,7 @@ static void publish(struct vm *vm, struct vcpu *vcpu)
 	vcpu->index = vm->nr_vcpus;
 	vm->vcpus[vcpu->index] = vcpu;
 	smp_store_release(&vm->nr_vcpus, vcpu->index + 1);
+	chips_publish(vcpu);
 }
 
 static struct file *add_to_vm(struct vm *vm, struct vcpu *vcpu)
@@ -516,7 +555,7 @@ static int install(struct vm *vm, struct vcpu *vcpu)
 	return fd;
 }
 
-int vcpu_create_file(struct vm *vm, u32 id)
+static int create(struct vm *vm, u32 id)
 {
 	struct vcpu *vcpu = alloc_vcpu(vm, id);
 	int r;
@@ -531,5 +570,24 @@ int vcpu_create_file(struct vm *vm, u32 id)
 	r = install(vm, vcpu);
 	if (r < 0)
 		vcpu_destroy(vcpu);
+	return r;
+}
+
+static void count_begun(struct vm *vm, int by)
+{
+	mutex_lock(&vm->lock);
+	vm->vcpus_begun += by;
+	mutex_unlock(&vm->lock);
+}
+
+/* From the first vCPU that is begun on, the VM's interrupt controllers are what they are. */
+int vcpu_create_file(struct vm *vm, u32 id)
+{
+	int r;
+
+	count_begun(vm, 1);
+	r = create(vm, id);
+	if (r < 0)
+		count_begun(vm, -1);
 	return r;
 }

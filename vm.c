@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "cap.h"
+#include "chips.h"
 #include "compat.h"
 #include "cpus.h"
 #include "mce.h"
@@ -255,6 +256,27 @@ long vm_check_extension(unsigned long cap)
 		return tsc_scales();
 	case KVM_CAP_ADJUST_CLOCK:
 		return KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
+	case KVM_CAP_IRQCHIP:
+	case KVM_CAP_HLT:
+	case KVM_CAP_PIT:
+	case KVM_CAP_PIT2:
+	case KVM_CAP_PIT_STATE2:
+	case KVM_CAP_REINJECT_CONTROL:
+	case KVM_CAP_IRQ_INJECT_STATUS:
+	case KVM_CAP_SIGNAL_MSI:
+	case KVM_CAP_IRQFD:
+	case KVM_CAP_IRQFD_RESAMPLE:
+	case KVM_CAP_IOEVENTFD:
+	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
+	case KVM_CAP_IOEVENTFD_NO_LENGTH:
+	case KVM_CAP_SPLIT_IRQCHIP:
+	case KVM_CAP_TSC_DEADLINE_TIMER:
+	case KVM_CAP_VAPIC:
+		return 1;
+	case KVM_CAP_IRQ_ROUTING:
+		return IRQ_MAX_GSIS;
+	case KVM_CAP_X2APIC_API:
+		return KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	case KVM_CAP_XCRS:
 		return fpu_xcr0_supported() != 0;
 	case KVM_CAP_NR_VCPUS:
@@ -312,7 +334,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_SET_CLOCK:
 		return set_clock(vm, uarg);
 	}
-	return -ENOTTY;
+	return chips_vm_ioctl(vm, cmd, arg);
 }
 
 static int vm_release(struct inode *inode, struct file *file)
@@ -338,13 +360,14 @@ static void destroy_vm(struct vm *vm)
 	clock_destroy(vm);
 	notifier_unregister(vm);
 	/* What is left to do makes requests of all vCPUs: none that is gone. */
+	chips_destroy(vm);
 	while (vm->nr_vcpus)
 		vcpu_destroy(vm->vcpus[--vm->nr_vcpus]);
 	memslots_destroy(vm);
 	mmu_vm_destroy(&vm->mmu);
 	cleanup_srcu_struct(&vm->srcu);
 	mmdrop(vm->mm);
-	kfree(vm);
+	kvfree(vm);
 	cpus_put();
 }
 
@@ -362,9 +385,12 @@ static int init_vm(struct vm *vm)
 	mutex_init(&vm->lock);
 	mutex_init(&vm->slots_lock);
 	vm->identity_addr = 0xfffbc000;
-	r = init_srcu_struct(&vm->srcu);
+	r = chips_init(vm);
 	if (r)
 		return r;
+	r = init_srcu_struct(&vm->srcu);
+	if (r)
+		goto out_chips;
 	r = mmu_vm_init(&vm->mmu);
 	if (r)
 		goto out_srcu;
@@ -378,12 +404,14 @@ out_mmu:
 	mmu_vm_destroy(&vm->mmu);
 out_srcu:
 	cleanup_srcu_struct(&vm->srcu);
+out_chips:
+	chips_destroy(vm);
 	return r;
 }
 
 static struct vm *create_vm(void)
 {
-	struct vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	struct vm *vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	int r;
 
 	if (!vm)
@@ -409,7 +437,7 @@ out_mm:
 	mmdrop(vm->mm);
 	cpus_put();
 out_free:
-	kfree(vm);
+	kvfree(vm);
 	return ERR_PTR(r);
 }
 

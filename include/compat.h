@@ -6,6 +6,7 @@
 #define UMBRA_COMPAT_H
 
 #include <linux/cpuhotplug.h>
+#include <linux/hrtimer.h>
 #include <linux/mmu_notifier.h>
 #include <linux/shrinker.h>
 #include <linux/smp.h>
@@ -258,6 +259,25 @@ static void name##_unregister(void)						\
 #define host_snapshot(snap) ktime_get_snapshot(snap)
 #define snapshot_real(snap) ((snap)->real)
 #define snapshot_raw(snap) ((snap)->raw)
+#endif
+
+/* A timer that calls @fn in hard interrupts at an absolute time of CLOCK_MONOTONIC. */
+#if UMBRA_KERNEL(6, 15)
+#define timer_setup_abs(timer, fn)						\
+	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD)
+#else
+#define timer_setup_abs(timer, fn) do {						\
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);		\
+	(timer)->function = (fn);						\
+} while (0)
+#endif
+
+/* Adds 1 to an eventfd's count; any context. */
+#include <linux/eventfd.h>
+#if UMBRA_KERNEL(6, 8)
+#define host_eventfd_signal(ctx) eventfd_signal(ctx)
+#else
+#define host_eventfd_signal(ctx) eventfd_signal(ctx, 1)
 #endif
 
 /* kvm_run.immediate_exit, which user space may change at any time. */

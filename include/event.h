@@ -86,6 +86,20 @@ int event_interrupt(struct vcpu *vcpu, u32 vector);
 int event_nmi(struct vcpu *vcpu);
 
 /**
+ * event_user_window() - does user space ask when the guest takes an interrupt?
+ * @vcpu:	the vCPU
+ *
+ * It is not told where all controllers are in the kernel.
+ */
+bool event_user_window(const struct vcpu *vcpu);
+
+/**
+ * event_take_nmis() - REQ_NMI: NMIs that came from others become pending
+ * @vcpu:	its own thread calls
+ */
+void event_take_nmis(struct vcpu *vcpu);
+
+/**
  * event_get() - KVM_GET_VCPU_EVENTS
  * @vcpu:	locked and loaded
  * @events:	filled in

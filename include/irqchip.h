@@ -6,8 +6,6 @@
 #ifndef UMBRA_IRQCHIP_H
 #define UMBRA_IRQCHIP_H
 
-#include <linux/spinlock.h>
-
 #include "irq.h"
 
 /*
@@ -184,6 +182,12 @@ int pic_set_state(struct pic *pic, unsigned int chip, const struct kvm_pic_state
 struct ioapic *ioapic_create(struct irq_chips *chips);
 
 /**
+ * ioapic_chips() - whose is it?
+ * @ioapic:	the I/O APIC
+ */
+struct irq_chips *ioapic_chips(const struct ioapic *ioapic);
+
+/**
  * ioapic_destroy() - the host's timer for it is stopped before
  * @ioapic:	the I/O APIC, or NULL
  */
@@ -256,6 +260,12 @@ int ioapic_set_state(struct ioapic *ioapic, const struct kvm_ioapic_state *state
  * May sleep. Channel 0 drives GSI 0 by pit_host_line(). Return: NULL: no memory.
  */
 struct pit *pit_create(struct irq_chips *chips, bool speaker);
+
+/**
+ * pit_chips() - whose is it?
+ * @pit:	the PIT
+ */
+struct irq_chips *pit_chips(const struct pit *pit);
 
 /**
  * pit_destroy() - the host's timer for it is stopped before

@@ -71,13 +71,24 @@ int mode_set_efer(struct vcpu *vcpu, u64 value);
  */
 int mode_set_xcr0(struct vcpu *vcpu, u64 value);
 
+#define MSR_IA32_APICBASE_X2	BIT(10)
+
 /**
  * mode_set_apic_base() - WRMSR to IA32_APIC_BASE
  * @vcpu: @value: as mode_set_cr0()
+ * @host:	on behalf of user space
  *
- * Intel SDM 3A 11.4.4. x2APIC mode is not offered. Return: 0 or -EINVAL for #GP(0).
+ * Intel SDM 3A 11.4.4. There is no x2APIC mode without an APIC in the kernel. Return: 0 or -EINVAL
+ * for #GP(0).
  */
-int mode_set_apic_base(struct vcpu *vcpu, u64 value);
+int mode_set_apic_base(struct vcpu *vcpu, u64 value, bool host);
+
+/**
+ * mode_load_apic_base() - user space sets it with KVM_SET_SREGS
+ * @vcpu:	the vCPU
+ * @value:	good
+ */
+void mode_load_apic_base(struct vcpu *vcpu, u64 value);
 
 /**
  * mode_settled_cr0() - what CR0 holds after a write

@@ -14,11 +14,15 @@ enum {
 	REQ_EVENT,		/* something may be deliverable */
 	REQ_CLOCK,		/* what the guest reads of time is to be written anew */
 	REQ_STEAL,		/* ... and what of time that it did not have */
+	REQ_NMI,		/* vcpu.nmis */
+	REQ_EOI,		/* user space is to be told of an EOI */
 };
 
 /**
- * vcpu_kick() - make a vCPU leave guest mode soon
+ * vcpu_kick() - make a vCPU look for what was asked of it
  * @vcpu:	any
+ *
+ * If it is in guest mode it leaves that soon, if it is halted it wakes.
  *
  * Any context. Does not wait.
  */

@@ -11,6 +11,7 @@
 #include <linux/kvm.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/rcuwait.h>
 #include <linux/signal_types.h>
 
 #include "clock.h"
@@ -22,6 +23,7 @@
 #include "stats.h"
 #include "types.h"
 
+struct vcpu_chips;
 struct vm;
 
 #define NR_GPRS GPR_COUNT
@@ -75,13 +77,14 @@ struct vcpu_debug {
  *		this entry; an exit in the middle of the delivery hands them back
  * @nmi_pending: NMIs waiting, at most 2
  * @nmi_masked:	from the delivery of an NMI to the next IRET
+ * @irq_waits:	event_inject() is to look again at the next entry, for interrupts
  */
 struct vcpu_events {
 	struct event exception;
 	struct event irq;
 	bool exception_injected, irq_injected, nmi_injected;
 	u8 nmi_pending;
-	bool nmi_masked;
+	bool nmi_masked, irq_waits;
 };
 
 /* One device access of the instruction being emulated (io.c). */
@@ -196,7 +199,10 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @run_error:	negative errno for KVM_RUN, where a handler answers FAIL
  * @flush_tags: by mmu_vcpu.root_tag: forget translations by that root before it is entered
  * @recheck:	user space set some of the state: entry_check() before the next entry
- * @mp_state:	KVM_MP_STATE_RUNNABLE or _HALTED
+ * @mp_state:	KVM_MP_STATE_*
+ * @wait:	where the thread of a halted vCPU waits
+ * @nmis:	that came from others, see REQ_NMI
+ * @chips:	local APIC, or NULL
  * @fpu:	guest XSAVE area (fpu.c)
  * @backend:	the vendor's part
  * @sigset:	KVM_SET_SIGNAL_MASK
@@ -218,6 +224,9 @@ struct vcpu {
 	int run_error;
 	u32 flush_tags;
 	u32 mp_state;
+	struct rcuwait wait;
+	atomic_t nmis;
+	struct vcpu_chips *chips;
 
 	struct vcpu_regs regs;
 	struct vcpu_mode mode;

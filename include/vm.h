@@ -14,14 +14,16 @@
 #include <linux/xarray.h>
 
 #include "clock.h"
+#include "irq.h"
 #include "mmu.h"
 
-#define UMBRA_MAX_VCPUS		64
-#define UMBRA_MAX_VCPU_IDS	256
 #define UMBRA_MAX_SLOTS		32764
+#define UMBRA_MAX_VCPUS		IRQ_MAX_APICS
+#define UMBRA_MAX_VCPU_IDS	IRQ_MAX_IDS
 
 struct file;
 struct vcpu;
+struct vm_chips;
 
 /**
  * struct memslots - a set of slots
@@ -47,6 +49,8 @@ struct memslots {
  *		release store to @nr_vcpus
  * @boot_id:	which vCPU is the bootstrap processor (KVM_SET_BOOT_CPU_ID)
  * @max_vcpu_ids: ids are below, 0: not limited yet; both are fixed by the first vCPU, under @lock
+ * @vcpus_begun: that are there or being made; protected by @lock
+ * @chips:	interrupt controllers
  * @slots_lock:	serialises changes of @slots (before mmu.lock)
  * @slot_ids:	the slots by user space's numbers; protected by slots_lock
  * @slot_pages:	frames in all slots; protected by slots_lock
@@ -68,8 +72,9 @@ struct vm {
 	refcount_t users;
 	struct mutex lock;
 	struct vcpu *vcpus[UMBRA_MAX_VCPUS];
-	unsigned int nr_vcpus;
 	u32 boot_id, max_vcpu_ids;
+	unsigned int nr_vcpus, vcpus_begun;
+	struct vm_chips *chips;
 
 	struct mutex slots_lock;
 	struct memslots sets[2];

@@ -394,3 +394,8 @@ void ioapic_destroy(struct ioapic *ioapic)
 {
 	kfree(ioapic);
 }
+
+struct irq_chips *ioapic_chips(const struct ioapic *ioapic)
+{
+	return ioapic->chips;
+}

@@ -544,3 +544,8 @@ void pit_destroy(struct pit *pit)
 {
 	kfree(pit);
 }
+
+struct irq_chips *pit_chips(const struct pit *pit)
+{
+	return pit->chips;
+}

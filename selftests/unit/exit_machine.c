@@ -4,10 +4,12 @@
 
 #include "exit_machine.h"
 #include "breakpoint.h"
+#include "chips.h"
 #include "emul.h"
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
+#include "halt.h"
 #include "insn.h"
 #include "mmu.h"
 #include "mode.h"
@@ -177,6 +179,24 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 {
 	return refused() ? -EFAULT : 0;
+}
+
+/* There is no APIC in the kernel, and no device. */
+void chips_set_tpr(struct vcpu *vcpu, u64 cr8) { }
+
+int chips_set_apic_base(struct vcpu *vcpu, u64 base, bool host)
+{
+	return 0;
+}
+
+bool device_access(struct vcpu *vcpu, const struct io_access *a, void *data)
+{
+	return false;
+}
+
+enum handled vcpu_halt(struct vcpu *vcpu)
+{
+	return exit_to_user(vcpu, KVM_EXIT_HLT);
 }
 
 void vcpu_init(struct vcpu *vcpu)

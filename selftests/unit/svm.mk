@@ -8,7 +8,7 @@ SVM_OBJS  := $(SVM_UNITS:%=$(O)/svm/%.o) $(O)/svm/physical.o $(O)/svm/fpu.o $(O)
 
 # Headers of the kernel that svm_shim.h stands in for.
 SVM_EMPTY := $(addprefix $(O)/svm/shim/,$(addprefix linux/,cc_platform.h cpu.h gfp.h irq_work.h mem_encrypt.h \
-	     mm.h mmu_notifier.h mutex.h percpu.h preempt.h printk.h ratelimit.h rbtree.h refcount.h signal_types.h \
+	     mm.h mmu_notifier.h mutex.h percpu.h preempt.h printk.h ratelimit.h rbtree.h rcuwait.h refcount.h signal_types.h \
 	     slab.h smp.h srcu.h static_call.h thread_info.h xarray.h) $(addprefix asm/,asm.h cpufeature.h mce.h msr.h \
 	     fpu/api.h fpu/types.h fpu/xcr.h \
 	     msr-index.h processor.h special_insns.h trapnr.h nospec-branch.h))

@@ -32,6 +32,7 @@
 struct mutex { int dummy; };
 struct rb_root_cached { int dummy; };
 struct xarray { int dummy; };
+struct rcuwait { int dummy; };
 struct srcu_struct { int dummy; };
 struct mmu_notifier { int dummy; };
 struct preempt_notifier { int dummy; };
