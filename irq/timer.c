@@ -159,17 +159,8 @@ static bool change_mode(struct lapic *apic)
 	return other;
 }
 
-static unsigned long timer_lock(struct lapic *apic)
+static void kick_if(struct lapic *apic, bool kick)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&apic->timer_lock, flags);
-	return flags;
-}
-
-static void timer_unlock(struct lapic *apic, unsigned long flags, bool kick)
-{
-	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
 	if (kick)
 		irq_host_kick(apic);
 }
@@ -181,41 +172,50 @@ void timer_init(struct lapic *apic)
 
 void timer_reset(struct lapic *apic)
 {
-	unsigned long flags = timer_lock(apic);
+	unsigned long flags;
 
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
 	disarm(apic);
 	apic->timer_mode = MODE_ONESHOT;
 	apic->timer_period = 0;
-	timer_unlock(apic, flags, false);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
 }
 
 void timer_set_mode(struct lapic *apic)
 {
-	unsigned long flags = timer_lock(apic);
+	unsigned long flags;
 
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
 	if (change_mode(apic))
 		reg_set(apic, REG_TMICT, 0);
 	set_period(apic);
-	timer_unlock(apic, flags, false);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
 }
 
 void timer_set_initial(struct lapic *apic, u32 count)
 {
 	unsigned long flags;
+	bool kick;
 
 	if (apic->timer_mode == MODE_DEADLINE)
 		return;
-	flags = timer_lock(apic);
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
 	reg_set(apic, REG_TMICT, count);
 	set_period(apic);
-	timer_unlock(apic, flags, start_count(apic, apic->timer_period));
+	kick = start_count(apic, apic->timer_period);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
+	kick_if(apic, kick);
 }
 
 void timer_set_divisor(struct lapic *apic, u32 tdcr)
 {
-	unsigned long flags = timer_lock(apic);
+	unsigned long flags;
+	bool kick;
 
-	timer_unlock(apic, flags, change_divisor(apic, tdcr));
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
+	kick = change_divisor(apic, tdcr);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
+	kick_if(apic, kick);
 }
 
 static bool has_deadline(const struct lapic *apic)
@@ -226,11 +226,14 @@ static bool has_deadline(const struct lapic *apic)
 void timer_set_deadline(struct lapic *apic, u64 tsc)
 {
 	unsigned long flags;
+	bool kick;
 
 	if (!has_deadline(apic))
 		return;
-	flags = timer_lock(apic);
-	timer_unlock(apic, flags, start_deadline(apic, tsc));
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
+	kick = start_deadline(apic, tsc);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
+	kick_if(apic, kick);
 }
 
 u64 timer_get_deadline(const struct lapic *apic)
@@ -241,11 +244,14 @@ u64 timer_get_deadline(const struct lapic *apic)
 void lapic_timer_rearm(struct lapic *apic)
 {
 	unsigned long flags;
+	bool kick;
 
 	if (!has_deadline(apic) || !apic->deadline)
 		return;
-	flags = timer_lock(apic);
-	timer_unlock(apic, flags, apic->timer_due && start_deadline(apic, apic->deadline));
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
+	kick = apic->timer_due && start_deadline(apic, apic->deadline);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
+	kick_if(apic, kick);
 }
 
 /* Never 0 while it counts: that would be saved as a timer that has fired. */
@@ -257,30 +263,37 @@ u32 timer_current(struct lapic *apic)
 
 	if (apic->timer_mode > MODE_PERIODIC)
 		return 0;
-	flags = timer_lock(apic);
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
 	left = time_left(apic, irq_host_now());
 	if (apic->timer_due && !left)
 		left = 1;
-	timer_unlock(apic, flags, false);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
 	return DIV_ROUND_UP(left, by);
 }
 
 void timer_restore(struct lapic *apic, u32 current_count)
 {
-	unsigned long flags = timer_lock(apic);
+	unsigned long flags;
 	bool kick = false;
 
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
 	change_mode(apic);
 	set_period(apic);
 	if (apic->timer_mode != MODE_DEADLINE)
 		kick = start_count(apic, saved_left(apic, current_count));
-	timer_unlock(apic, flags, kick);
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
+	kick_if(apic, kick);
 }
 
 void lapic_timer_fired(struct lapic *apic)
 {
-	unsigned long flags = timer_lock(apic);
-	u64 now = irq_host_now(), due = apic->timer_due;
+	unsigned long flags;
+	u64 due;
+	bool kick;
 
-	timer_unlock(apic, flags, due && arm(apic, due, now));
+	raw_spin_lock_irqsave(&apic->timer_lock, flags);
+	due = apic->timer_due;
+	kick = due && arm(apic, due, irq_host_now());
+	raw_spin_unlock_irqrestore(&apic->timer_lock, flags);
+	kick_if(apic, kick);
 }
