@@ -97,7 +97,7 @@ u64 irq_host_now(void);
  * irq_host_kick() - an APIC has something for its vCPU: an interrupt, INIT or SIPI
  * @apic:	what it has is visible to others already
  *
- * Any context. The vCPU looks before it enters its guest again; if it is in guest mode it leaves it,
+ * Any context. The vCPU looks before it enters its guest again; if in guest mode it leaves it,
  * if it is halted it wakes.
  */
 void irq_host_kick(struct lapic *apic);

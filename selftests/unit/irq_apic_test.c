@@ -290,8 +290,8 @@ TEST(x2apic_readable)
 
 TEST(x2apic_writable)
 {
-	static const u32 none[] = { 0, ID, VERSION, APR, PPR, RRR, LDR, DFR, ISR, TMR + 16, IRR + 32,
-				    CMCI, ICR2, TMCCT, 0x3d0, 0x400, 0xff0 };
+	static const u32 none[] = { 0, ID, VERSION, APR, PPR, RRR, LDR, DFR, ISR, TMR + 16,
+				    IRR + 32, CMCI, ICR2, TMCCT, 0x3d0, 0x400, 0xff0 };
 	static const u32 any[] = { LVTT, LVTTHERMAL, LVTPERF, LINT0, LINT1, LVTERR, TMICT, TDCR,
 				   SPIV };
 	struct cpu *cpu;
