@@ -10,12 +10,14 @@
 #include <asm/msr.h>
 #include <asm/tsc.h>
 
+#include "apic.h"
 #include "clock.h"
 #include "compat.h"
 #include "request.h"
 #include "vcpu.h"
 #include "vendor.h"
 #include "vm.h"
+#include "vm_chips.h"
 
 /* A guest can't tell so small a difference from the host's rate; nor do hosts know it better. */
 #define TOLERANCE_PPM	250
@@ -64,13 +66,21 @@ void tsc_changed(struct vm *vm)
 }
 
 /* vm->clock.lock is held. */
+static void jump(struct vcpu *vcpu)
+{
+	vendor(update_tsc)(vcpu);
+	if (vcpu->chips)
+		lapic_timer_rearm(&vcpu->chips->apic);
+	changed(vcpu->vm);
+}
+
+/* vm->clock.lock is held. */
 static void set_offset(struct vcpu *vcpu, u64 offset)
 {
 	if (vcpu->tsc.offset == offset)
 		return;
 	vcpu->tsc.offset = offset;
-	vendor(update_tsc)(vcpu);
-	changed(vcpu->vm);
+	jump(vcpu);
 }
 
 void tsc_move(struct vcpu *vcpu, u64 delta)
@@ -181,8 +191,7 @@ int tsc_set_khz(struct vcpu *vcpu, unsigned long khz)
 	spin_lock(&clock->lock);
 	vcpu->tsc.khz = khz;
 	vcpu->tsc.ratio = ratio;
-	vendor(update_tsc)(vcpu);
-	changed(vcpu->vm);
+	jump(vcpu);
 	spin_unlock(&clock->lock);
 	return 0;
 }
