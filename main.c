@@ -131,6 +131,7 @@ static int probe_vendor(void)
 	if (r)
 		return r;
 	mmu_init_pf_passthrough(ops->pf_passthrough, physical_bits());
+	tsc_can_scale(ops->tsc_fraction, ops->tsc_max_ratio);
 #define UPDATE_VENDOR_CALL(ret, name, args) static_call_update(vendor_##name, ops->name);
 	VENDOR_OPS(UPDATE_VENDOR_CALL)
 #undef UPDATE_VENDOR_CALL

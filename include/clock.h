@@ -15,7 +15,7 @@ struct vm;
 /**
  * struct vcpu_tsc - a vCPU's time stamp counter: the host's * @ratio + @offset
  * @offset:	changes with vm_clock.lock held
- * @ratio:	fixed point as the backend told tsc_can_scale(), or 0: as fast as the host's; likewise
+ * @ratio:	fixed point with vendor_ops.tsc_fraction bits, or 0: as fast as the host's; likewise
  * @khz:	as user space has set it
  */
 struct vcpu_tsc {
@@ -51,11 +51,11 @@ struct vm_clock {
 /* ---- tsc.c ---- */
 
 /**
- * tsc_can_scale() - the processor lets a guest's counter run at another rate
- * @fraction:	bits behind the point of a ratio
+ * tsc_can_scale() - can the processor let a guest's counter run at another rate?
+ * @fraction:	bits behind the point of a ratio; 0: no
  * @max:	the largest ratio
  *
- * By a backend's probe.
+ * When the module is loaded.
  */
 void tsc_can_scale(u8 fraction, u64 max);
 

@@ -91,6 +91,8 @@ enum { VCPU_DTR_GDT, VCPU_DTR_IDT };
 struct vendor_ops {
 	const char *name;	/* "AMD-V" or "VT-x" */
 	bool pf_passthrough;	/* not-present page faults need not exit */
+	u8 tsc_fraction;	/* bits behind the point of vcpu_tsc.ratio; 0: no scaling */
+	u64 tsc_max_ratio;
 	VENDOR_OPS(VENDOR_OP_FIELD)
 };
 #undef VENDOR_OP_FIELD

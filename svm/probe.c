@@ -13,7 +13,6 @@
 #include <asm/msr-index.h>
 #include <asm/processor.h>
 
-#include "clock.h"
 #include "compat.h"
 #include "state.h"
 #include "svm.h"
@@ -215,8 +214,9 @@ static void svm_cpu_disable(void)
 	raw_wrmsr(MSR_EFER, raw_rdmsr(MSR_EFER) & ~(u64)EFER_SVME);
 }
 
-static const struct vendor_ops svm_ops = {
+static struct vendor_ops svm_ops __ro_after_init = {
 	.name		= "AMD-V",
+	.tsc_max_ratio	= TSC_RATE_MAX,
 	.cpu_enable	= svm_cpu_enable,
 	.cpu_disable	= svm_cpu_disable,
 	.vcpu_create	= svm_vcpu_create,
@@ -266,8 +266,7 @@ int svm_probe(const struct vendor_ops **ops)
 		free_cpus();
 		return err;
 	}
-	if (svm_caps.tsc_rate)
-		tsc_can_scale(TSC_RATE_FRACTION, TSC_RATE_MAX);
+	svm_ops.tsc_fraction = svm_caps.tsc_rate ? TSC_RATE_FRACTION : 0;
 	fpu_hide_xss();
 	*ops = &svm_ops;
 	return 0;

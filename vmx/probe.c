@@ -17,7 +17,6 @@
 #include <asm/processor-flags.h>
 #include <asm/special_insns.h>
 
-#include "clock.h"
 #include "compat.h"
 #include "vmx.h"
 
@@ -305,8 +304,9 @@ static int alloc_cpus(void)
 	return 0;
 }
 
-static const struct vendor_ops vmx_ops = {
+static struct vendor_ops vmx_ops __ro_after_init = {
 	.name		= "VT-x",
+	.tsc_max_ratio	= U64_MAX,
 	.pf_passthrough	= true,
 	.cpu_enable	= vmx_cpu_enable,
 	.cpu_disable	= vmx_cpu_disable,
@@ -351,7 +351,7 @@ int vmx_probe(const struct vendor_ops **ops)
 		return err;
 	}
 	if (vmx_caps.cpu2 & SECONDARY_EXEC_TSC_SCALING)
-		tsc_can_scale(TSC_MULTIPLIER_FRACTION, U64_MAX);
+		vmx_ops.tsc_fraction = TSC_MULTIPLIER_FRACTION;
 	*ops = &vmx_ops;
 	return 0;
 }

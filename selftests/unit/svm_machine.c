@@ -389,12 +389,6 @@ bool boot_cpu_has(enum shim_feature feature)
 	return mach.features & BIT(feature);
 }
 
-void tsc_can_scale(u8 fraction, u64 max)
-{
-	mach.tsc_fraction = fraction;
-	mach.tsc_max_ratio = max;
-}
-
 void __write_cr4(unsigned long cr4)
 {
 	mach.host_flushes++;

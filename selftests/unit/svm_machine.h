@@ -39,7 +39,6 @@ enum mach_entry {
  * @bp_cfg: @dc_cfg: @mc_status: @mcg_status: by processor; the MSRs
  * @no_bp_cfg:	the first is #GP
  * @tsc_ratio:	by processor; the MSR
- * @tsc_fraction: @tsc_max_ratio: what tsc_can_scale() was told
  * @host_flushes: how often CR4 was written
  */
 struct mach {
@@ -61,8 +60,6 @@ struct mach {
 	u64 bp_cfg[SHIM_CPUS], dc_cfg[SHIM_CPUS], mc_status[SHIM_CPUS], mcg_status[SHIM_CPUS];
 	bool no_bp_cfg;
 	u64 tsc_ratio[SHIM_CPUS];
-	u8 tsc_fraction;
-	u64 tsc_max_ratio;
 	unsigned int host_flushes;
 };
 

@@ -51,8 +51,8 @@ static u64 rate_with(struct vcpu *v)
 TEST(svm_tsc_rate_is_the_loaded_vcpu_s)
 {
 	start(TSC_RATE, TSC_RATE);
-	CHECK_EQ(mach.tsc_fraction, 32);
-	CHECK_EQ(mach.tsc_max_ratio, 0xffffffffffull);
+	CHECK_EQ(ops->tsc_fraction, 32);
+	CHECK_EQ(ops->tsc_max_ratio, 0xffffffffffull);
 	CHECK_EQ(mach.tsc_ratio[0], 1ull << 32);
 	vcpus[0].tsc.ratio = 3ull << 31;
 	vcpus[0].tsc.offset = 77;
@@ -73,7 +73,7 @@ TEST(svm_tsc_rate_is_the_loaded_vcpu_s)
 TEST(svm_tsc_rate_of_all_processors_or_none)
 {
 	start(TSC_RATE, 0);
-	CHECK_EQ(mach.tsc_fraction, 0);
+	CHECK_EQ(ops->tsc_fraction, 0);
 	CHECK_EQ(rate_with(&vcpus[0]), 0);
 	stop();
 	CHECK_EQ(mach.tsc_ratio[0], 0);
