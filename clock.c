@@ -79,6 +79,11 @@ static void tell_soon(struct irq_work *unused)
 
 static DEFINE_IRQ_WORK(tell_irq_work, tell_soon);
 
+void clock_resume(void)
+{
+	irq_work_queue(&tell_irq_work);
+}
+
 static int host_ticks(struct notifier_block *nb, unsigned long stepped, void *data)
 {
 	const struct timekeeper *tk = data;
@@ -145,7 +150,8 @@ static u64 time_at(const struct vm *vm, const struct host_time *t)
 {
 	const struct vm_clock *clock = &vm->clock;
 
-	if (!clock->stable)
+	/* A counter below that of the snapshot began anew: the host has slept. */
+	if (!clock->stable || t->tsc < clock->base_tsc)
 		return t->ns + clock->offset;
 	return clock->base_ns + to_ns(tsc_scale(t->tsc - clock->base_tsc, clock->ratio),
 				      rate_of(clock->khz));

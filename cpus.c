@@ -9,6 +9,7 @@
 #include <linux/printk.h>
 #include <linux/smp.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "cpus.h"
 #include "vendor.h"
@@ -187,6 +188,7 @@ static void cpus_resume(void)
 {
 	if (cpus_users)
 		cpu_enable();
+	clock_resume();
 }
 
 DEFINE_SYSCORE(syscore, cpus_suspend, cpus_resume)

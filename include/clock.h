@@ -205,6 +205,13 @@ void clock_sched_in(struct vcpu *vcpu, int cpu);
 int clock_module_init(void);
 
 /**
+ * clock_resume() - the host has slept, and its counter may have begun anew
+ *
+ * Interrupts are off.
+ */
+void clock_resume(void);
+
+/**
  * clock_module_exit() - no longer
  */
 void clock_module_exit(void);
