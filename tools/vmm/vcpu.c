@@ -4,7 +4,8 @@
  * and while output is written.
  *
  * A kick is a signal whose handler sets immediate_exit, so one that comes between the last look
- * at the PIC and KVM_RUN is not lost. The PIC is wired to vCPU 0.
+ * at the PIC and KVM_RUN is not lost. The PIC is wired to vCPU 0. With an irqchip there is no PIC
+ * here: interrupts, HLT and the start of further processors are the kernel's.
  */
 #include <errno.h>
 #include <string.h>
