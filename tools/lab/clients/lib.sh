@@ -75,12 +75,11 @@ alive()
 # until_true NAME SECS COMMAND...: false when the time is over or that client has ended
 until_true()
 {
-	local name=$1 left=$(($2 * 5))
+	local name=$1 limit=$(($(date +%s) + $2))
 
 	shift 2
 	until "$@"; do
-		left=$((left - 1))
-		[ $left -gt 0 ] && alive "$name" || return
+		[ "$(date +%s)" -lt "$limit" ] && alive "$name" || return
 		usleep 200000
 	done
 }
