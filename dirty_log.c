@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The dirty log: which frames of a slot were written. */
+#include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -14,9 +15,12 @@
 /* As much of it as is handed out between two flushes: of 2 GiB of guest memory. */
 #define LOG_WORDS	8192ul
 
-/* Moves a part of the log to @copy. On return no processor can write without being noticed. */
+/*
+ * Takes @bits out of a part of the log; on return they are those that were in it. No processor can
+ * write to their frames then without being noticed.
+ */
 static void log_take(struct vm *vm, struct memslot *slot, unsigned long first,
-		     unsigned long nr, unsigned long *copy)
+		     unsigned long nr, unsigned long *bits)
 {
 	unsigned long *log = slot->dirty_bitmap + first;
 	bool flush = false;
@@ -24,12 +28,12 @@ static void log_take(struct vm *vm, struct memslot *slot, unsigned long first,
 
 	WRITE_ONCE(slot->settling, true);	/* before a bit is cleared: log_lacks() */
 	for (i = 0; i < nr; i++) {
-		copy[i] = 0;
-		if (!READ_ONCE(log[i]))
+		bits[i] &= READ_ONCE(log[i]);
+		if (!bits[i])
 			continue;
-		copy[i] = xchg(&log[i], 0);
+		bits[i] &= atomic_long_fetch_andnot(bits[i], (atomic_long_t *)&log[i]);
 		flush |= mmu_slot_wrprotect(&vm->mmu, slot, (u64)(first + i) * BITS_PER_LONG,
-					    copy[i]);
+					    bits[i]);
 		cond_resched();
 	}
 	smp_store_release(&slot->settling, false);
@@ -37,26 +41,44 @@ static void log_take(struct vm *vm, struct memslot *slot, unsigned long first,
 		mmu_flush(&vm->mmu);
 }
 
-static int log_copy(struct vm *vm, struct memslot *slot, unsigned long __user *to)
+enum log_op { LOG_READ, LOG_TAKE, LOG_CLEAR };
+
+static int log_part(struct vm *vm, struct memslot *slot, enum log_op op, unsigned long first,
+		    unsigned long nr, unsigned long *bits, unsigned long __user *user)
 {
-	unsigned long first, words = BITS_TO_LONGS(slot->npages);
-	unsigned long room = min(words, LOG_WORDS);
-	unsigned long *copy = kvmalloc_array(room, sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	unsigned long i, bytes = nr * sizeof(*bits);
+
+	if (op == LOG_CLEAR) {
+		if (copy_from_user(bits, user, bytes))
+			return -EFAULT;
+		log_take(vm, slot, first, nr, bits);
+		return 0;
+	}
+	memset(bits, 0xff, bytes);
+	if (op == LOG_TAKE)
+		log_take(vm, slot, first, nr, bits);
+	for (i = 0; op == LOG_READ && i < nr; i++)
+		bits[i] = READ_ONCE(slot->dirty_bitmap[first + i]);
+	return copy_to_user(user, bits, bytes) ? -EFAULT : 0;
+}
+
+/* From word @first on, so many; user space's bitmap begins with that one. */
+static int log_work(struct vm *vm, struct memslot *slot, enum log_op op, unsigned long first,
+		    unsigned long words, unsigned long __user *user)
+{
+	unsigned long at, room = min(words, LOG_WORDS);
+	unsigned long *bits = kvmalloc_array(room, sizeof(*bits), GFP_KERNEL_ACCOUNT);
 	int r = 0;
 
-	if (!copy)
+	if (!bits)
 		return -ENOMEM;
-	for (first = 0; !r && first < words; first += room) {
-		unsigned long nr = min(words - first, room);
-
-		log_take(vm, slot, first, nr, copy);
-		if (copy_to_user(to + first, copy, nr * sizeof(*copy)))
-			r = -EFAULT;
-		else if (fatal_signal_pending(current))
+	for (at = 0; !r && at < words; at += room) {
+		r = log_part(vm, slot, op, first + at, min(words - at, room), bits, user + at);
+		if (!r && fatal_signal_pending(current))
 			r = -EINTR;
 		cond_resched();
 	}
-	kvfree(copy);
+	kvfree(bits);
 	return r;
 }
 
@@ -70,7 +92,51 @@ int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 	mutex_lock(&vm->slots_lock);
 	slot = memslot_by_id(vm, log->slot);
 	if (slot && slot->dirty_bitmap)
-		r = log_copy(vm, slot, log->dirty_bitmap);
+		r = log_work(vm, slot, vm->log_options ? LOG_READ : LOG_TAKE, 0,
+			     BITS_TO_LONGS(slot->npages), log->dirty_bitmap);
 	mutex_unlock(&vm->slots_lock);
 	return r;
+}
+
+/* Whole words, but at the slot's end. */
+static bool clear_fits(const struct memslot *slot, const struct kvm_clear_dirty_log *log)
+{
+	u64 left = slot->npages - log->first_page;
+
+	return log->first_page <= slot->npages && log->num_pages <= left &&
+	       (log->num_pages == left || log->num_pages % BITS_PER_LONG == 0);
+}
+
+int memslot_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
+{
+	struct memslot *slot;
+	int r;
+
+	if (log->slot >= UMBRA_MAX_SLOTS || log->first_page % BITS_PER_LONG)
+		return -EINVAL;
+	mutex_lock(&vm->slots_lock);
+	slot = memslot_by_id(vm, log->slot);
+	if (!slot || !slot->dirty_bitmap)
+		r = -ENOENT;
+	else if (!clear_fits(slot, log))
+		r = -EINVAL;
+	else
+		r = log_work(vm, slot, LOG_CLEAR, log->first_page / BITS_PER_LONG,
+			     BITS_TO_LONGS((u64)log->num_pages), log->dirty_bitmap);
+	mutex_unlock(&vm->slots_lock);
+	return r;
+}
+
+int memslot_log_options(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	u64 allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+
+	if (cap->args[0] & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
+	if (cap->flags || cap->args[0] & ~allowed)
+		return -EINVAL;
+	mutex_lock(&vm->slots_lock);
+	vm->log_options = cap->args[0];
+	mutex_unlock(&vm->slots_lock);
+	return 0;
 }

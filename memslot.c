@@ -36,13 +36,22 @@ static void slot_free(struct memslot *slot)
 	kfree(to_slot(slot));
 }
 
-/* The bitmap is made of whole words, as KVM_GET_DIRTY_LOG hands it out. */
-static size_t bitmap_bytes(const struct memslot *slot)
+static bool log_begins_full(const struct vm *vm)
 {
-	return BITS_TO_LONGS(slot->npages) * sizeof(long);
+	return vm->log_options & KVM_DIRTY_LOG_INITIALLY_SET;
 }
 
-static struct memslot *slot_new(const struct memslot *like)
+/* Made of whole words, as KVM_GET_DIRTY_LOG hands it out. */
+static unsigned long *log_new(struct vm *vm, u64 npages)
+{
+	unsigned long *log = kvcalloc(BITS_TO_LONGS(npages), sizeof(*log), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+
+	if (log && log_begins_full(vm))
+		bitmap_set(log, 0, npages);
+	return log;
+}
+
+static struct memslot *slot_new(struct vm *vm, const struct memslot *like)
 {
 	struct slot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
 
@@ -52,7 +61,7 @@ static struct memslot *slot_new(const struct memslot *like)
 	slot->mem.dirty_bitmap = NULL;
 	if (!(like->flags & MEMSLOT_LOG_DIRTY))
 		return &slot->mem;
-	slot->mem.dirty_bitmap = kvzalloc(bitmap_bytes(like), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	slot->mem.dirty_bitmap = log_new(vm, like->npages);
 	if (slot->mem.dirty_bitmap)
 		return &slot->mem;
 	kfree(slot);
@@ -110,7 +119,7 @@ static int slot_name(struct vm *vm, struct memslot *slot)
 
 static int slot_create(struct vm *vm, const struct memslot *want)
 {
-	struct memslot *slot = slot_new(want);
+	struct memslot *slot = slot_new(vm, want);
 	int r = -ENOMEM;
 
 	if (!slot)
@@ -164,7 +173,7 @@ static int slot_delete(struct vm *vm, struct memslot *slot)
 /* Everything that can fail is done while the old slot is still in place. */
 static int slot_move(struct vm *vm, struct memslot *old, const struct memslot *want)
 {
-	struct memslot *slot = slot_new(want);
+	struct memslot *slot = slot_new(vm, want);
 	int r;
 
 	if (!slot)
@@ -199,19 +208,19 @@ static void slot_wrprotect(struct vm *vm, struct memslot *slot)
 	mmu_flush(&vm->mmu);
 }
 
-/* The log goes on or off. Both slots share the rmap. */
+/* The log goes on or off. Both slots share the rmap. A log that has all frames needs no faults. */
 static int slot_reflag(struct vm *vm, struct memslot *old, const struct memslot *want)
 {
-	struct memslot *slot = slot_new(want);
+	struct memslot *slot = slot_new(vm, want);
 
 	if (!slot)
 		return -ENOMEM;
 	memcpy(slot->rmap_base, old->rmap_base, sizeof(slot->rmap_base));
-	slot->settling = slot->dirty_bitmap;
+	slot->settling = slot->dirty_bitmap && !log_begins_full(vm);
 	slots_change(vm, old, slot);
 	slot_name(vm, slot);
 	slot_free(old);
-	if (slot->flags & MEMSLOT_LOG_DIRTY)
+	if (slot->settling)
 		slot_wrprotect(vm, slot);
 	return 0;
 }

@@ -195,6 +195,30 @@ static int get_dirty_log(struct vm *vm, const void __user *arg)
 	return memslot_get_dirty_log(vm, &log);
 }
 
+static int clear_dirty_log(struct vm *vm, const void __user *arg)
+{
+	struct kvm_clear_dirty_log log;
+
+	if (copy_from_user(&log, arg, sizeof(log)))
+		return -EFAULT;
+	if (in_compat_syscall())
+		log.dirty_bitmap = compat_ptr((unsigned long)log.dirty_bitmap);
+	return memslot_clear_dirty_log(vm, &log);
+}
+
+static int enable_cap(struct vm *vm, const void __user *arg)
+{
+	struct kvm_enable_cap cap;
+
+	if (copy_from_user(&cap, arg, sizeof(cap)))
+		return -EFAULT;
+	switch (cap.cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return memslot_log_options(vm, &cap);
+	}
+	return -EINVAL;
+}
+
 static int set_tss_addr(struct vm *vm, unsigned long addr)
 {
 	if (addr > (u32)(-3 * PAGE_SIZE))
@@ -240,6 +264,7 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_INTERNAL_ERROR_DATA:
 	case KVM_CAP_CHECK_EXTENSION_VM:
 	case KVM_CAP_BINARY_STATS_FD:
+	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_XSAVE:
 	case KVM_CAP_GET_TSC_KHZ:
 	case KVM_CAP_GET_MSR_FEATURES:
@@ -289,6 +314,8 @@ long vm_check_extension(unsigned long cap)
 		return KVM_SYNC_X86_VALID_FIELDS;
 	case KVM_CAP_MCE:
 		return MCE_MAX_BANKS;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
 	case KVM_CAP_NR_MEMSLOTS:
 		return UMBRA_MAX_SLOTS;
 	}
@@ -309,6 +336,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return set_memory_region(vm, uarg);
 	case KVM_GET_DIRTY_LOG:
 		return get_dirty_log(vm, uarg);
+	case KVM_CLEAR_DIRTY_LOG:
+		return clear_dirty_log(vm, uarg);
+	case KVM_ENABLE_CAP:
+		return enable_cap(vm, uarg);
 	case KVM_SET_TSS_ADDR:
 		return set_tss_addr(vm, arg);
 	case KVM_SET_IDENTITY_MAP_ADDR:

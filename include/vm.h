@@ -54,6 +54,7 @@ struct memslots {
  * @slots_lock:	serialises changes of @slots (before mmu.lock)
  * @slot_ids:	the slots by user space's numbers; protected by slots_lock
  * @slot_pages:	frames in all slots; protected by slots_lock
+ * @log_options: KVM_DIRTY_LOG_*: how the dirty log works; protected by slots_lock
  * @dying:	slot out of @slots whose sptes are being dropped; protected by mmu.lock
  * @srcu:	protects readers of @slots
  * @notifier:	tells when @mm's mappings change
@@ -80,7 +81,7 @@ struct vm {
 	struct memslots sets[2];
 	struct memslots __rcu *slots;
 	struct xarray slot_ids;
-	u64 slot_pages;
+	u64 slot_pages, log_options;
 	const struct memslot *dying;
 	struct srcu_struct srcu;
 	struct mmu_notifier notifier;
@@ -181,11 +182,30 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
  * @vm:		the VM
  * @log:	slot and user space's bitmap
  *
- * Hands out the bitmap, clears it, write-protects what was dirty. May sleep.
+ * Hands out the bitmap, clears it and write-protects what was dirty, if memslot_clear_dirty_log()
+ * is not to do that. May sleep.
  * KVM API 4.8. Return: 0, -EINVAL, -ENOENT (no log kept), -ENOMEM, -EINTR (it is killed) or
  * -EFAULT; after the last two a part of the log may be lost.
  */
 int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
+
+/**
+ * memslot_clear_dirty_log() - KVM_CLEAR_DIRTY_LOG
+ * @vm:		the VM
+ * @log:	slot, pages and user space's bitmap of those to clear and to write-protect
+ *
+ * May sleep. KVM API 4.117. Return: as memslot_get_dirty_log(); nothing is lost.
+ */
+int memslot_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log);
+
+/**
+ * memslot_log_options() - KVM_ENABLE_CAP of KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2
+ * @vm:		the VM
+ * @cap:	KVM_DIRTY_LOG_* in its first argument
+ *
+ * May sleep. KVM API 7.18. Return: 0 or -EINVAL.
+ */
+int memslot_log_options(struct vm *vm, const struct kvm_enable_cap *cap);
 
 /* ---- notifier.c ---- */
 

@@ -134,14 +134,24 @@ static void audit_leaf_alone(struct audit *a, struct shadow_page *sp, unsigned i
 	audit_listed(a, sp, index);
 }
 
+/* Are all frames of a leaf in the dirty log? */
+static bool log_has(const struct memslot *slot, gfn_t gfn, int level)
+{
+	u64 i;
+
+	for (i = 0; i < level_frames(level); i++)
+		if (!test_bit(memslot_index(slot, gfn + i), slot->dirty_bitmap))
+			return false;
+	return true;
+}
+
 /*
  * Is a frame that may be written missing in the dirty log? A bit is cleared before the frame is
  * write-protected, both while the slot is settling.
  */
 static bool log_lacks(const struct memslot *slot, gfn_t gfn, int level)
 {
-	if (!slot->dirty_bitmap ||
-	    (level == 1 && test_bit(memslot_index(slot, gfn), slot->dirty_bitmap)))
+	if (!slot->dirty_bitmap || log_has(slot, gfn, level))
 		return false;
 	smp_rmb();	/* with log_take() */
 	return !READ_ONCE(slot->settling);

@@ -233,4 +233,152 @@ TEST_F(dirty, of_a_large_slot)
 	munmap(map, words * 8);
 }
 
+/* ---- KVM_CLEAR_DIRTY_LOG ---- */
+
+static int log_options(struct vm *vm, u64 options)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { options } };
+
+	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap) ? errno : 0;
+}
+
+static int clear_log(struct vm *vm, u32 slot, u64 first, u32 pages, void *bitmap)
+{
+	struct kvm_clear_dirty_log log = {
+		.slot = slot, .first_page = first, .num_pages = pages, .dirty_bitmap = bitmap,
+	};
+
+	return ioctl(vm->fd, KVM_CLEAR_DIRTY_LOG, &log) ? errno : 0;
+}
+
+#define MANUAL	KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE
+#define FULL	KVM_DIRTY_LOG_INITIALLY_SET
+
+TEST_F(dirty, clear_bad_input)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .flags = 1 };
+	u64 *map = self->map;
+	struct vm *vm = self->vm;
+
+	EXPECT_EQ(3, ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2));
+	EXPECT_EQ(EINVAL, log_options(vm, FULL));
+	EXPECT_EQ(EINVAL, log_options(vm, MANUAL | 4));
+	EXPECT_EQ(EINVAL, log_options(vm, ~0ul));
+	EXPECT_EQ(-1, ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(vm->fd, KVM_ENABLE_CAP, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	cap.cap = 0x7fffffff;
+	EXPECT_EQ(-1, ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(0, log_options(vm, MANUAL));
+
+	EXPECT_EQ(EINVAL, clear_log(vm, ~0u, 0, 64, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1 << 16 | 1, 0, 64, map));
+	EXPECT_EQ(ENOENT, clear_log(vm, 0, 0, 64, map));		/* not logging */
+	EXPECT_EQ(ENOENT, clear_log(vm, 2, 0, 64, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 2, 1, 64, map));		/* before ENOENT */
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 32, 64, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 0, 63, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 0, 99, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 0, 101, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 0, 128, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 0, ~0u, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 64, 64, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 128, 0, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 128, 64, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, -64, 128, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 1, 1ul << 63, 64, map));
+	EXPECT_EQ(EFAULT, clear_log(vm, 1, 0, 64, NULL));
+	EXPECT_EQ(EFAULT, clear_log(vm, 1, 64, 36, (void *)8));
+	EXPECT_EQ(-1, ioctl(vm->fd, KVM_CLEAR_DIRTY_LOG, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(0, clear_log(vm, 1, 0, 100, map));
+	EXPECT_EQ(0, clear_log(vm, 1, 0, 64, map));
+	EXPECT_EQ(0, clear_log(vm, 1, 64, 36, map));
+	EXPECT_EQ(0, clear_log(vm, 1, 64, 0, map));
+}
+
+/* Reading leaves the log as it is; what is cleared, and only that, is logged again. */
+TEST_F(dirty, cleared_by_hand)
+{
+	u64 some[2] = { 1ul << 3 | 1ul << 5, ~0ul };
+
+	EXPECT_EQ(0, log_options(self->vm, MANUAL));
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 3 * PAGE_SIZE, 1, 4));
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 4 * PAGE_SIZE, 1, 4));
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 70 * PAGE_SIZE, 1, 4));
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 99 * PAGE_SIZE, 1, 4));
+	EXPECT_LOG(3ul << 3, 1ul << 6 | 1ul << 35);
+	EXPECT_LOG(3ul << 3, 1ul << 6 | 1ul << 35);
+	EXPECT_EQ(0, clear_log(self->vm, 1, 0, 64, some));
+	EXPECT_LOG(1ul << 4, 1ul << 6 | 1ul << 35);
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 3 * PAGE_SIZE, 2, 4));
+	EXPECT_LOG(3ul << 3, 1ul << 6 | 1ul << 35);
+	EXPECT_EQ(0, clear_log(self->vm, 1, 64, 36, some + 1));
+	EXPECT_LOG(3ul << 3, 0);
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 99 * PAGE_SIZE, 2, 4));
+	EXPECT_EQ(0, clear_log(self->vm, 1, 0, 100, some));
+	EXPECT_LOG(1ul << 4, 0);
+	/* and by reading again */
+	EXPECT_EQ(0, log_options(self->vm, 0));
+	EXPECT_LOG(1ul << 4, 0);
+	EXPECT_LOG(0, 0);
+}
+
+TEST_F(dirty, initially_set)
+{
+	const u64 end = (1ul << 36) - 1, all = ~0ul;
+	u64 clear[2] = { all, all };
+
+	EXPECT_EQ(0, log_options(self->vm, MANUAL | FULL));
+	EXPECT_LOG(0, 0);		/* this one was on before */
+	set_flags(self->vm, self->mem, 0);
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_DONE(guest_write(self->v, TEST_VA + i * PAGE_SIZE, i, 4));
+	set_flags(self->vm, self->mem, KVM_MEM_LOG_DIRTY_PAGES);
+	EXPECT_LOG(all, end);
+	EXPECT_EQ(0, clear_log(self->vm, 1, 0, 64, clear));
+	EXPECT_LOG(0, end);
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 9 * PAGE_SIZE, 1, 4));
+	EXPECT_LOG(1ul << 9, end);
+	clear[0] = 1ul << 35;
+	EXPECT_EQ(0, clear_log(self->vm, 1, 64, 36, clear));
+	EXPECT_LOG(1ul << 9, end >> 1);
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 98 * PAGE_SIZE, 1, 4));
+	EXPECT_LOG(1ul << 9, end >> 1);
+	ASSERT_DONE(guest_write(self->v, TEST_VA + 99 * PAGE_SIZE, 1, 4));
+	EXPECT_LOG(1ul << 9, end);
+	/* a new slot, too */
+	vm_set_slot(self->vm, 2, 0x20000000, self->mem, PAGES * PAGE_SIZE, KVM_MEM_LOG_DIRTY_PAGES);
+	EXPECT_EQ(0, get_log(self->vm, 2, self->map));
+	EXPECT_EQ(all, self->map[0]);
+	EXPECT_EQ(end, self->map[1]);
+}
+
+/* A large page that may be written, and all of whose frames are in the log. */
+TEST_F(dirty, initially_set_large_page)
+{
+	u64 bytes = 4ul << 20, va = 0x40000000, map[16], clear = 1ul << 1;
+	u8 *big = vm_alloc(2 * bytes), *mem = (u8 *)(((u64)big + bytes - 1) & -bytes);
+
+	EXPECT_EQ(0, log_options(self->vm, MANUAL | FULL));
+	madvise(mem, bytes, MADV_HUGEPAGE);
+	memset(mem, 0, bytes);
+	vm_set_slot(self->vm, 2, 0x20000000, mem, bytes, 0);
+	pt_map_level(self->vm, va, 0x20000000, PTE_KERNEL | PTE_A | PTE_D, 2);
+	ASSERT_DONE(guest_write(self->v, va, 1, 4));
+	vm_set_slot(self->vm, 2, 0x20000000, mem, bytes, KVM_MEM_LOG_DIRTY_PAGES);
+	ASSERT_DONE(guest_write(self->v, va + 65 * PAGE_SIZE, 1, 4));
+	EXPECT_EQ(0, clear_log(self->vm, 2, 64, 64, &clear));
+	EXPECT_EQ(0, get_log(self->vm, 2, map));
+	EXPECT_EQ(~0ul, map[0]);
+	EXPECT_EQ(~2ul, map[1]);
+	ASSERT_DONE(guest_write(self->v, va + 65 * PAGE_SIZE, 2, 4));
+	EXPECT_EQ(0, get_log(self->vm, 2, map));
+	EXPECT_EQ(~0ul, map[1]);
+	vm_set_slot(self->vm, 2, 0x20000000, NULL, 0, 0);
+	munmap(big, 2 * bytes);
+}
+
 TEST_HARNESS_MAIN

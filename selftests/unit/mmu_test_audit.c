@@ -152,6 +152,36 @@ TEST(audit_sees_a_writable_leaf_that_is_not_in_the_dirty_log)
 	expect_audit();
 }
 
+/* The log that is turned on has all frames: large leaves stay writable until one is cleared. */
+TEST(audit_sees_a_large_leaf_that_is_not_all_in_the_dirty_log)
+{
+	struct memslot *slot = &mach.slot[RAM_SLOT].mem;
+	u64 first = DATA / PAGE, va = 0x80000000;
+
+	start();
+	host_collapse(first, 2);
+	guest_map(vcpu(0), va, DATA, P | W | U | A | D, 2);
+	expect_gpa(vcpu(0), va, WRITE_, DATA);
+	CHECK(*spte_at(va, 2) & 1 << 7);
+	slot->dirty_bitmap = calloc(BITS_TO_LONGS(slot->npages), sizeof(long));
+	memset(slot->dirty_bitmap, 0xff, BITS_TO_LONGS(slot->npages) * sizeof(long));
+	slot->flags |= MEMSLOT_LOG_DIRTY;
+	expect_audit();
+	mach.reading_log = true;
+	clear_bit(first + 511 - slot->base_gfn, slot->dirty_bitmap);
+	expect_breach(2, false);
+	mmu_slot_wrprotect(&mach.vm, slot, (first + 448 - slot->base_gfn) & -64, 1ul << 63);
+	mmu_flush(&mach.vm);
+	mach.reading_log = false;
+	expect_audit();
+	expect_gpa(vcpu(0), va, WRITE_, DATA);
+	expect_gpa(vcpu(0), va + 511 * PAGE, READ_, DATA + 511 * PAGE);
+	CHECK(!test_bit(first + 511 - slot->base_gfn, slot->dirty_bitmap));
+	expect_gpa(vcpu(0), va + 511 * PAGE, WRITE_, DATA + 511 * PAGE);
+	CHECK(test_bit(first + 511 - slot->base_gfn, slot->dirty_bitmap));
+	expect_audit();
+}
+
 TEST(audit_sees_shadow_pages_that_are_not_counted)
 {
 	start();
