@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "chips.h"
+#include "coalesced.h"
 #include "vcpu.h"
 #include "vm.h"
 #include "vm_chips.h"
@@ -101,5 +102,5 @@ bool device_access(struct vcpu *vcpu, const struct io_access *a, void *data)
 	if (vcpu->chips && (a->port ? port_access(&vm->chips->chips, a, data) :
 				      memory_access(vcpu, a, data)))
 		return true;
-	return a->write && eventfd_signal_io(vm, a);
+	return a->write && (eventfd_signal_io(vm, a) || coalesced_write(vcpu, a));
 }

@@ -383,15 +383,21 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- the file ---- */
 
+static struct page *mapped_page(const struct vcpu *vcpu, unsigned long page)
+{
+	if (page == KVM_COALESCED_MMIO_PAGE_OFFSET)
+		return virt_to_page(vcpu->vm->coalesced.ring);
+	if (page >= VCPU_RUN_SIZE >> PAGE_SHIFT)
+		return NULL;
+	page = array_index_nospec(page, VCPU_RUN_SIZE >> PAGE_SHIFT);
+	return virt_to_page((void *)vcpu->run + (page << PAGE_SHIFT));
+}
+
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
-	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
-	unsigned long page;
-
-	if (vmf->pgoff >= VCPU_MMAP_SIZE >> PAGE_SHIFT)
+	vmf->page = mapped_page(vmf->vma->vm_file->private_data, vmf->pgoff);
+	if (!vmf->page)
 		return VM_FAULT_SIGBUS;
-	page = array_index_nospec(vmf->pgoff, VCPU_MMAP_SIZE >> PAGE_SHIFT);
-	vmf->page = virt_to_page((void *)vcpu->run + (page << PAGE_SHIFT));
 	get_page(vmf->page);
 	return 0;
 }
@@ -433,7 +439,7 @@ static void free_vcpu(struct vcpu *vcpu)
 	kvfree(vcpu->cpuid.entry);
 	kfree(vcpu->emul);
 	if (vcpu->run)
-		free_pages_exact(vcpu->run, VCPU_MMAP_SIZE);
+		free_pages_exact(vcpu->run, VCPU_RUN_SIZE);
 	kvfree(vcpu);
 }
 
@@ -450,7 +456,7 @@ static struct vcpu *alloc_vcpu(struct vm *vm, u32 id)
 	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	vcpu->emul = kzalloc(sizeof(*vcpu->emul), GFP_KERNEL_ACCOUNT);
-	vcpu->run = alloc_pages_exact(VCPU_MMAP_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	vcpu->run = alloc_pages_exact(VCPU_RUN_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (vcpu->emul && vcpu->run)
 		return vcpu;
 	free_vcpu(vcpu);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "cap.h"
 #include "chips.h"
+#include "coalesced.h"
 #include "compat.h"
 #include "cpus.h"
 #include "mce.h"
@@ -206,6 +207,14 @@ static int clear_dirty_log(struct vm *vm, const void __user *arg)
 	return memslot_clear_dirty_log(vm, &log);
 }
 
+static int coalesce(struct vm *vm, const void __user *arg,
+		    int (*fn)(struct vm *vm, const struct kvm_coalesced_mmio_zone *zone))
+{
+	struct kvm_coalesced_mmio_zone zone;
+
+	return copy_from_user(&zone, arg, sizeof(zone)) ? -EFAULT : fn(vm, &zone);
+}
+
 static int enable_cap(struct vm *vm, const void __user *arg)
 {
 	struct kvm_enable_cap cap;
@@ -265,6 +274,7 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_CHECK_EXTENSION_VM:
 	case KVM_CAP_BINARY_STATS_FD:
 	case KVM_CAP_ENABLE_CAP_VM:
+	case KVM_CAP_COALESCED_PIO:
 	case KVM_CAP_XSAVE:
 	case KVM_CAP_GET_TSC_KHZ:
 	case KVM_CAP_GET_MSR_FEATURES:
@@ -302,6 +312,8 @@ long vm_check_extension(unsigned long cap)
 		return IRQ_MAX_GSIS;
 	case KVM_CAP_X2APIC_API:
 		return KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
+	case KVM_CAP_COALESCED_MMIO:
+		return KVM_COALESCED_MMIO_PAGE_OFFSET;
 	case KVM_CAP_XCRS:
 		return fpu_xcr0_supported() != 0;
 	case KVM_CAP_NR_VCPUS:
@@ -338,6 +350,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_dirty_log(vm, uarg);
 	case KVM_CLEAR_DIRTY_LOG:
 		return clear_dirty_log(vm, uarg);
+	case KVM_REGISTER_COALESCED_MMIO:
+		return coalesce(vm, uarg, coalesced_register);
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return coalesce(vm, uarg, coalesced_unregister);
 	case KVM_ENABLE_CAP:
 		return enable_cap(vm, uarg);
 	case KVM_SET_TSS_ADDR:
@@ -396,6 +412,7 @@ static void destroy_vm(struct vm *vm)
 		vcpu_destroy(vm->vcpus[--vm->nr_vcpus]);
 	memslots_destroy(vm);
 	mmu_vm_destroy(&vm->mmu);
+	coalesced_destroy(vm);
 	cleanup_srcu_struct(&vm->srcu);
 	mmdrop(vm->mm);
 	kvfree(vm);
@@ -422,9 +439,12 @@ static int init_vm(struct vm *vm)
 	r = init_srcu_struct(&vm->srcu);
 	if (r)
 		goto out_chips;
-	r = mmu_vm_init(&vm->mmu);
+	r = coalesced_init(vm);
 	if (r)
 		goto out_srcu;
+	r = mmu_vm_init(&vm->mmu);
+	if (r)
+		goto out_coalesced;
 	r = memslots_init(vm);
 	if (r)
 		goto out_mmu;
@@ -433,6 +453,8 @@ static int init_vm(struct vm *vm)
 
 out_mmu:
 	mmu_vm_destroy(&vm->mmu);
+out_coalesced:
+	coalesced_destroy(vm);
 out_srcu:
 	cleanup_srcu_struct(&vm->srcu);
 out_chips:

@@ -181,8 +181,9 @@ struct code_line {
 
 #define VCPU_CODE_LINES 512
 
-/* What user space maps: the run page, and one for the data of port accesses. */
-#define VCPU_MMAP_SIZE	(2 * PAGE_SIZE)
+/* What user space maps: the run page, one for the data of port accesses, and the VM's ring. */
+#define VCPU_RUN_SIZE	(2 * PAGE_SIZE)
+#define VCPU_MMAP_SIZE	(3 * PAGE_SIZE)
 
 /* vcpu.where: what a remote party has to do to be noticed. */
 enum { VCPU_OUTSIDE, VCPU_IN_GUEST };

@@ -41,6 +41,19 @@ struct memslots {
 };
 
 /**
+ * struct vm_coalesced - device writes that make no exit (coalesced.c)
+ * @lock:	protects the rest
+ * @zones:	where; @nr: how many of memory, and of ports
+ * @ring:	shared with user space, a page
+ */
+struct vm_coalesced {
+	spinlock_t lock;
+	struct list_head zones;
+	unsigned int nr[2];
+	struct kvm_coalesced_mmio_ring *ring;
+};
+
+/**
  * struct vm - a virtual machine
  * @mm:		the VMM's address space; ioctls from another one get -EIO
  * @users:	the VM's file and each vCPU's file
@@ -60,6 +73,7 @@ struct memslots {
  * @notifier:	tells when @mm's mappings change
  * @inval_count: @inval_seq: @inval_start: @inval_end: notifier in progress,
  *		generation, and hva range; protected by mmu.lock
+ * @coalesced:	what makes no exit
  * @quota_fixed: KVM_SET_NR_MMU_PAGES was used; protected by slots_lock
  * @tss_addr: @identity_addr: from user space, for VT-x
  * @mmu:	the MMU's part
@@ -88,6 +102,7 @@ struct vm {
 	unsigned long inval_count, inval_seq;
 	unsigned long inval_start, inval_end;
 
+	struct vm_coalesced coalesced;
 	bool quota_fixed;
 	gpa_t tss_addr, identity_addr;
 	struct mmu_vm mmu;
