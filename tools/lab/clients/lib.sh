@@ -31,10 +31,15 @@ mount_suites()
 	done
 }
 
-# inside COMMAND...: in the suite's root
+# become COMMAND...: this shell ends as that, in the suite's root
+become()
+{
+	exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C chroot "/$suite" "$@"
+}
+
 inside()
 {
-	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C chroot "/$suite" "$@"
+	(become "$@")
 }
 
 # as_root_of_all COMMAND...: the same, where the suite's root is the root of a mount namespace:
@@ -59,7 +64,7 @@ qemu()
 		-chardev "pipe,id=mon,path=/lab/$name.mon" -mon chardev=mon \
 		-chardev "pipe,id=tty,path=/lab/$name.tty" -serial chardev:tty "$@"
 	echo "client: qemu-system-x86_64 $*"
-	inside qemu-system-x86_64 "$@" >"/lab/$name.err" 2>&1 &
+	become qemu-system-x86_64 "$@" >"/lab/$name.err" 2>&1 &
 	echo $! >"/lab/$name.pid"
 }
 
