@@ -31,7 +31,7 @@
 #include "vm.h"
 #include "vm_chips.h"
 
-/* -EINTR tells of the signal or immediate_exit; exit_reason is for those who look all the same. */
+/* -EINTR tells of the signal; exit_reason is for those who look all the same. */
 static enum handled interrupted(struct vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_INTR;
@@ -219,7 +219,9 @@ static enum handled begin(struct vcpu *vcpu)
 	vcpu->recheck = false;
 	r = io_complete(vcpu) ? emul_resume(vcpu) : REENTER;
 	if (r == REENTER && run_immediate_exit(vcpu->run))
-		return interrupted(vcpu);
+		return exit_fail(vcpu, -EINTR);		/* and the last exit_reason stays */
+	if (r == REENTER)
+		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	return r;
 }
 

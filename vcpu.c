@@ -294,7 +294,6 @@ static long run_loaded(struct vcpu *vcpu)
 {
 	int r, err;
 
-	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	r = vcpu_load(vcpu);
 	if (r)
 		return r;

@@ -83,6 +83,9 @@ TEST_F(run, immediate_exit)
 	for (int i = 0; i < 3; i++) {
 		EXPECT_RESULT(r_.kind == OUT_ERRNO && r_.err == EINTR, vcpu_run(self->v));
 	}
+	self->v->run->exit_reason = KVM_EXIT_HLT;
+	EXPECT_ERRNO(EINTR, ioctl(self->v->fd, KVM_RUN, 0));
+	EXPECT_EQ(KVM_EXIT_HLT, self->v->run->exit_reason);
 	EXPECT_EQ(0, *(u32 *)vm_ptr(self->vm, LOW_DATA));
 	self->v->run->immediate_exit = 0;
 	EXPECT_DONE(guest_read(self->v, LOW_DATA, 4, NULL));
