@@ -476,75 +476,6 @@ static struct kvm_cpuid_entry2 *copy_entries(const struct kvm_cpuid2 __user *cpu
 	return ERR_PTR(-EFAULT);
 }
 
-/* What a VMM may say that does so again for each vCPU, although the guest has seen it. */
-static bool same(const struct vcpu_cpuid *c, const struct kvm_cpuid_entry2 *entry, unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr && nr == c->nr; i++)
-		if (memcmp(&entry[i], &c->entry[i], offsetof(struct kvm_cpuid_entry2, padding)))
-			return false;
-	return nr == c->nr;
-}
-
-int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
-{
-	struct kvm_cpuid_entry2 *entry;
-	unsigned int nr;
-	int r = -EINVAL;
-
-	if (get_user(nr, &cpuid->nent))
-		return -EFAULT;
-	if (nr > UMBRA_MAX_CPUID)
-		return -E2BIG;
-	entry = copy_entries(cpuid, nr);
-	if (IS_ERR(entry))
-		return PTR_ERR(entry);
-	if (vcpu->stats.exits) {
-		r = same(&vcpu->cpuid, entry, nr) ? 0 : -EINVAL;
-		goto out;
-	}
-	if (!entries_valid(entry, nr))
-		goto out;
-	entry = exchange(vcpu, entry, &nr);
-	r = mode_apply(vcpu);
-	if (r) {
-		entry = exchange(vcpu, entry, &nr);
-		mode_apply(vcpu);
-	}
-out:
-	kvfree(entry);
-	return r;
-}
-
-int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
-{
-	struct vcpu_cpuid *c = &vcpu->cpuid;
-	u32 nent;
-
-	if (get_user(nent, &cpuid->nent))
-		return -EFAULT;
-	if (nent < c->nr)
-		return -E2BIG;
-	if (copy_to_user(cpuid->entries, c->entry, c->nr * sizeof(*c->entry)))
-		return -EFAULT;
-	return put_user(c->nr, &cpuid->nent);
-}
-
-/* ---- CPUID ---- */
-
-/* Intel answers a leaf beyond the last with the highest basic one; AMD with zeros. */
-static struct kvm_cpuid_entry2 *beyond(struct vcpu *vcpu, u32 leaf, u32 index)
-{
-	struct vcpu_cpuid *c = &vcpu->cpuid;
-	struct kvm_cpuid_entry2 *basic = find(c->entry, c->nr, 0, 0);
-	struct kvm_cpuid_entry2 *first = find(c->entry, c->nr, leaf & 0x80000000, 0);
-
-	if (!c->intel || !basic || (first && leaf <= first->eax))
-		return NULL;
-	return find(c->entry, c->nr, basic->eax, index);
-}
-
 static u32 compacted_bytes(u64 xcr0)
 {
 	u32 bytes = fpu_xsave_bytes(0);
@@ -582,6 +513,93 @@ static void add_state(struct vcpu *vcpu, u32 leaf, u32 index, struct kvm_cpuid_e
 		e->ebx = fpu_xsave_bytes(mode->xcr0);
 	if (leaf == 0xd && index == 1 && e->eax & F(XSAVEC))
 		e->ebx = compacted_bytes(mode->xcr0);
+}
+
+/* Entry @e as the guest sees it now. */
+static struct kvm_cpuid_entry2 seen(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *e)
+{
+	struct kvm_cpuid_entry2 out = *e;
+
+	add_state(vcpu, e->function, e->index, &out);
+	return out;
+}
+
+/* What a VMM may say that does so again for each vCPU, although the guest has seen it. */
+static bool same(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entry, unsigned int nr)
+{
+	const struct vcpu_cpuid *c = &vcpu->cpuid;
+	struct kvm_cpuid_entry2 old, new;
+	unsigned int i;
+
+	for (i = 0; i < nr && nr == c->nr; i++) {
+		old = seen(vcpu, &c->entry[i]);
+		new = seen(vcpu, &entry[i]);
+		if (memcmp(&old, &new, offsetof(struct kvm_cpuid_entry2, padding)))
+			return false;
+	}
+	return nr == c->nr;
+}
+
+int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
+{
+	struct kvm_cpuid_entry2 *entry;
+	unsigned int nr;
+	int r = -EINVAL;
+
+	if (get_user(nr, &cpuid->nent))
+		return -EFAULT;
+	if (nr > UMBRA_MAX_CPUID)
+		return -E2BIG;
+	entry = copy_entries(cpuid, nr);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	if (vcpu->stats.exits) {
+		r = same(vcpu, entry, nr) ? 0 : -EINVAL;
+		goto out;
+	}
+	if (!entries_valid(entry, nr))
+		goto out;
+	entry = exchange(vcpu, entry, &nr);
+	r = mode_apply(vcpu);
+	if (r) {
+		entry = exchange(vcpu, entry, &nr);
+		mode_apply(vcpu);
+	}
+out:
+	kvfree(entry);
+	return r;
+}
+
+int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
+{
+	struct vcpu_cpuid *c = &vcpu->cpuid;
+	struct kvm_cpuid_entry2 e;
+	u32 nent, i;
+
+	if (get_user(nent, &cpuid->nent))
+		return -EFAULT;
+	if (nent < c->nr)
+		return -E2BIG;
+	for (i = 0; i < c->nr; i++) {
+		e = seen(vcpu, &c->entry[i]);
+		if (copy_to_user(&cpuid->entries[i], &e, sizeof(e)))
+			return -EFAULT;
+	}
+	return put_user(c->nr, &cpuid->nent);
+}
+
+/* ---- CPUID ---- */
+
+/* Intel answers a leaf beyond the last with the highest basic one; AMD with zeros. */
+static struct kvm_cpuid_entry2 *beyond(struct vcpu *vcpu, u32 leaf, u32 index)
+{
+	struct vcpu_cpuid *c = &vcpu->cpuid;
+	struct kvm_cpuid_entry2 *basic = find(c->entry, c->nr, 0, 0);
+	struct kvm_cpuid_entry2 *first = find(c->entry, c->nr, leaf & 0x80000000, 0);
+
+	if (!c->intel || !basic || (first && leaf <= first->eax))
+		return NULL;
+	return find(c->entry, c->nr, basic->eax, index);
 }
 
 /* Levels of the topology that the VMM did not list still name the CPU. */
