@@ -263,10 +263,10 @@ static void fill_head(const struct stats_source *src, struct stats_head *head)
 	head->header.desc_offset = sizeof(*head);
 	head->header.data_offset = head_bytes(nr);
 	if (src->vcpu)
-		snprintf(head->id, sizeof(head->id), "umbra-%.24s/vcpu-%u", src->vm->stats_id,
+		snprintf(head->id, sizeof(head->id), "kvm-%.24s/vcpu-%u", src->vm->stats_id,
 			 src->vcpu->id);
 	else
-		snprintf(head->id, sizeof(head->id), "umbra-%.24s", src->vm->stats_id);
+		snprintf(head->id, sizeof(head->id), "kvm-%.24s", src->vm->stats_id);
 	for (i = 0; i < nr; i++) {
 		struct kvm_stats_desc *d = (void *)(head + 1) + i * DESC_BYTES;
 
