@@ -42,6 +42,7 @@ static const struct {
 	int (*enable)(struct vm *vm, const struct kvm_enable_cap *cap);
 } vm_caps[] = {
 	{ KVM_CAP_MAX_VCPU_ID, limit_vcpu_ids },
+	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, memslot_log_options },
 	{ KVM_CAP_SPLIT_IRQCHIP, split_irqchip },
 	{ KVM_CAP_X2APIC_API, x2apic_api },
 };

@@ -215,19 +215,6 @@ static int coalesce(struct vm *vm, const void __user *arg,
 	return copy_from_user(&zone, arg, sizeof(zone)) ? -EFAULT : fn(vm, &zone);
 }
 
-static int enable_cap(struct vm *vm, const void __user *arg)
-{
-	struct kvm_enable_cap cap;
-
-	if (copy_from_user(&cap, arg, sizeof(cap)))
-		return -EFAULT;
-	switch (cap.cap) {
-	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
-		return memslot_log_options(vm, &cap);
-	}
-	return -EINVAL;
-}
-
 static int set_tss_addr(struct vm *vm, unsigned long addr)
 {
 	if (addr > (u32)(-3 * PAGE_SIZE))
@@ -273,7 +260,6 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_INTERNAL_ERROR_DATA:
 	case KVM_CAP_CHECK_EXTENSION_VM:
 	case KVM_CAP_BINARY_STATS_FD:
-	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_COALESCED_PIO:
 	case KVM_CAP_XSAVE:
 	case KVM_CAP_GET_TSC_KHZ:
@@ -354,8 +340,6 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return coalesce(vm, uarg, coalesced_register);
 	case KVM_UNREGISTER_COALESCED_MMIO:
 		return coalesce(vm, uarg, coalesced_unregister);
-	case KVM_ENABLE_CAP:
-		return enable_cap(vm, uarg);
 	case KVM_SET_TSS_ADDR:
 		return set_tss_addr(vm, arg);
 	case KVM_SET_IDENTITY_MAP_ADDR:
