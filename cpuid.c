@@ -432,8 +432,10 @@ static void derive(struct vcpu *vcpu)
 	c->efer_reserved = ~((has(vcpu, 0x80000001, EDX, F(SYSCALL)) ? (u64)EFER_SCE : 0) |
 			     (c->lm ? EFER_LME | EFER_LMA : 0) | (c->nx ? EFER_NX : 0));
 	c->xcr0_allowed = xcr0_allowed(vcpu);
+	/* Not offered, as KVM does not: clients go by KVM_CAP_TSC_DEADLINE_TIMER. */
 	if (vcpu->chips)
-		vcpu->chips->apic.deadline_mode_allowed = has(vcpu, 1, ECX, F(TSC_DEADLINE_TIMER));
+		vcpu->chips->apic.deadline_mode_allowed =
+			c->entry && entry_bit(c->entry, c->nr, 1, ECX, F(TSC_DEADLINE_TIMER));
 }
 
 void cpuid_reset(struct vcpu *vcpu)
