@@ -37,6 +37,18 @@ static int x2apic_api(struct vm *vm, const struct kvm_enable_cap *cap)
 	return chips_x2apic_api(vm, cap->args[0]);
 }
 
+static int use_exception_payload(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	WRITE_ONCE(vm->exception_payload, cap->args[0]);
+	return 0;
+}
+
+static int use_triple_fault_event(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	WRITE_ONCE(vm->triple_fault_event, cap->args[0]);
+	return 0;
+}
+
 static const struct {
 	u32 cap;
 	int (*enable)(struct vm *vm, const struct kvm_enable_cap *cap);
@@ -45,6 +57,8 @@ static const struct {
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, memslot_log_options },
 	{ KVM_CAP_SPLIT_IRQCHIP, split_irqchip },
 	{ KVM_CAP_X2APIC_API, x2apic_api },
+	{ KVM_CAP_EXCEPTION_PAYLOAD, use_exception_payload },
+	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, use_triple_fault_event },
 };
 
 long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap __user *arg)

@@ -15,6 +15,7 @@
 
 #include "breakpoint.h"
 #include "chips.h"
+#include "cpus.h"
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
@@ -57,6 +58,7 @@ static void set_exception(struct vcpu *vcpu, u8 vector, bool has_error, u32 erro
 		.error = has_error ? error : 0,
 	};
 	e->exception_injected = false;
+	e->has_payload = false;
 	vcpu_request(vcpu, REQ_EVENT);
 }
 
@@ -134,6 +136,19 @@ void event_requeue(struct vcpu *vcpu, const struct event *event)
 	}
 }
 
+/* Intel SDM 3A 5.14 and 3B 18.2.3; of DR6, bits that are 0 when they tell something are inverted. */
+static noinline void deliver_payload(struct vcpu *vcpu)
+{
+	struct vcpu_events *e = &vcpu->events;
+	u64 dr6 = (vcpu->debug.dr6 & ~(u64)DR_TRAP_BITS) | DR6_ONES;
+
+	e->has_payload = false;
+	if (e->exception.vector == X86_TRAP_PF)
+		vcpu->mode.cr2 = e->payload;
+	else if (e->exception.vector == X86_TRAP_DB)
+		vcpu->debug.dr6 = dr6_settled((dr6 | e->payload) ^ (e->payload & DR6_ONES));
+}
+
 /*
  * No handler of #DB faults on its first look at a debug register. (The hardware's DR7 has no GD.)
  * Traps that MOV SS held back are lost when the next instruction faults.
@@ -142,6 +157,8 @@ static void inject_exception(struct vcpu *vcpu)
 {
 	struct event event = vcpu->events.exception;
 
+	if (unlikely(vcpu->events.has_payload))
+		deliver_payload(vcpu);
 	if (event.vector < 32 && !(BIT(event.vector) & NOT_FAULTS))
 		vcpu->regs.rflags |= X86_EFLAGS_RF;
 	if (event.vector == X86_TRAP_DB)
@@ -294,6 +311,24 @@ static bool exception_shown(const struct event *e)
 	return e->type != EVENT_NONE && e->vector != X86_TRAP_BP && e->vector != X86_TRAP_OF;
 }
 
+/* What a VM has turned on is shown besides. */
+static void get_extras(const struct vcpu *vcpu, struct kvm_vcpu_events *events)
+{
+	const struct vcpu_events *e = &vcpu->events;
+
+	if (READ_ONCE(vcpu->vm->exception_payload)) {
+		events->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
+		events->exception.pending = events->exception.injected && !e->exception_injected;
+		events->exception.injected &= e->exception_injected;
+		events->exception_has_payload = events->exception.pending && e->has_payload;
+		events->exception_payload = events->exception_has_payload ? e->payload : 0;
+	}
+	if (READ_ONCE(vcpu->vm->triple_fault_event)) {
+		events->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+		events->triple_fault.pending = test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
+	}
+}
+
 void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
 	const struct vcpu_events *e = &vcpu->events;
@@ -314,17 +349,30 @@ void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->nmi.pending = e->nmi_pending;
 	events->nmi.masked = e->nmi_masked;
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	get_extras(vcpu, events);
 }
 
 #define VALID_FLAGS (KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW | \
 		     KVM_VCPUEVENT_VALID_SIPI_VECTOR | KVM_VCPUEVENT_VALID_SMM)
 
-/* There is no SMM, and no software interrupt waits to be injected. */
-static bool events_valid(const struct kvm_vcpu_events *events)
+static u32 valid_flags(const struct vm *vm)
 {
-	if (events->flags & ~VALID_FLAGS)
+	return VALID_FLAGS |
+	       (READ_ONCE(vm->exception_payload) ? KVM_VCPUEVENT_VALID_PAYLOAD : 0) |
+	       (READ_ONCE(vm->triple_fault_event) ? KVM_VCPUEVENT_VALID_TRIPLE_FAULT : 0);
+}
+
+static bool is_pending(const struct kvm_vcpu_events *events)
+{
+	return events->flags & KVM_VCPUEVENT_VALID_PAYLOAD && events->exception.pending;
+}
+
+/* There is no SMM, and no software interrupt waits to be injected. */
+static bool events_valid(const struct vm *vm, const struct kvm_vcpu_events *events)
+{
+	if (events->flags & ~valid_flags(vm))
 		return false;
-	if (events->exception.injected &&
+	if ((events->exception.injected || is_pending(events)) &&
 	    !entry_exception_ok(events->exception.nr, events->exception.has_error_code,
 				events->exception.error_code))
 		return false;
@@ -350,20 +398,41 @@ static void set_interrupts(struct vcpu_events *e, const struct kvm_vcpu_events *
 		e->nmi_pending = min_t(u8, events->nmi.pending, MAX_PENDING_NMIS);
 }
 
+static void set_user_exception(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	struct vcpu_events *e = &vcpu->events;
+	bool pending = is_pending(events);
+
+	e->exception_injected = false;
+	e->exception.type = EVENT_NONE;
+	if (!events->exception.injected && !pending)
+		return;
+	postpone_interrupts(e);
+	set_exception(vcpu, events->exception.nr, events->exception.has_error_code,
+		      events->exception.error_code);
+	e->exception_injected = !pending;
+	e->has_payload = pending && events->exception_has_payload;
+	e->payload = events->exception_payload;
+}
+
+/* The host's own request, that all stop, is made again: see vm_stop_all(). */
+static void set_triple_fault(struct vcpu *vcpu, bool pending)
+{
+	vcpu_take_request(vcpu, REQ_TRIPLE_FAULT);
+	if (pending || !cpus_usable())
+		vcpu_request(vcpu, REQ_TRIPLE_FAULT);
+}
+
 int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
 	struct vcpu_events *e = &vcpu->events;
 
-	if (!events_valid(events))
+	if (!events_valid(vcpu->vm, events))
 		return -EINVAL;
 	set_interrupts(e, events);
-	e->exception_injected = false;
-	e->exception.type = EVENT_NONE;
-	if (events->exception.injected) {
-		postpone_interrupts(e);
-		set_exception(vcpu, events->exception.nr, events->exception.has_error_code,
-			      events->exception.error_code);
-	}
+	set_user_exception(vcpu, events);
+	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		set_triple_fault(vcpu, events->triple_fault.pending);
 	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW) {
 		vendor(set_shadow)(vcpu, shadow_from_user(events->interrupt.shadow));
 		vcpu->debug.held = 0;

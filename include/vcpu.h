@@ -75,6 +75,7 @@ struct vcpu_debug {
  * @irq:	the external interrupt, likewise (KVM_INTERRUPT)
  * @exception_injected: @irq_injected: @nmi_injected: handed to the hardware for
  *		this entry; an exit in the middle of the delivery hands them back
+ * @payload:	from user space, if @has_payload: for DR6 or CR2 when @exception is delivered
  * @nmi_pending: NMIs waiting, at most 2
  * @nmi_masked:	from the delivery of an NMI to the next IRET
  * @irq_waits:	event_inject() is to look again at the next entry, for interrupts
@@ -83,6 +84,8 @@ struct vcpu_events {
 	struct event exception;
 	struct event irq;
 	bool exception_injected, irq_injected, nmi_injected;
+	bool has_payload;
+	u64 payload;
 	u8 nmi_pending;
 	bool nmi_masked, irq_waits;
 };

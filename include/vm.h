@@ -75,6 +75,7 @@ struct vm_coalesced {
  *		generation, and hva range; protected by mmu.lock
  * @coalesced:	what makes no exit
  * @quota_fixed: KVM_SET_NR_MMU_PAGES was used; protected by slots_lock
+ * @exception_payload: @triple_fault_event: turned on: KVM_GET_VCPU_EVENTS has these too
  * @tss_addr: @identity_addr: from user space, for VT-x
  * @mmu:	the MMU's part
  * @clock:	its time
@@ -104,6 +105,7 @@ struct vm {
 
 	struct vm_coalesced coalesced;
 	bool quota_fixed;
+	bool exception_payload, triple_fault_event;
 	gpa_t tss_addr, identity_addr;
 	struct mmu_vm mmu;
 	struct vm_clock clock;
