@@ -166,7 +166,7 @@ void insn_run_ahead(struct vcpu *vcpu)
 	if (!READ_ONCE(ahead))
 		return;
 	/* Single steps and breakpoints are between instructions. The shadow tables know no sign. */
-	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu->debug.dr7 & BREAKPOINTS_ENABLED) ||
+	if ((vcpu->regs.rflags & X86_EFLAGS_TF) || (vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED) ||
 	    !canonical_in(start, 48))
 		return;
 	room = mmu_fetch(&vcpu->mmu, start, code, sizeof(code));

@@ -21,10 +21,10 @@ void debug_reset(struct vcpu *vcpu)
  */
 void debug_enter(struct vcpu *vcpu)
 {
-	const u64 *db = vcpu->debug.db;
+	const u64 *db = vcpu_db(vcpu);
 	unsigned long *host = vcpu->debug.host;
 
-	if (likely(!(vcpu->debug.dr7 & BREAKPOINTS_ENABLED)))
+	if (likely(!(vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED)))
 		return;
 	if (hw_breakpoint_active()) {
 		get_debugreg(host[0], 0);
@@ -46,7 +46,7 @@ void debug_leave(struct vcpu *vcpu)
 
 	if (likely(!hw_breakpoint_active()))
 		return;
-	if (vcpu->debug.dr7 & BREAKPOINTS_ENABLED) {
+	if (vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED) {
 		set_debugreg(host[0], 0);
 		set_debugreg(host[1], 1);
 		set_debugreg(host[2], 2);
@@ -58,13 +58,13 @@ void debug_leave(struct vcpu *vcpu)
 
 u32 debug_hits(const struct vcpu *vcpu, u64 addr, unsigned int bytes, enum breakpoint_kind kind)
 {
-	const struct vcpu_debug *debug = &vcpu->debug;
+	u64 dr7 = vcpu_dr7(vcpu);
 
-	if (likely(!(debug->dr7 & BREAKPOINTS_ENABLED)))
+	if (likely(!(dr7 & BREAKPOINTS_ENABLED)))
 		return 0;
 	if (kind == BREAKPOINT_PORT && !(vcpu->mode.cr4 & X86_CR4_DE))
 		return 0;
-	return breakpoint_hits(debug->db, debug->dr7, addr, bytes, kind);
+	return breakpoint_hits(vcpu_db(vcpu), dr7, addr, bytes, kind);
 }
 
 int state_get_debugregs(struct vcpu *vcpu, struct kvm_debugregs *dbg)

@@ -97,8 +97,15 @@ void event_queue_pf(struct vcpu *vcpu, gva_t gva, u32 error)
 	event_queue_exception(vcpu, X86_TRAP_PF, true, error);
 }
 
+#define TRAPS_TO_USER (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)
+
 void event_queue_db(struct vcpu *vcpu, u64 dr6)
 {
+	if (unlikely(vcpu->guest_debug.control & TRAPS_TO_USER)) {
+		vcpu->guest_debug.hits |= dr6;
+		vcpu_request(vcpu, REQ_DEBUG);
+		return;
+	}
 	vcpu->debug.dr6 = (vcpu->debug.dr6 & ~(u64)DR_TRAP_BITS) | dr6;
 	event_queue_exception(vcpu, X86_TRAP_DB, false, 0);
 }
@@ -237,6 +244,7 @@ void event_take_nmis(struct vcpu *vcpu)
 void event_inject(struct vcpu *vcpu)
 {
 	struct vcpu_events *e = &vcpu->events;
+	bool blocked = vcpu->guest_debug.control & KVM_GUESTDBG_BLOCKIRQ;
 
 	if (e->exception.type != EVENT_NONE) {
 		inject_exception(vcpu);
@@ -244,6 +252,9 @@ void event_inject(struct vcpu *vcpu)
 		inject_nmi(vcpu);
 	} else if (e->irq_injected) {
 		inject_irq(vcpu);
+	} else if (unlikely(blocked)) {
+		vendor(open_windows)(vcpu, false, e->nmi_masked);
+		return;
 	} else if (e->nmi_pending && nmis_open(vcpu)) {
 		e->nmi_pending--;
 		inject_nmi(vcpu);

@@ -25,6 +25,7 @@
 #include "event.h"
 #include "exit.h"
 #include "halt.h"
+#include "guest_debug.h"
 #include "insn.h"
 #include "mmu.h"
 #include "mode.h"
@@ -184,7 +185,7 @@ static noinline_for_stack bool table_write(struct vcpu *vcpu, struct exit *exit)
 	const struct insn *insn;
 
 	if (!f->to_table || exit->delivering.type != EVENT_NONE ||
-	    (vcpu->debug.dr7 & BREAKPOINTS_ENABLED))
+	    (vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED))
 		return false;
 	insn = insn_here(vcpu, exit);
 	if (!insn)
@@ -227,7 +228,7 @@ static noinline_for_stack bool device_mov(struct vcpu *vcpu, struct exit *exit)
 	bool store;
 
 	if (f->to_table || exit->delivering.type != EVENT_NONE ||
-	    (vcpu->debug.dr7 & BREAKPOINTS_ENABLED))
+	    (vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED))
 		return false;
 	insn = insn_here(vcpu, exit);
 	if (!insn || insn->op != OP_MOV)
@@ -345,6 +346,8 @@ static enum handled handle_exception(struct vcpu *vcpu, struct exit *exit)
 		return handle_split_lock(vcpu, exit);
 	if (vector == X86_TRAP_MC)
 		return REENTER;	/* the host's, and the host has seen to it */
+	if (vector == X86_TRAP_BP && vcpu->guest_debug.control & KVM_GUESTDBG_USE_SW_BP)
+		return guest_debug_int3(vcpu);
 	if (exit->exception.insn)
 		return insn_trap(vcpu, exit);
 	if (vector == X86_TRAP_DB)
@@ -496,8 +499,15 @@ static enum handled handle_deliver(struct vcpu *vcpu, struct exit *exit)
 	return emul_event(vcpu, &exit->delivering);
 }
 
+static enum handled handle_int(struct vcpu *vcpu, struct exit *exit)
+{
+	return guest_debug_int(vcpu);
+}
+
 static enum handled handle_emulate(struct vcpu *vcpu, struct exit *exit)
 {
+	if (unlikely(vcpu->guest_debug.control) && guest_debug_at_int3(vcpu))
+		return guest_debug_int3(vcpu);
 	return emul_one(vcpu, NULL);
 }
 
@@ -511,6 +521,8 @@ static enum handled handle_fault(struct vcpu *vcpu, struct exit *exit)
 		.error = exit->exception.error,
 	};
 
+	if (unlikely(vcpu->guest_debug.control) && guest_debug_at_int3(vcpu))
+		return guest_debug_int3(vcpu);
 	return emul_fault(vcpu, &fault);
 }
 
@@ -586,6 +598,7 @@ static const struct handler handlers[NR_EXIT_KINDS] = {
 	[EXIT_EMULATE]		= { handle_emulate, OUTSIDE },
 	[EXIT_FAULT]		= { handle_fault, OUTSIDE },
 	[EXIT_STEPPED]		= { handle_stepped, OUTSIDE },
+	[EXIT_INT]		= { handle_int, OUTSIDE, STAT(exits_other) },
 	[EXIT_DELIVER]		= { handle_deliver, OUTSIDE, STAT(exits_other) },
 	[EXIT_TASK_SWITCH]	= { handle_task_switch, OUTSIDE, STAT(exits_other) },
 	[EXIT_SHUTDOWN]		= { handle_shutdown, OUTSIDE, STAT(exits_other) },

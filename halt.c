@@ -31,7 +31,7 @@ void vcpu_nmi(struct vcpu *vcpu)
 
 enum handled vcpu_halt(struct vcpu *vcpu)
 {
-	if (vcpu->events.exception.type != EVENT_NONE)
+	if (vcpu_trapped(vcpu))
 		return REENTER;
 	if (!vcpu->chips)
 		return exit_to_user(vcpu, KVM_EXIT_HLT);
@@ -44,7 +44,7 @@ static bool has_event(struct vcpu *vcpu)
 {
 	const struct vcpu_events *e = &vcpu->events;
 
-	if (e->exception.type != EVENT_NONE || e->nmi_injected)
+	if (vcpu_trapped(vcpu) || e->nmi_injected)
 		return true;
 	if (!e->nmi_masked && (e->nmi_pending || test_bit(REQ_NMI, &vcpu->requests)))
 		return true;

@@ -16,6 +16,7 @@
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
+#include "guest_debug.h"
 #include "guestmode.h"
 #include "halt.h"
 #include "hostmsr.h"
@@ -59,6 +60,8 @@ static enum handled tell_user(struct vcpu *vcpu)
 			return exit_to_user(vcpu, KVM_EXIT_IOAPIC_EOI);
 		}
 	}
+	if (vcpu_take_request(vcpu, REQ_DEBUG))
+		return guest_debug_trap(vcpu);
 	if (event_user_window(vcpu) && event_irq_allowed(vcpu))
 		return exit_to_user(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
 	return REENTER;
@@ -217,7 +220,11 @@ static enum handled begin(struct vcpu *vcpu)
 	if (err)
 		return exit_fail(vcpu, err);
 	vcpu->recheck = false;
+	if (unlikely(vcpu->guest_debug.control))
+		guest_debug_begin(vcpu);
 	r = io_complete(vcpu) ? emul_resume(vcpu) : REENTER;
+	if (r == REENTER && vcpu_take_request(vcpu, REQ_DEBUG))
+		return guest_debug_trap(vcpu);
 	if (r == REENTER && run_immediate_exit(vcpu->run))
 		return exit_fail(vcpu, -EINTR);		/* and the last exit_reason stays */
 	if (r == REENTER)
@@ -247,6 +254,8 @@ int vcpu_run(struct vcpu *vcpu)
 	if (r == REENTER)
 		r = run_loop(vcpu, &srcu);
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
+	if (unlikely(vcpu->guest_debug.stepping))
+		guest_debug_end(vcpu);
 	show_state(vcpu);
 	sync_to_user(vcpu);
 	vcpu->stats.exits_user++;

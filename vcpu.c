@@ -11,12 +11,15 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "clock.h"
+#include <asm/trapnr.h>
+
 #include "cap.h"
+#include "chips.h"
+#include "clock.h"
 #include "compat.h"
 #include "cpus.h"
-#include "chips.h"
 #include "event.h"
+#include "guest_debug.h"
 #include "mce.h"
 #include "halt.h"
 #include "mmu.h"
@@ -141,6 +144,15 @@ static int get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	return 0;
 }
 
+static int set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	int r = event_set(vcpu, events);
+
+	if (!r && events->exception.injected && events->exception.nr == X86_TRAP_BP)
+		guest_debug_pass_int3(vcpu);
+	return r;
+}
+
 static int interrupt(struct vcpu *vcpu, struct kvm_interrupt *irq)
 {
 	return vcpu->vm->chips->mode == CHIPS_KERNEL ? -ENXIO : event_interrupt(vcpu, irq->irq);
@@ -179,7 +191,7 @@ VCPU_OP(set_xcrs, state_set_xcrs)
 VCPU_OP(get_debugregs, state_get_debugregs)
 VCPU_OP(set_debugregs, state_set_debugregs)
 VCPU_OP(get_events, get_events)
-VCPU_OP(set_events, event_set)
+VCPU_OP(set_events, set_events)
 VCPU_OP(get_mp_state, get_mp_state)
 VCPU_OP(set_mp_state, set_mp_state)
 VCPU_OP(get_lapic, chips_get_lapic)
@@ -188,6 +200,7 @@ VCPU_OP(set_vapic_addr, set_vapic_addr)
 VCPU_OP(tpr_access, tpr_access)
 VCPU_OP(translate, translate)
 VCPU_OP(interrupt, interrupt)
+VCPU_OP(set_guest_debug, guest_debug_set)
 VCPU_OP(setup_mce, mce_set_cap)
 VCPU_OP(set_mce, mce_inject)
 
@@ -220,6 +233,7 @@ static const struct vcpu_op {
 	{ KVM_TPR_ACCESS_REPORTING, op_tpr_access },
 	{ KVM_TRANSLATE, op_translate },
 	{ KVM_INTERRUPT, op_interrupt },
+	{ KVM_SET_GUEST_DEBUG, op_set_guest_debug },
 	{ KVM_X86_SETUP_MCE, op_setup_mce },
 	{ KVM_X86_SET_MCE, op_set_mce },
 };

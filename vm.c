@@ -14,6 +14,7 @@
 #include "coalesced.h"
 #include "compat.h"
 #include "cpus.h"
+#include "guest_debug.h"
 #include "mce.h"
 #include "mmu.h"
 #include "request.h"
@@ -312,6 +313,8 @@ long vm_check_extension(unsigned long cap)
 		return UMBRA_MAX_VCPUS;
 	case KVM_CAP_MAX_VCPU_ID:
 		return UMBRA_MAX_VCPU_IDS;
+	case KVM_CAP_SET_GUEST_DEBUG2:
+		return GUEST_DEBUG_VALID;
 	case KVM_CAP_SYNC_REGS:
 		return KVM_SYNC_X86_VALID_FIELDS;
 	case KVM_CAP_MCE:

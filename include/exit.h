@@ -41,6 +41,7 @@ enum exit_kind {
 	EXIT_EMULATE,
 	EXIT_FAULT,		/* .exception, if the emulator does not know the instruction */
 	EXIT_STEPPED,		/* the instruction of run_alone is done; .exception.dr6 */
+	EXIT_INT,		/* INT n, INT3 or INTO; only while user space debugs the guest */
 	EXIT_DELIVER,		/* .delivering could not be handed to the processor in this mode */
 	EXIT_TASK_SWITCH,	/* .task; .delivering, if by an event */
 	EXIT_SHUTDOWN,		/* triple fault; .state_lost */

@@ -50,7 +50,7 @@ static inline u64 hardware_efer(const struct vcpu_mode *mode)
 /* GD is the emulator's: all accesses to debug registers exit. */
 static inline u64 hardware_dr7(const struct vcpu *vcpu)
 {
-	u64 dr7 = vcpu->debug.dr7 & ~DR7_GD;
+	u64 dr7 = vcpu_dr7(vcpu) & ~DR7_GD;
 
 	return dr7 & (DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK) ? dr7 : DR7_ONES;
 }

@@ -20,6 +20,7 @@
 #include "mce.h"
 #include "mmu.h"
 #include "pv.h"
+#include "request.h"
 #include "stats.h"
 #include "types.h"
 
@@ -66,6 +67,20 @@ struct vcpu_debug {
 	u16 hits;
 	u8 held;
 	unsigned long host[4];
+};
+
+/**
+ * struct vcpu_guest_debug - user space debugs the guest (guest_debug.c)
+ * @control:	KVM_GUESTDBG_*, 0: it does not
+ * @db: @dr7:	with USE_HW_BP: what the processor has, instead of the guest's
+ * @hits:	for DR6: why REQ_DEBUG was made
+ * @stepping:	RFLAGS.TF is ours; the guest's own is @tf
+ */
+struct vcpu_guest_debug {
+	u32 control;
+	bool stepping, tf;
+	u64 db[4], dr7;
+	u64 hits;
 };
 
 /**
@@ -235,6 +250,7 @@ struct vcpu {
 	struct vcpu_regs regs;
 	struct vcpu_mode mode;
 	struct vcpu_debug debug;
+	struct vcpu_guest_debug guest_debug;
 	struct vcpu_events events;
 	struct vcpu_io io;
 	struct vcpu_cpuid cpuid;
@@ -260,6 +276,25 @@ struct vcpu {
 static inline void vcpu_request(struct vcpu *vcpu, int req)
 {
 	set_bit(req, &vcpu->requests);
+}
+
+/* The breakpoints that are in force. */
+static inline u64 vcpu_dr7(const struct vcpu *vcpu)
+{
+	return unlikely(vcpu->guest_debug.control & KVM_GUESTDBG_USE_HW_BP) ?
+	       vcpu->guest_debug.dr7 : vcpu->debug.dr7;
+}
+
+static inline const u64 *vcpu_db(const struct vcpu *vcpu)
+{
+	return unlikely(vcpu->guest_debug.control & KVM_GUESTDBG_USE_HW_BP) ?
+	       vcpu->guest_debug.db : vcpu->debug.db;
+}
+
+/* Is something queued that even a halted processor takes at once? */
+static inline bool vcpu_trapped(const struct vcpu *vcpu)
+{
+	return vcpu->events.exception.type != EVENT_NONE || test_bit(REQ_DEBUG, &vcpu->requests);
 }
 
 /* Forget all translations before the next entry. */

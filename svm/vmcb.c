@@ -145,9 +145,13 @@ void svm_update_mode(struct vcpu *vcpu)
 
 void svm_update_cpuid(struct vcpu *vcpu)
 {
+	bool int3 = vcpu->guest_debug.control & KVM_GUESTDBG_USE_SW_BP;
 	struct svm *svm = to_svm(vcpu);
 
 	svm_intercept(svm, INTERCEPT_RDTSCP, !vcpu->cpuid.rdtscp);
+	/* QEMU counts INT3 as an INT n. */
+	svm_intercept(svm, INTERCEPT_EXCEPTION + X86_TRAP_BP, int3);
+	svm_intercept(svm, INTERCEPT_INTN, int3);
 	/* An instruction that only the guest has reaches the emulator as #UD. */
 	svm_intercept(svm, INTERCEPT_EXCEPTION + X86_TRAP_UD,
 		      vcpu->cpuid.invpcid && !svm_caps.invpcid);

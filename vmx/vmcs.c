@@ -274,6 +274,8 @@ void vmx_set_exceptions(struct vmx *vmx)
 		exceptions = ~0u;
 	else if (vmx->emulate_ud)
 		exceptions |= BIT(X86_TRAP_UD);
+	if (vmx->int3_exits)
+		exceptions |= BIT(X86_TRAP_BP);
 	if (mmu_passthrough)
 		exceptions &= ~BIT(X86_TRAP_PF);
 	if (vmx->exceptions == exceptions)
@@ -304,6 +306,7 @@ void vmx_update_cpuid(struct vcpu *vcpu)
 		ctl |= SECONDARY_EXEC_ENABLE_INVPCID;
 	ctl &= vmx_caps.cpu2_may;
 	vmx->emulate_ud = vcpu->cpuid.invpcid && !(ctl & SECONDARY_EXEC_ENABLE_INVPCID);
+	vmx->int3_exits = vcpu->guest_debug.control & KVM_GUESTDBG_USE_SW_BP;
 	vmx_set_exceptions(vmx);
 	if (ctl != vmx->cpu2_ctl)
 		vmcs_write(SECONDARY_VM_EXEC_CONTROL, ctl);
