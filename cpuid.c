@@ -546,15 +546,19 @@ int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid)
 {
 	struct kvm_cpuid_entry2 *entry;
 	unsigned int nr;
-	int r = -EINVAL;
 
 	if (get_user(nr, &cpuid->nent))
 		return -EFAULT;
 	if (nr > UMBRA_MAX_CPUID)
 		return -E2BIG;
 	entry = copy_entries(cpuid, nr);
-	if (IS_ERR(entry))
-		return PTR_ERR(entry);
+	return IS_ERR(entry) ? PTR_ERR(entry) : cpuid_take(vcpu, entry, nr);
+}
+
+int cpuid_take(struct vcpu *vcpu, struct kvm_cpuid_entry2 *entry, unsigned int nr)
+{
+	int r = -EINVAL;
+
 	if (vcpu->stats.exits) {
 		r = same(vcpu, entry, nr) ? 0 : -EINVAL;
 		goto out;

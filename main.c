@@ -65,6 +65,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return cpuid_supported((void __user *)arg);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
 		return mce_cap_supported((void __user *)arg);
+	case KVM_GET_EMULATED_CPUID:
+		return cpuid_emulated((void __user *)arg);
 	case KVM_GET_MSR_INDEX_LIST:
 		return msr_index_list((void __user *)arg);
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:

@@ -218,6 +218,7 @@ static const struct vcpu_op {
 	{ KVM_GET_FPU, op_get_fpu },
 	{ KVM_SET_FPU, op_set_fpu },
 	{ KVM_GET_XSAVE, op_get_xsave },
+	{ KVM_GET_XSAVE2, op_get_xsave },
 	{ KVM_SET_XSAVE, op_set_xsave },
 	{ KVM_GET_XCRS, op_get_xcrs },
 	{ KVM_SET_XCRS, op_set_xcrs },
@@ -356,6 +357,8 @@ static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return set_signal_mask(vcpu, uarg);
 	case KVM_SET_CPUID2:
 		return vcpu_do(vcpu, cpuid_set(vcpu, uarg));
+	case KVM_SET_CPUID:
+		return vcpu_do(vcpu, cpuid_set_old(vcpu, uarg));
 	case KVM_GET_CPUID2:
 		return cpuid_get(vcpu, uarg);
 	case KVM_GET_MSRS:

@@ -270,6 +270,7 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_X86_ROBUST_SINGLESTEP:
 	case KVM_CAP_EXCEPTION_PAYLOAD:
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+	case KVM_CAP_EXT_EMUL_CPUID:
 	case KVM_CAP_ENABLE_CAP:
 	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_SET_BOOT_CPU_ID:
@@ -315,6 +316,8 @@ long vm_check_extension(unsigned long cap)
 		return UMBRA_MAX_VCPU_IDS;
 	case KVM_CAP_SET_GUEST_DEBUG2:
 		return GUEST_DEBUG_VALID;
+	case KVM_CAP_XSAVE2:
+		return sizeof(struct kvm_xsave);
 	case KVM_CAP_SYNC_REGS:
 		return KVM_SYNC_X86_VALID_FIELDS;
 	case KVM_CAP_MCE:

@@ -156,6 +156,16 @@ int cpuid_set(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid);
 int cpuid_get(struct vcpu *vcpu, struct kvm_cpuid2 __user *cpuid);
 
 /**
+ * cpuid_take() - a vCPU gets a new list
+ * @vcpu:	loaded
+ * @entry:	not trusted; kvfree() is done here
+ * @nr:		how many
+ *
+ * Return: 0 or -EINVAL.
+ */
+int cpuid_take(struct vcpu *vcpu, struct kvm_cpuid_entry2 *entry, unsigned int nr);
+
+/**
  * cpuid_query() - execute CPUID
  * @vcpu:	the vCPU
  * @eax: @ebx: @ecx: @edx: in and out
@@ -170,6 +180,25 @@ void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
  * @vcpu:	new
  */
 void cpuid_reset(struct vcpu *vcpu);
+
+/* ---- cpuid_more.c ---- */
+
+/**
+ * cpuid_set_old() - KVM_SET_CPUID: entries without an index
+ * @vcpu:	loaded
+ * @cpuid:	user space's struct
+ *
+ * KVM API 4.20. Return: 0, -E2BIG, -ENOMEM, -EFAULT or -EINVAL.
+ */
+int cpuid_set_old(struct vcpu *vcpu, struct kvm_cpuid __user *cpuid);
+
+/**
+ * cpuid_emulated() - KVM_GET_EMULATED_CPUID: what is understood, but better not offered
+ * @cpuid:	user space's struct; nent is read and written
+ *
+ * KVM API 4.88. Return: 0, -E2BIG, -EINVAL (padding), -ENOMEM or -EFAULT.
+ */
+int cpuid_emulated(struct kvm_cpuid2 __user *cpuid);
 
 /* ---- msr.c ---- */
 
