@@ -5,6 +5,7 @@
 
 #include "cap.h"
 #include "chips.h"
+#include "msr_filter.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -49,6 +50,14 @@ static int use_triple_fault_event(struct vm *vm, const struct kvm_enable_cap *ca
 	return 0;
 }
 
+static int use_msr_exits(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	if (cap->args[0] & ~(u64)MSR_EXIT_REASONS)
+		return -EINVAL;
+	WRITE_ONCE(vm->msr_exits, cap->args[0]);
+	return 0;
+}
+
 static const struct {
 	u32 cap;
 	int (*enable)(struct vm *vm, const struct kvm_enable_cap *cap);
@@ -57,6 +66,7 @@ static const struct {
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, memslot_log_options },
 	{ KVM_CAP_SPLIT_IRQCHIP, split_irqchip },
 	{ KVM_CAP_X2APIC_API, x2apic_api },
+	{ KVM_CAP_X86_USER_SPACE_MSR, use_msr_exits },
 	{ KVM_CAP_EXCEPTION_PAYLOAD, use_exception_payload },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, use_triple_fault_event },
 };

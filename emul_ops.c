@@ -10,6 +10,7 @@
 #include "emul.h"
 #include "emulate.h"
 #include "mode.h"
+#include "msr_filter.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -152,19 +153,35 @@ static enum emu_status op_write_dr(struct emulate_ctxt *ctxt, unsigned int nr, u
 	return EMU_DONE;
 }
 
+/* @a: what user space is asked for, if it wants to be. */
+static enum emu_status msr_refused(struct emulate_ctxt *ctxt, struct io_access *a, u64 *val,
+				   int err)
+{
+	struct vcpu *vcpu = ctxt->priv;
+	enum emu_status status;
+
+	a->msr = msr_exit_reason(vcpu, err);
+	if (!a->msr)
+		return msr_is_fault(err) ? emulate_raise(ctxt, EMU_GP, 0) : emul_error(vcpu, err);
+	status = io_access(vcpu, a, val);
+	return status == EMU_FAULT ? emulate_raise(ctxt, EMU_GP, 0) : status;
+}
+
 static enum emu_status op_read_msr(struct emulate_ctxt *ctxt, u32 msr, u64 *val)
 {
-	return msr_read(ctxt->priv, msr, val, false) ? emulate_raise(ctxt, EMU_GP, 0) : EMU_DONE;
+	struct io_access a = { .gpa = msr, .len = sizeof(*val) };
+	int err = msr_guest_read(ctxt->priv, msr, val);
+
+	return err ? msr_refused(ctxt, &a, val, err) : EMU_DONE;
 }
 
 static enum emu_status op_write_msr(struct emulate_ctxt *ctxt, u32 msr, u64 val)
 {
-	struct vcpu *vcpu = ctxt->priv;
-	int err = msr_write(vcpu, msr, val, false);
+	struct io_access a = { .gpa = msr, .len = sizeof(val), .write = true };
+	int err = msr_guest_write(ctxt->priv, msr, val);
 
-	if (err == -EINVAL)
-		return emulate_raise(ctxt, EMU_GP, 0);
-	return err ? emul_error(vcpu, err) : EMU_DONE;
+	memcpy(a.data, &val, sizeof(val));
+	return err ? msr_refused(ctxt, &a, NULL, err) : EMU_DONE;
 }
 
 static enum emu_status op_cpuid(struct emulate_ctxt *ctxt, u32 regs[4])

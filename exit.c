@@ -29,6 +29,7 @@
 #include "insn.h"
 #include "mmu.h"
 #include "mode.h"
+#include "msr_filter.h"
 #include "request.h"
 #include "state.h"
 #include "vcpu.h"
@@ -398,12 +399,21 @@ static enum handled handle_hlt(struct vcpu *vcpu, struct exit *exit)
 	return vcpu_halt(vcpu);
 }
 
+/* User space wants to know: the emulator asks it. */
+static noinline enum handled msr_refused(struct vcpu *vcpu, struct exit *exit, int err)
+{
+	if (!msr_exit_reason(vcpu, err))
+		return skip_or_gp(vcpu, exit, msr_is_fault(err) ? -EINVAL : err);
+	return vcpu->mmu.atomic ? WAIT : emul_one(vcpu, NULL);
+}
+
 static enum handled handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 data;
+	int err = msr_guest_read(vcpu, vcpu->regs.gpr[GPR_RCX], &data);
 
-	if (msr_read(vcpu, vcpu->regs.gpr[GPR_RCX], &data, false))
-		return handle_gp(vcpu, exit);
+	if (unlikely(err))
+		return msr_refused(vcpu, exit, err);
 	vcpu->regs.gpr[GPR_RAX] = (u32)data;
 	vcpu->regs.gpr[GPR_RDX] = data >> 32;
 	return skip(vcpu, exit);
@@ -416,8 +426,9 @@ static u64 edx_eax(struct vcpu *vcpu)
 
 static enum handled handle_wrmsr(struct vcpu *vcpu, struct exit *exit)
 {
-	return skip_or_gp(vcpu, exit,
-			  msr_write(vcpu, vcpu->regs.gpr[GPR_RCX], edx_eax(vcpu), false));
+	int err = msr_guest_write(vcpu, vcpu->regs.gpr[GPR_RCX], edx_eax(vcpu));
+
+	return likely(!err) ? skip(vcpu, exit) : msr_refused(vcpu, exit, err);
 }
 
 /* A lowered task priority may let an interrupt through that user space holds back. */

@@ -79,6 +79,18 @@ static void ask_mmio(struct vcpu *vcpu, const struct io_access *a)
 		memcpy(run->mmio.data, a->data, a->len);
 }
 
+static void ask_msr(struct vcpu *vcpu, const struct io_access *a)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = a->write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
+	memset(&run->msr, 0, sizeof(run->msr));
+	run->msr.reason = a->msr;
+	run->msr.index = a->gpa;
+	if (a->write)
+		memcpy(&run->msr.data, a->data, sizeof(run->msr.data));
+}
+
 void io_begin(struct vcpu *vcpu)
 {
 	vcpu->io.nr = 0;
@@ -87,7 +99,8 @@ void io_begin(struct vcpu *vcpu)
 
 static bool same_access(const struct io_access *a, const struct io_access *b)
 {
-	return a->gpa == b->gpa && a->len == b->len && a->write == b->write && a->port == b->port;
+	return a->gpa == b->gpa && a->len == b->len && a->write == b->write && a->port == b->port &&
+	       !a->msr == !b->msr;
 }
 
 enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void *data)
@@ -100,19 +113,23 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 	a = &io->log[array_index_nospec(io->pos, IO_LOG_MAX)];
 	io->pos++;
 	if (io->pos <= io->nr && a->done && same_access(a, want)) {
+		if (a->error)
+			return EMU_FAULT;
 		if (!a->write)
 			memcpy(data, a->data, a->len);
 		return EMU_DONE;
 	}
 	*a = *want;
-	a->done = device_access(vcpu, a, a->data);
+	a->done = !a->msr && device_access(vcpu, a, a->data);
 	io->nr = io->pos;
 	if (a->done) {
 		if (!a->write)
 			memcpy(data, a->data, a->len);
 		return EMU_DONE;
 	}
-	if (a->port)
+	if (a->msr)
+		ask_msr(vcpu, a);
+	else if (a->port)
 		ask_port(vcpu, a->gpa, a->len, !a->write, a->data);
 	else
 		ask_mmio(vcpu, a);
@@ -125,7 +142,10 @@ static void complete_access(struct vcpu *vcpu)
 	struct io_access *a = &vcpu->io.log[vcpu->io.nr - 1];
 
 	a->done = true;
-	if (!a->write)
+	a->error = a->msr && vcpu->run->msr.error;
+	if (a->msr)
+		memcpy(a->data, (void *)&vcpu->run->msr.data, sizeof(a->data));
+	else if (!a->write)
 		memcpy(a->data, a->port ? port_data(vcpu) : vcpu->run->mmio.data, a->len);
 }
 

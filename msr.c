@@ -301,7 +301,9 @@ static int set_constant(u32 index, u64 data)
 {
 	const struct constant *c = constant_of(index);
 
-	if (!c || (data != c->value && data & ~c->ignored))
+	if (!c)
+		return -ENXIO;
+	if (data != c->value && data & ~c->ignored)
 		return -EINVAL;
 	return 0;
 }
@@ -354,7 +356,7 @@ static int get_constant(u32 index, u64 *data)
 	const struct constant *c = constant_of(index);
 
 	if (!c)
-		return -EINVAL;
+		return -ENXIO;
 	*data = c->value;
 	return 0;
 }

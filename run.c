@@ -45,6 +45,12 @@ static int load_root(struct vcpu *vcpu)
 	return mmu_load_root(&vcpu->mmu);
 }
 
+static void take_msr_filter(struct vcpu *vcpu)
+{
+	vcpu->filter_msrs = rcu_access_pointer(vcpu->vm->msr_filter);
+	vendor(update_cpuid)(vcpu);
+}
+
 /* What user space is told first of all. */
 static enum handled tell_user(struct vcpu *vcpu)
 {
@@ -81,6 +87,8 @@ static enum handled prepare(struct vcpu *vcpu)
 		vcpu_flush_tlb(vcpu);
 	if (READ_ONCE(vcpu->requests) & (BIT(REQ_CLOCK) | BIT(REQ_STEAL)))
 		pv_update(vcpu);
+	if (vcpu_take_request(vcpu, REQ_MSR_FILTER))
+		take_msr_filter(vcpu);
 	if (vcpu_take_request(vcpu, REQ_NMI))
 		event_take_nmis(vcpu);
 	vcpu_take_request(vcpu, REQ_EVENT);

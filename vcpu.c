@@ -468,6 +468,7 @@ static struct vcpu *alloc_vcpu(struct vm *vm, u32 id)
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->cpu = -1;
+	vcpu_request(vcpu, REQ_MSR_FILTER);
 	mutex_init(&vcpu->lock);
 	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);

@@ -17,6 +17,7 @@
 #include "guest_debug.h"
 #include "mce.h"
 #include "mmu.h"
+#include "msr_filter.h"
 #include "request.h"
 #include "state.h"
 #include "vcpu.h"
@@ -271,6 +272,8 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_EXCEPTION_PAYLOAD:
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
 	case KVM_CAP_EXT_EMUL_CPUID:
+	case KVM_CAP_X86_USER_SPACE_MSR:
+	case KVM_CAP_X86_MSR_FILTER:
 	case KVM_CAP_ENABLE_CAP:
 	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_SET_BOOT_CPU_ID:
@@ -362,6 +365,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_check_extension(arg);
 	case KVM_ENABLE_CAP:
 		return vm_enable_cap(vm, uarg);
+	case KVM_X86_SET_MSR_FILTER:
+		return msr_filter_set(vm, uarg);
 	case KVM_SET_BOOT_CPU_ID:
 		return set_boot_cpu_id(vm, arg);
 	case KVM_GET_STATS_FD:
@@ -408,6 +413,7 @@ static void destroy_vm(struct vm *vm)
 	mmu_vm_destroy(&vm->mmu);
 	coalesced_destroy(vm);
 	cleanup_srcu_struct(&vm->srcu);
+	msr_filter_free(rcu_dereference_protected(vm->msr_filter, true));
 	mmdrop(vm->mm);
 	kvfree(vm);
 	cpus_put();

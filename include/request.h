@@ -16,6 +16,7 @@ enum {
 	REQ_STEAL,		/* ... and what of time that it did not have */
 	REQ_NMI,		/* vcpu.nmis */
 	REQ_EOI,		/* user space is to be told of an EOI */
+	REQ_MSR_FILTER,		/* the VM has another filter of MSRs */
 	REQ_DEBUG,		/* a #DB is for user space, which debugs the guest */
 };
 

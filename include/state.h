@@ -215,7 +215,7 @@ void msr_reset(struct vcpu *vcpu);
  * @data:	result
  * @host:	on behalf of user space: read-only and hidden ones allowed
  *
- * Return: 0, or -EINVAL for #GP(0).
+ * Return: 0; for #GP(0) -EINVAL, or -ENXIO: there is no such MSR.
  */
 int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host);
 
@@ -223,7 +223,7 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host);
  * msr_write() - WRMSR
  * @vcpu: @index: @data: @host: as msr_read()
  *
- * Return: 0, or -EINVAL for #GP(0).
+ * Return: as msr_read().
  */
 int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host);
 int msr_index_list(struct kvm_msr_list __user *list);

@@ -110,6 +110,8 @@ struct io_access {
 	gpa_t gpa;		/* or the port */
 	u8 len;
 	bool write, port, done;
+	u32 msr;		/* KVM_MSR_EXIT_REASON_*: @gpa is an MSR's number */
+	bool error;		/* ... and user space says: #GP */
 	u8 data[8];
 };
 
@@ -222,6 +224,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @wait:	where the thread of a halted vCPU waits
  * @nmis:	that came from others, see REQ_NMI
  * @chips:	local APIC, or NULL
+ * @filter_msrs: the VM has a filter: all RDMSR and WRMSR exit
  * @fpu:	guest XSAVE area (fpu.c)
  * @backend:	the vendor's part
  * @sigset:	KVM_SET_SIGNAL_MASK
@@ -264,6 +267,7 @@ struct vcpu {
 	struct emulate_ctxt *emul;
 
 	bool recheck;
+	bool filter_msrs;
 	bool sigset_active;
 	sigset_t sigset;
 	struct vcpu_stats stats;

@@ -22,6 +22,7 @@
 #define UMBRA_MAX_VCPU_IDS	IRQ_MAX_IDS
 
 struct file;
+struct msr_filter;
 struct vcpu;
 struct vm_chips;
 
@@ -75,6 +76,8 @@ struct vm_coalesced {
  *		generation, and hva range; protected by mmu.lock
  * @coalesced:	what makes no exit
  * @quota_fixed: KVM_SET_NR_MMU_PAGES was used; protected by slots_lock
+ * @msr_filter:	or NULL; replaced under @lock, read under @srcu
+ * @msr_exits:	which refused MSR accesses are exits (KVM_MSR_EXIT_REASON_*)
  * @exception_payload: @triple_fault_event: turned on: KVM_GET_VCPU_EVENTS has these too
  * @tss_addr: @identity_addr: from user space, for VT-x
  * @mmu:	the MMU's part
@@ -105,6 +108,8 @@ struct vm {
 
 	struct vm_coalesced coalesced;
 	bool quota_fixed;
+	struct msr_filter __rcu *msr_filter;
+	u32 msr_exits;
 	bool exception_payload, triple_fault_event;
 	gpa_t tss_addr, identity_addr;
 	struct mmu_vm mmu;

@@ -149,6 +149,9 @@ void svm_update_cpuid(struct vcpu *vcpu)
 	struct svm *svm = to_svm(vcpu);
 
 	svm_intercept(svm, INTERCEPT_RDTSCP, !vcpu->cpuid.rdtscp);
+	/* The map of ports has all bits set. */
+	svm->vmcb->control.msrpm_pa = vcpu->filter_msrs ? svm_iopm_pa : svm_msrpm_pa;
+	svm_dirty(svm, CLEAN_MAPS);
 	/* QEMU counts INT3 as an INT n. */
 	svm_intercept(svm, INTERCEPT_EXCEPTION + X86_TRAP_BP, int3);
 	svm_intercept(svm, INTERCEPT_INTN, int3);

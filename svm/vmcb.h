@@ -108,6 +108,7 @@ enum vmcb_tlb_control {
 
 /* vmcb_control.clean: what the processor may have cached and software did not touch */
 #define CLEAN_INTERCEPTS	BIT(0)	/* and TSC offset */
+#define CLEAN_MAPS		BIT(1)	/* of ports and MSRs */
 #define CLEAN_ASID		BIT(2)
 #define CLEAN_INT_CTL		BIT(3)
 #define CLEAN_CR		BIT(5)	/* CR0, CR3, CR4, EFER */

@@ -308,6 +308,7 @@ void vmx_update_cpuid(struct vcpu *vcpu)
 	vmx->emulate_ud = vcpu->cpuid.invpcid && !(ctl & SECONDARY_EXEC_ENABLE_INVPCID);
 	vmx->int3_exits = vcpu->guest_debug.control & KVM_GUESTDBG_USE_SW_BP;
 	vmx_set_exceptions(vmx);
+	vmx_set_cpu_ctl(vmx, vmx_caps.cpu & CPU_BASED_USE_MSR_BITMAPS, !vcpu->filter_msrs);
 	if (ctl != vmx->cpu2_ctl)
 		vmcs_write(SECONDARY_VM_EXEC_CONTROL, ctl);
 	vmx->cpu2_ctl = ctl;
