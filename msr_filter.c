@@ -113,7 +113,7 @@ long msr_filter_set(struct vm *vm, const struct kvm_msr_filter __user *arg)
 }
 
 /* The first range with the MSR decides. */
-static noinline bool allowed(struct vcpu *vcpu, u32 index, u32 access)
+bool msr_allowed(struct vcpu *vcpu, u32 index, u32 access)
 {
 	const struct msr_filter *f = srcu_dereference(vcpu->vm->msr_filter, &vcpu->vm->srcu);
 	unsigned int i;
@@ -131,14 +131,14 @@ static noinline bool allowed(struct vcpu *vcpu, u32 index, u32 access)
 
 int msr_guest_read(struct vcpu *vcpu, u32 index, u64 *data)
 {
-	if (unlikely(vcpu->filter_msrs) && !allowed(vcpu, index, KVM_MSR_FILTER_READ))
+	if (unlikely(vcpu->filter_msrs) && !msr_allowed(vcpu, index, KVM_MSR_FILTER_READ))
 		return -EACCES;
 	return msr_read(vcpu, index, data, false);
 }
 
 int msr_guest_write(struct vcpu *vcpu, u32 index, u64 data)
 {
-	if (unlikely(vcpu->filter_msrs) && !allowed(vcpu, index, KVM_MSR_FILTER_WRITE))
+	if (unlikely(vcpu->filter_msrs) && !msr_allowed(vcpu, index, KVM_MSR_FILTER_WRITE))
 		return -EACCES;
 	return msr_write(vcpu, index, data, false);
 }

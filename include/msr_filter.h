@@ -30,6 +30,16 @@ long msr_filter_set(struct vm *vm, const struct kvm_msr_filter __user *arg);
 void msr_filter_free(struct msr_filter *filter);
 
 /**
+ * msr_allowed() - what does the filter say?
+ * @vcpu:	loaded, slots held (SRCU)
+ * @index:	the MSR
+ * @access:	KVM_MSR_FILTER_READ or KVM_MSR_FILTER_WRITE
+ *
+ * Return: whether the guest may.
+ */
+bool msr_allowed(struct vcpu *vcpu, u32 index, u32 access);
+
+/**
  * msr_guest_read() - RDMSR of the guest
  * @vcpu:	loaded, slots held (SRCU)
  * @index:	ECX

@@ -5,15 +5,16 @@
 #include "exit_machine.h"
 #include "breakpoint.h"
 #include "chips.h"
-#include "coalesced.h"
 #include "emul.h"
 #include "entry_check.h"
 #include "event.h"
 #include "exit.h"
 #include "halt.h"
+#include "guest_debug.h"
 #include "insn.h"
 #include "mmu.h"
 #include "mode.h"
+#include "msr_filter.h"
 #include "state.h"
 #include "vendor.h"
 
@@ -34,11 +35,6 @@ u64 written_value;
 void __attribute__((noreturn)) shim_warn(const char *file, int line, const char *what)
 {
 	TAP_FAIL("%s:%d: %s", file, line, what);
-}
-
-bool coalesced_write(struct vcpu *vcpu, const struct io_access *a)
-{
-	return false;
 }
 
 /* ---- the MMU ---- */
@@ -80,6 +76,11 @@ bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data)
 int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 {
 	return refused() ? -EFAULT : 0;
+}
+
+int mmu_set_pdptes(struct mmu_vcpu *m, const u64 pdpte[4])
+{
+	return 0;
 }
 
 int mmu_write_guest(struct mmu_vcpu *m, gpa_t gpa, const void *src, unsigned int len)
@@ -176,13 +177,13 @@ void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	*eax = *ebx = *ecx = *edx = 7;
 }
 
-int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
+int msr_guest_read(struct vcpu *vcpu, u32 index, u64 *data)
 {
 	*data = 1;
 	return 0;
 }
 
-int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
+int msr_guest_write(struct vcpu *vcpu, u32 index, u64 data)
 {
 	return refused() ? -EFAULT : 0;
 }
@@ -195,7 +196,17 @@ int chips_set_apic_base(struct vcpu *vcpu, u64 base, bool host)
 	return 0;
 }
 
+u32 msr_exit_reason(const struct vcpu *vcpu, int err)
+{
+	return 0;
+}
+
 bool device_access(struct vcpu *vcpu, const struct io_access *a, void *data)
+{
+	return false;
+}
+
+bool guest_debug_at_int3(struct vcpu *vcpu)
 {
 	return false;
 }
@@ -203,6 +214,16 @@ bool device_access(struct vcpu *vcpu, const struct io_access *a, void *data)
 enum handled vcpu_halt(struct vcpu *vcpu)
 {
 	return exit_to_user(vcpu, KVM_EXIT_HLT);
+}
+
+enum handled guest_debug_int3(struct vcpu *vcpu)
+{
+	TAP_FAIL("a breakpoint of nobody's");
+}
+
+enum handled guest_debug_int(struct vcpu *vcpu)
+{
+	return REENTER;
 }
 
 void vcpu_init(struct vcpu *vcpu)
