@@ -143,7 +143,7 @@ void event_requeue(struct vcpu *vcpu, const struct event *event)
 	}
 }
 
-/* Intel SDM 3A 5.14 and 3B 18.2.3; of DR6, bits that are 0 when they tell something are inverted. */
+/* Intel SDM 3A 5.14 and 3B 18.2.3; of DR6, bits that tell something by a 0 are inverted. */
 static noinline void deliver_payload(struct vcpu *vcpu)
 {
 	struct vcpu_events *e = &vcpu->events;

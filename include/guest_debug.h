@@ -69,7 +69,7 @@ enum handled guest_debug_int3(struct vcpu *vcpu);
 enum handled guest_debug_int(struct vcpu *vcpu);
 
 /**
- * guest_debug_pass_int3() - user space has INT3's #BP queued for the guest: what it pushes is behind
+ * guest_debug_pass_int3() - user space has INT3's #BP queued for the guest: RIP goes behind
  * @vcpu:	loaded, slots held (SRCU); may sleep
  *
  * Does nothing where RIP is not at an INT3.

@@ -324,7 +324,9 @@ TEST_F_TIMEOUT(modules, takes_the_place_of_kvm, 300)
 
 TEST_F_TIMEOUT(modules, takes_no_other_name, 120)
 {
-	static const char * const wrong[] = { "device=", "device=mem", "device=kvm0", "device=../x" };
+	static const char * const wrong[] = {
+		"device=", "device=mem", "device=kvm0", "device=../x"
+	};
 
 	unload("umbra");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {

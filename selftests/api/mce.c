@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Machine checks: what the device can, the MSRs of the banks, and errors that user space injects. */
+/* Machine checks: what the device can, MSRs of the banks, errors that user space injects. */
 #include <errno.h>
 #include <sys/ioctl.h>
 
