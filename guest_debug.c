@@ -108,12 +108,23 @@ int guest_debug_set(struct vcpu *vcpu, const struct kvm_guest_debug *dbg)
 	return 0;
 }
 
+/*
+ * In an interrupt shadow a step would have to be pending already, and end where it begins. With the
+ * shadow the backend forgets what was pending of a step that user space has been told of.
+ */
+static void forget_pending(struct vcpu *vcpu)
+{
+	vendor(set_shadow)(vcpu, SHADOW_STI);
+	vendor(set_shadow)(vcpu, 0);
+}
+
 void guest_debug_begin(struct vcpu *vcpu)
 {
 	struct vcpu_guest_debug *d = &vcpu->guest_debug;
 
 	if (!(d->control & KVM_GUESTDBG_SINGLESTEP))
 		return;
+	forget_pending(vcpu);
 	d->stepping = true;
 	d->tf = vcpu->regs.rflags & X86_EFLAGS_TF;
 	vcpu->regs.rflags |= X86_EFLAGS_TF;

@@ -74,7 +74,7 @@ TEST_F(debug, hostile_arguments)
 	EXPECT_EQ(0, set(v, HW, ~0ul, ~0ul));
 	EXPECT_EQ(0, set(v, HW, 0x0800000000000000, ~0ul));
 	EXPECT_EQ(0, set(v, 0, ~0ul, ~0ul));
-	EXPECT_DONE(guest_read(v, LOW_DATA, 4, NULL));
+	EXPECT_DONE(guest_insn(v, INSN("nop")));
 }
 
 /* The guest's own INT3 is the guest's as long as nobody debugs it. */
@@ -204,6 +204,17 @@ TEST_F(debug, single_step_over_io)
 	EXPECT_EXIT(guest_insn(v, INSN("in $0x70, %%al; nop")), KVM_EXIT_IO);
 	EXPECT_DEBUG(vcpu_run(v), VEC_DB, CODE_GPA + 2);
 	EXPECT_DEBUG(vcpu_run(v), VEC_DB, CODE_GPA + 3);
+}
+
+/* STI's shadow does not stop the step behind it. */
+TEST_F(debug, single_steps_in_an_interrupt_shadow)
+{
+	struct vcpu *v = self->v;
+
+	EXPECT_EQ(0, set(v, STEP, 0, 0));
+	EXPECT_DEBUG(guest_insn(v, INSN("sti; nop; nop; cli")), VEC_DB, CODE_GPA + 1);
+	for (int i = 2; i <= 4; i++)
+		EXPECT_DEBUG(vcpu_run(v), VEC_DB, CODE_GPA + i);
 }
 
 /* HLT ends, too; and the step is told of by the next KVM_RUN at the latest. */
