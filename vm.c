@@ -246,6 +246,7 @@ long vm_check_extension(unsigned long cap)
 {
 	switch (cap) {
 	case KVM_CAP_USER_MEMORY:
+	case KVM_CAP_USER_MEMORY2:
 	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
 	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
 	case KVM_CAP_READONLY_MEM:
@@ -344,6 +345,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_CREATE_VCPU:
 		return arg < UMBRA_MAX_VCPU_IDS ? vcpu_create_file(vm, arg) : -EINVAL;
 	case KVM_SET_USER_MEMORY_REGION:
+	case KVM_SET_USER_MEMORY_REGION2:	/* flags of guest_memfd are refused */
 		return set_memory_region(vm, uarg);
 	case KVM_GET_DIRTY_LOG:
 		return get_dirty_log(vm, uarg);

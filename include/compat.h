@@ -287,4 +287,12 @@ static void name##_unregister(void)						\
 #define run_immediate_exit(run) READ_ONCE((run)->immediate_exit)
 #endif
 
+/* A slot with room for a guest_memfd; its first 32 bytes are what it was before. */
+#include <linux/kvm.h>
+#if !UMBRA_KERNEL(6, 8)
+struct kvm_userspace_memory_region2 { __u64 words[20]; };
+#define KVM_CAP_USER_MEMORY2 231
+#define KVM_SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
+#endif
+
 #endif
