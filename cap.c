@@ -5,6 +5,7 @@
 
 #include "cap.h"
 #include "chips.h"
+#include "dirty_ring.h"
 #include "msr_filter.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -26,6 +27,11 @@ static int limit_vcpu_ids(struct vm *vm, const struct kvm_enable_cap *cap)
 	}
 	mutex_unlock(&vm->lock);
 	return r;
+}
+
+static int use_dirty_ring(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	return dirty_ring_enable(vm, cap->args[0]);
 }
 
 static int split_irqchip(struct vm *vm, const struct kvm_enable_cap *cap)
@@ -64,6 +70,8 @@ static const struct {
 } vm_caps[] = {
 	{ KVM_CAP_MAX_VCPU_ID, limit_vcpu_ids },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, memslot_log_options },
+	{ KVM_CAP_DIRTY_LOG_RING, use_dirty_ring },
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, use_dirty_ring },
 	{ KVM_CAP_SPLIT_IRQCHIP, split_irqchip },
 	{ KVM_CAP_X2APIC_API, x2apic_api },
 	{ KVM_CAP_X86_USER_SPACE_MSR, use_msr_exits },

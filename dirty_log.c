@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The dirty log: which frames of a slot were written. */
+/* The dirty log: which frames of a slot were written; and the dirty rings taken back. */
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "dirty_ring.h"
 #include "memslot.h"
 #include "mmu.h"
 #include "slots.h"
+#include "vcpu.h"
 #include "vm.h"
 
 /* As much of it as is handed out between two flushes: of 2 GiB of guest memory. */
@@ -87,6 +90,8 @@ int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 	struct memslot *slot;
 	int r = -ENOENT;
 
+	if (READ_ONCE(vm->ring_bytes))
+		return -ENXIO;
 	if (log->slot >= UMBRA_MAX_SLOTS)
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
@@ -112,6 +117,8 @@ int memslot_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log
 	struct memslot *slot;
 	int r;
 
+	if (READ_ONCE(vm->ring_bytes))
+		return -ENXIO;
 	if (log->slot >= UMBRA_MAX_SLOTS || log->first_page % BITS_PER_LONG)
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
@@ -139,4 +146,76 @@ int memslot_log_options(struct vm *vm, const struct kvm_enable_cap *cap)
 	vm->log_options = cap->args[0];
 	mutex_unlock(&vm->slots_lock);
 	return 0;
+}
+
+/* ---- dirty rings ---- */
+
+int dirty_ring_enable(struct vm *vm, u64 bytes)
+{
+	const u64 entry = sizeof(struct kvm_dirty_gfn);
+	int r = 0;
+
+	if (!is_power_of_2(bytes) || bytes < PAGE_SIZE || bytes < DIRTY_RING_SPARE * entry)
+		return -EINVAL;
+	if (bytes > DIRTY_RING_ENTRIES * entry)
+		return -E2BIG;
+	mutex_lock(&vm->lock);
+	if (vm->ring_bytes || vm->nr_vcpus)
+		r = -EINVAL;
+	else
+		WRITE_ONCE(vm->ring_bytes, bytes);
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+/* Up to 64 frames of one slot that are protected together. */
+struct batch {
+	u32 slot;
+	u64 offset;
+	unsigned long mask;
+};
+
+/* User space says which frames: any. */
+static void batch_protect(struct vm *vm, struct batch *b)
+{
+	struct memslot *slot = b->slot < UMBRA_MAX_SLOTS ? memslot_by_id(vm, b->slot) : NULL;
+
+	if (slot && b->mask)
+		mmu_slot_wrprotect(&vm->mmu, slot, b->offset, b->mask);
+	b->mask = 0;
+}
+
+static int ring_reset(struct vm *vm, struct vcpu *vcpu)
+{
+	struct batch b = {};
+	u64 offset;
+	u32 slot, n;
+
+	for (n = 0; n < vcpu->ring.size && dirty_ring_take(vcpu, &slot, &offset); n++) {
+		if (slot != b.slot || (offset ^ b.offset) / BITS_PER_LONG) {
+			batch_protect(vm, &b);
+			b.slot = slot;
+			b.offset = offset & -(u64)BITS_PER_LONG;
+			cond_resched();
+		}
+		b.mask |= BIT(offset % BITS_PER_LONG);
+	}
+	batch_protect(vm, &b);
+	return n;
+}
+
+int dirty_ring_reset(struct vm *vm)
+{
+	unsigned int i, nr = smp_load_acquire(&vm->nr_vcpus);
+	int n = 0;
+
+	if (!READ_ONCE(vm->ring_bytes))
+		return -EINVAL;
+	mutex_lock(&vm->slots_lock);
+	for (i = 0; i < nr; i++)
+		n += ring_reset(vm, vm->vcpus[i]);
+	if (n)
+		mmu_flush(&vm->mmu);
+	mutex_unlock(&vm->slots_lock);
+	return n;
 }

@@ -59,7 +59,7 @@ static struct memslot *slot_new(struct vm *vm, const struct memslot *like)
 		return NULL;
 	slot->mem = *like;
 	slot->mem.dirty_bitmap = NULL;
-	if (!(like->flags & MEMSLOT_LOG_DIRTY))
+	if (!(like->flags & MEMSLOT_LOG_DIRTY) || READ_ONCE(vm->ring_bytes))
 		return &slot->mem;
 	slot->mem.dirty_bitmap = log_new(vm, like->npages);
 	if (slot->mem.dirty_bitmap)
@@ -216,7 +216,8 @@ static int slot_reflag(struct vm *vm, struct memslot *old, const struct memslot 
 	if (!slot)
 		return -ENOMEM;
 	memcpy(slot->rmap_base, old->rmap_base, sizeof(slot->rmap_base));
-	slot->settling = slot->dirty_bitmap && !log_begins_full(vm);
+	slot->settling = (slot->flags & MEMSLOT_LOG_DIRTY) &&
+			 !(slot->dirty_bitmap && log_begins_full(vm));
 	slots_change(vm, old, slot);
 	slot_name(vm, slot);
 	slot_free(old);

@@ -12,6 +12,7 @@
 
 #include "chips.h"
 #include "compat.h"
+#include "dirty_ring.h"
 #include "emul.h"
 #include "entry_check.h"
 #include "event.h"
@@ -68,6 +69,10 @@ static enum handled tell_user(struct vcpu *vcpu)
 	}
 	if (vcpu_take_request(vcpu, REQ_DEBUG))
 		return guest_debug_trap(vcpu);
+	if (vcpu_take_request(vcpu, REQ_RING_FULL) && dirty_ring_full(vcpu)) {
+		vcpu_request(vcpu, REQ_RING_FULL);
+		return exit_to_user(vcpu, KVM_EXIT_DIRTY_RING_FULL);
+	}
 	if (event_user_window(vcpu) && event_irq_allowed(vcpu))
 		return exit_to_user(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
 	return REENTER;

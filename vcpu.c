@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "cpus.h"
+#include "dirty_ring.h"
 #include "event.h"
 #include "guest_debug.h"
 #include "mce.h"
@@ -31,6 +32,8 @@
 
 /* ---- on a physical CPU ---- */
 
+DEFINE_PER_CPU(struct vcpu *, vcpu_loaded);
+
 static void sched_in(struct preempt_notifier *pn, int cpu)
 {
 	struct vcpu *vcpu = container_of(pn, struct vcpu, notifier);
@@ -38,6 +41,7 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 
 	WRITE_ONCE(vcpu->cpu, cpu);
 	pv_sched_in(vcpu, cpu);
+	__this_cpu_write(vcpu_loaded, vcpu);
 	err = vendor(vcpu_load)(vcpu, cpu);
 	if (err)
 		vcpu->unreachable = err;
@@ -48,6 +52,7 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	struct vcpu *vcpu = container_of(pn, struct vcpu, notifier);
 
 	vendor(vcpu_put)(vcpu);
+	__this_cpu_write(vcpu_loaded, NULL);
 	WRITE_ONCE(vcpu->cpu, -1);
 }
 
@@ -404,7 +409,7 @@ static struct page *mapped_page(const struct vcpu *vcpu, unsigned long page)
 	if (page == KVM_COALESCED_MMIO_PAGE_OFFSET)
 		return virt_to_page(vcpu->vm->coalesced.ring);
 	if (page >= VCPU_RUN_SIZE >> PAGE_SHIFT)
-		return NULL;
+		return dirty_ring_page(vcpu, page);
 	page = array_index_nospec(page, VCPU_RUN_SIZE >> PAGE_SHIFT);
 	return virt_to_page((void *)vcpu->run + (page << PAGE_SHIFT));
 }
@@ -422,9 +427,17 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 	.fault = vcpu_fault,
 };
 
+static bool is_ring(const struct vcpu *vcpu, struct vm_area_struct *vma)
+{
+	return dirty_ring_page(vcpu, vma->vm_pgoff) &&
+	       dirty_ring_page(vcpu, vma->vm_pgoff + vma_pages(vma) - 1) &&
+	       (vma->vm_flags & (VM_SHARED | VM_EXEC)) == VM_SHARED;
+}
+
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	if (vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_SIZE >> PAGE_SHIFT)
+	if (vma->vm_pgoff + vma_pages(vma) > VCPU_MMAP_SIZE >> PAGE_SHIFT &&
+	    !is_ring(file->private_data, vma))
 		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
@@ -452,6 +465,7 @@ static const struct file_operations vcpu_fops = {
 static void free_vcpu(struct vcpu *vcpu)
 {
 	chips_vcpu_destroy(vcpu);
+	dirty_ring_destroy(vcpu);
 	kvfree(vcpu->cpuid.entry);
 	kfree(vcpu->emul);
 	if (vcpu->run)
@@ -474,7 +488,7 @@ static struct vcpu *alloc_vcpu(struct vm *vm, u32 id)
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	vcpu->emul = kzalloc(sizeof(*vcpu->emul), GFP_KERNEL_ACCOUNT);
 	vcpu->run = alloc_pages_exact(VCPU_RUN_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (vcpu->emul && vcpu->run)
+	if (vcpu->emul && vcpu->run && !dirty_ring_create(vcpu))
 		return vcpu;
 	free_vcpu(vcpu);
 	return NULL;
@@ -552,6 +566,9 @@ static struct file *add_to_vm(struct vm *vm, struct vcpu *vcpu)
 
 	mutex_lock(&vm->lock);
 	r = check_id(vm, vcpu->id);
+	/* They have got a ring meanwhile. */
+	if (!r && !vcpu->ring.size != !vm->ring_bytes)
+		r = -EAGAIN;
 	file = r ? ERR_PTR(r) : anon_inode_getfile("umbra-vcpu", &vcpu_fops, vcpu, O_RDWR);
 	if (!IS_ERR(file)) {
 		vm_get(vm);

@@ -16,6 +16,7 @@
 #include "cpus.h"
 #include "guest_debug.h"
 #include "mce.h"
+#include "dirty_ring.h"
 #include "mmu.h"
 #include "msr_filter.h"
 #include "request.h"
@@ -328,6 +329,9 @@ long vm_check_extension(unsigned long cap)
 		return MCE_MAX_BANKS;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return DIRTY_RING_ENTRIES * sizeof(struct kvm_dirty_gfn);
 	case KVM_CAP_NR_MEMSLOTS:
 		return UMBRA_MAX_SLOTS;
 	}
@@ -351,6 +355,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_dirty_log(vm, uarg);
 	case KVM_CLEAR_DIRTY_LOG:
 		return clear_dirty_log(vm, uarg);
+	case KVM_RESET_DIRTY_RINGS:
+		return dirty_ring_reset(vm);
 	case KVM_REGISTER_COALESCED_MMIO:
 		return coalesce(vm, uarg, coalesced_register);
 	case KVM_UNREGISTER_COALESCED_MMIO:

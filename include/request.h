@@ -18,6 +18,7 @@ enum {
 	REQ_EOI,		/* user space is to be told of an EOI */
 	REQ_MSR_FILTER,		/* the VM has another filter of MSRs */
 	REQ_DEBUG,		/* a #DB is for user space, which debugs the guest */
+	REQ_RING_FULL,		/* the dirty ring counted as full */
 };
 
 /**

@@ -10,6 +10,7 @@
 #include <linux/container_of.h>
 #include <linux/kvm.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rcuwait.h>
 #include <linux/signal_types.h>
@@ -186,6 +187,20 @@ struct vcpu_msrs {
 };
 
 /**
+ * struct vcpu_ring - the dirty ring (dirty_ring.c)
+ * @entry:	shared with user space, @size of them, a power of 2; 0: there is no ring
+ * @dirty:	counts entries filled, by the vCPU's own thread
+ * @reset:	counts those taken back, under slots_lock
+ * @last_slot:	@last_offset: the entry filled last
+ */
+struct vcpu_ring {
+	struct kvm_dirty_gfn *entry;
+	u32 size, dirty, reset;
+	u32 last_slot;
+	u64 last_offset;
+};
+
+/**
  * struct code_line - an instruction decoded before (insn.c)
  * @gva:	where
  * @bytes:	as it was then; it counts only while they are the same
@@ -228,6 +243,7 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @fpu:	guest XSAVE area (fpu.c)
  * @backend:	the vendor's part
  * @sigset:	KVM_SET_SIGNAL_MASK
+ * @ring:	frames written
  * @code:	instructions that made exits, by their place; @code_here: the last one's bytes
  * @fault:	the last page fault; @fault_kept: handle_pf() answered WAIT, and means to emulate it
  */
@@ -273,6 +289,7 @@ struct vcpu {
 	struct vcpu_stats stats;
 	struct mmu_fault fault;
 	bool fault_kept;
+	struct vcpu_ring ring;
 	struct code_line code[VCPU_CODE_LINES];
 	u64 code_here[2];
 };
@@ -350,6 +367,9 @@ int vcpu_create_file(struct vm *vm, u32 id);
  * @vcpu:	its file is closed and its VM is going away
  */
 void vcpu_destroy(struct vcpu *vcpu);
+
+/* The vCPU loaded on this processor: that of the current thread, if it has one. */
+DECLARE_PER_CPU(struct vcpu *, vcpu_loaded);
 
 /**
  * vcpu_load() - put the vCPU on this physical CPU

@@ -69,6 +69,7 @@ struct vm_coalesced {
  * @slot_ids:	the slots by user space's numbers; protected by slots_lock
  * @slot_pages:	frames in all slots; protected by slots_lock
  * @log_options: KVM_DIRTY_LOG_*: how the dirty log works; protected by slots_lock
+ * @ring_bytes:	of each vCPU's dirty ring, 0: there is none; set under @lock, before vCPUs
  * @dying:	slot out of @slots whose sptes are being dropped; protected by mmu.lock
  * @srcu:	protects readers of @slots
  * @notifier:	tells when @mm's mappings change
@@ -100,6 +101,7 @@ struct vm {
 	struct memslots __rcu *slots;
 	struct xarray slot_ids;
 	u64 slot_pages, log_options;
+	u32 ring_bytes;
 	const struct memslot *dying;
 	struct srcu_struct srcu;
 	struct mmu_notifier notifier;
@@ -206,8 +208,8 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
  *
  * Hands out the bitmap, clears it and write-protects what was dirty, if memslot_clear_dirty_log()
  * is not to do that. May sleep.
- * KVM API 4.8. Return: 0, -EINVAL, -ENOENT (no log kept), -ENOMEM, -EINTR (it is killed) or
- * -EFAULT; after the last two a part of the log may be lost.
+ * KVM API 4.8. Return: 0, -ENXIO (there are dirty rings), -EINVAL, -ENOENT (no log kept),
+ * -ENOMEM, -EINTR (it is killed) or -EFAULT; after the last two a part of the log may be lost.
  */
 int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
 
@@ -228,6 +230,25 @@ int memslot_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log
  * May sleep. KVM API 7.18. Return: 0 or -EINVAL.
  */
 int memslot_log_options(struct vm *vm, const struct kvm_enable_cap *cap);
+
+/**
+ * dirty_ring_enable() - KVM_ENABLE_CAP of KVM_CAP_DIRTY_LOG_RING and its like
+ * @vm:		the VM
+ * @bytes:	of each vCPU's ring
+ *
+ * May sleep. KVM API 8.29. Return: 0; -EINVAL (no power of two, too small, not the first time, or
+ * there are vCPUs) or -E2BIG.
+ */
+int dirty_ring_enable(struct vm *vm, u64 bytes);
+
+/**
+ * dirty_ring_reset() - KVM_RESET_DIRTY_RINGS
+ * @vm:	the VM
+ *
+ * Takes back what user space has read, and write-protects it. May sleep. KVM API 8.29.
+ * Return: how many entries; -EINVAL if there are no rings.
+ */
+int dirty_ring_reset(struct vm *vm);
 
 /* ---- notifier.c ---- */
 

@@ -16,6 +16,7 @@
 #include <linux/uaccess.h>
 
 #include "compat.h"
+#include "dirty_ring.h"
 #include "host.h"
 #include "request.h"
 #include "slots.h"
@@ -557,8 +558,16 @@ int host_cmpxchg_atomic(struct mmu_vm *vm, gpa_t gpa, const void *old, const voi
 
 void host_mark_dirty(const struct memslot *slot, gfn_t gfn)
 {
-	if (slot->dirty_bitmap)
+	struct vcpu *vcpu = this_cpu_read(vcpu_loaded);
+
+	if (!(slot->flags & MEMSLOT_LOG_DIRTY))
+		return;
+	if (vcpu && vcpu->ring.size)
+		dirty_ring_push(vcpu, slot->id, memslot_index(slot, gfn));
+	else if (slot->dirty_bitmap)
 		set_bit(memslot_index(slot, gfn), slot->dirty_bitmap);
+	else
+		WARN_ON_ONCE(1);
 }
 
 /* ---- flushes ---- */

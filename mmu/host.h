@@ -89,7 +89,7 @@ int host_cmpxchg(struct mmu_vm *vm, gpa_t gpa, const void *old, const void *new,
 unsigned int host_first_changed(struct mmu_vm *vm, gpa_t gpa, const u64 *known, unsigned int nr,
 				u64 *now);
 
-/* Mark a frame dirty in its slot's log, if it keeps one. Any context. */
+/* Mark a frame dirty in its slot's log, if it keeps one, or the vCPU's ring. On its thread. */
 void host_mark_dirty(const struct memslot *slot, gfn_t gfn);
 
 /*

@@ -36,6 +36,7 @@ struct rcuwait { int dummy; };
 struct srcu_struct { int dummy; };
 struct mmu_notifier { int dummy; };
 struct preempt_notifier { int dummy; };
+#define DECLARE_PER_CPU(type, name) extern type name
 struct irq_work { int dummy; };
 struct page { int dummy; };
 typedef struct { int refs; } refcount_t;

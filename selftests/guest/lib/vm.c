@@ -195,10 +195,13 @@ static u8 *alloc_memory(size_t bytes)
 	return start;
 }
 
-struct vm *vm_create(enum guest_mode mode)
+struct vm *vm_create_with_ring(enum guest_mode mode, u64 ring_bytes)
 {
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING, .args = { ring_bytes } };
 	struct vm *vm = vm_create_bare();
 
+	if (ring_bytes && ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
+		die("a dirty ring of %#lx bytes", ring_bytes);
 	vm->mode = mode;
 	vm->mem_bytes = MEM_BYTES;
 	vm->mem = alloc_memory(vm->mem_bytes);
@@ -209,6 +212,11 @@ struct vm *vm_create(enum guest_mode mode)
 		vm->root = pt_build(vm, mode);
 	vm_add_vcpu(vm);
 	return vm;
+}
+
+struct vm *vm_create(enum guest_mode mode)
+{
+	return vm_create_with_ring(mode, 0);
 }
 
 void vm_free(struct vm *vm)

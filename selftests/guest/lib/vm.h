@@ -150,6 +150,7 @@ bool on_bochs(void);
 
 /* vm.c: the VM and its vCPUs. */
 struct vm *vm_create(enum guest_mode mode);
+struct vm *vm_create_with_ring(enum guest_mode mode, u64 ring_bytes);	/* of dirty frames */
 struct vm *vm_create_bare(void);	/* no vCPU, no memory */
 long counter(const char *name);		/* of the module's, over all VMs; -1: there is none */
 /* Bits of leaf 7's EBX that vCPUs get from now on, offered or not. */
