@@ -86,7 +86,8 @@ static bool memory_access(struct vcpu *vcpu, const struct io_access *a, void *da
 	const struct lapic *apic = &vcpu->chips->apic;
 	struct ioapic *ioapic = vcpu->vm->chips->chips.ioapic;
 
-	if (lapic_enabled(apic) && !lapic_is_x2(apic) && is_within(a->gpa, apic->base & PAGE_MASK, PAGE_SIZE))
+	if (lapic_enabled(apic) && !lapic_is_x2(apic) &&
+	    is_within(a->gpa, apic->base & PAGE_MASK, PAGE_SIZE))
 		lapic_access(vcpu, a, data);
 	else if (ioapic && is_within(a->gpa, IOAPIC_BASE, IOAPIC_SIZE))
 		ioapic_access(ioapic, a, data);
@@ -98,9 +99,12 @@ static bool memory_access(struct vcpu *vcpu, const struct io_access *a, void *da
 bool device_access(struct vcpu *vcpu, const struct io_access *a, void *data)
 {
 	struct vm *vm = vcpu->vm;
+	bool found = false;
 
-	if (vcpu->chips && (a->port ? port_access(&vm->chips->chips, a, data) :
-				      memory_access(vcpu, a, data)))
+	if (vcpu->chips)
+		found = a->port ? port_access(&vm->chips->chips, a, data) :
+				  memory_access(vcpu, a, data);
+	if (found)
 		return true;
 	return a->write && (eventfd_signal_io(vm, a) || coalesced_write(vcpu, a));
 }

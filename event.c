@@ -207,7 +207,7 @@ static bool nmis_open(struct vcpu *vcpu)
 	return !vcpu->events.nmi_masked && !vendor(get_shadow)(vcpu);
 }
 
-/* Is there an interrupt for a guest that takes one now? Those of the controllers in here are asked. */
+/* Is there an interrupt for a guest that takes one now? The controllers in here are asked. */
 static bool next_irq(struct vcpu *vcpu)
 {
 	int vector;

@@ -2,8 +2,8 @@
 /*
  * Eventfds as interrupt lines (irqfd) and as device registers (ioeventfd).
  *
- * An irqfd sits in its eventfd's wait queue. It is active while it is in the VM's list; who takes it
- * out (KVM_IRQFD again, the eventfd's end, the VM's) queues the work that frees it. Locks: the
+ * An irqfd sits in its eventfd's wait queue. It is active while it is in the VM's list; who takes
+ * it out (KVM_IRQFD again, the eventfd's end, the VM's) queues the work that frees it. Locks: the
  * wait queue's, which the eventfd holds when it calls us, before the list's.
  */
 #include <linux/eventfd.h>
@@ -50,25 +50,26 @@ static struct eventfd_ctx *get_ctx(int fd, struct file **file)
 
 /* ---- irqfd ---- */
 
-/**
+/*
  * struct irqfd - an eventfd that is a GSI's line
  * @active:	in the VM's list of irqfds, protected by its irqfd_lock
- * @resampled:	in the VM's list of those that wait for an EOI (RCU); @resample is told of it
+ * @resample:	in the VM's list of those that are told of an EOI (RCU), if it has an eventfd for that
  */
 struct irqfd {
 	struct vm *vm;
 	u32 gsi;
-	struct eventfd_ctx *ctx, *resample;
+	struct eventfd_ctx *ctx;
+	struct resampler resample;
 	struct wait_queue_entry wait;
 	poll_table table;
-	struct list_head active, resampled;
+	struct list_head active;
 	struct work_struct free;
 };
 
 /* Any context. An edge, or up until the EOI. */
 static void inject(struct irqfd *f)
 {
-	if (f->resample) {
+	if (f->resample.ctx) {
 		chips_set_line(f->vm, IRQ_SOURCE_RESAMPLE, f->gsi, true);
 	} else {
 		chips_set_line(f->vm, IRQ_SOURCE_USER, f->gsi, true);
@@ -112,10 +113,10 @@ static void add_to_queue(struct file *file, wait_queue_head_t *head, poll_table 
 
 static bool is_resampled(struct vm_chips *c, u32 gsi)
 {
-	struct irqfd *f;
+	struct resampler *r;
 
-	list_for_each_entry(f, &c->resamplers, resampled)
-		if (f->gsi == gsi)
+	list_for_each_entry(r, &c->resamplers, node)
+		if (r->gsi == gsi)
 			return true;
 	return false;
 }
@@ -125,12 +126,12 @@ static void stop_resampling(struct irqfd *f)
 	struct vm_chips *c = f->vm->chips;
 
 	mutex_lock(&c->lock);
-	list_del_rcu(&f->resampled);
+	list_del_rcu(&f->resample.node);
 	synchronize_rcu();
 	if (!is_resampled(c, f->gsi))
 		chips_set_line(f->vm, IRQ_SOURCE_RESAMPLE, f->gsi, false);
 	mutex_unlock(&c->lock);
-	eventfd_ctx_put(f->resample);
+	eventfd_ctx_put(f->resample.ctx);
 }
 
 static void free_irqfd(struct work_struct *work)
@@ -139,7 +140,7 @@ static void free_irqfd(struct work_struct *work)
 	u64 count;
 
 	eventfd_ctx_remove_wait_queue(f->ctx, &f->wait, &count);
-	if (f->resample)
+	if (f->resample.ctx)
 		stop_resampling(f);
 	eventfd_ctx_put(f->ctx);
 	kfree(f);
@@ -154,7 +155,6 @@ static struct irqfd *alloc_irqfd(struct vm *vm, u32 gsi)
 	f->vm = vm;
 	f->gsi = gsi;
 	INIT_LIST_HEAD(&f->active);
-	INIT_LIST_HEAD(&f->resampled);
 	INIT_WORK(&f->free, free_irqfd);
 	init_waitqueue_func_entry(&f->wait, woken);
 	init_poll_funcptr(&f->table, add_to_queue);
@@ -186,9 +186,10 @@ static int start_resampling(struct irqfd *f, int fd)
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
 	fput(file);
-	f->resample = ctx;
+	f->resample.ctx = ctx;
+	f->resample.gsi = f->gsi;
 	mutex_lock(&c->lock);
-	list_add_rcu(&f->resampled, &c->resamplers);
+	list_add_rcu(&f->resample.node, &c->resamplers);
 	mutex_unlock(&c->lock);
 	return 0;
 }
@@ -201,7 +202,7 @@ static int connect(struct irqfd *f, const struct kvm_irqfd *args, struct file *f
 	if (r)
 		return r;
 	r = activate(f);
-	if (r && f->resample)
+	if (r && f->resample.ctx)
 		stop_resampling(f);
 	if (!r && vfs_poll(file, &f->table) & EPOLLIN)
 		inject(f);
@@ -265,26 +266,9 @@ int eventfd_irqfd(struct vm *vm, const struct kvm_irqfd *args)
 	return assign(vm, args);
 }
 
-/* The line goes down before anyone is told: who is may raise it again at once. */
-void eventfd_acked(struct vm *vm, u32 gsi)
-{
-	struct irqfd *f;
-
-	if (list_empty(&vm->chips->resamplers))
-		return;
-	rcu_read_lock();
-	list_for_each_entry_rcu(f, &vm->chips->resamplers, resampled)
-		if (f->gsi == gsi)
-			chips_set_line(vm, IRQ_SOURCE_RESAMPLE, gsi, false);
-	list_for_each_entry_rcu(f, &vm->chips->resamplers, resampled)
-		if (f->gsi == gsi)
-			host_eventfd_signal(f->resample);
-	rcu_read_unlock();
-}
-
 /* ---- ioeventfd ---- */
 
-/**
+/*
  * struct ioeventfd - a guest's write that signals an eventfd
  * @len:	0: any length
  * @any:	whatever is written; else @value only
@@ -376,14 +360,15 @@ static int remove_ioeventfd(struct vm_chips *c, const struct ioeventfd *key)
 	int r = -ENOENT;
 
 	mutex_lock(&c->lock);
-	hash_for_each_possible(c->ioeventfds, e, node, key->addr)
-		if (same(e, key)) {
-			hash_del_rcu(&e->node);
-			WRITE_ONCE(c->nr_ioeventfds, c->nr_ioeventfds - 1);
-			call_rcu(&e->rcu, free_ioeventfd);
-			r = 0;
-			break;
-		}
+	hash_for_each_possible(c->ioeventfds, e, node, key->addr) {
+		if (!same(e, key))
+			continue;
+		hash_del_rcu(&e->node);
+		WRITE_ONCE(c->nr_ioeventfds, c->nr_ioeventfds - 1);
+		call_rcu(&e->rcu, free_ioeventfd);
+		r = 0;
+		break;
+	}
 	mutex_unlock(&c->lock);
 	return r;
 }

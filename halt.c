@@ -22,13 +22,6 @@
 #include "vm.h"
 #include "vm_chips.h"
 
-void vcpu_nmi(struct vcpu *vcpu)
-{
-	atomic_inc(&vcpu->nmis);
-	vcpu_request(vcpu, REQ_NMI);
-	vcpu_kick(vcpu);
-}
-
 enum handled vcpu_halt(struct vcpu *vcpu)
 {
 	if (vcpu_trapped(vcpu))

@@ -44,7 +44,8 @@ static bool log_begins_full(const struct vm *vm)
 /* Made of whole words, as KVM_GET_DIRTY_LOG hands it out. */
 static unsigned long *log_new(struct vm *vm, u64 npages)
 {
-	unsigned long *log = kvcalloc(BITS_TO_LONGS(npages), sizeof(*log), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	unsigned long *log = kvcalloc(BITS_TO_LONGS(npages), sizeof(*log),
+				      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
 	if (log && log_begins_full(vm))
 		bitmap_set(log, 0, npages);

@@ -70,3 +70,10 @@ void vcpu_kick(struct vcpu *vcpu)
 		smp_send_reschedule(cpu);
 	put_cpu();
 }
+
+void vcpu_nmi(struct vcpu *vcpu)
+{
+	atomic_inc(&vcpu->nmis);
+	vcpu_request(vcpu, REQ_NMI);
+	vcpu_kick(vcpu);
+}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The interrupt controllers of irq/ as parts of a VM and its vCPUs. In chips.c, device.c, eventfd.c. */
+/*
+ * The interrupt controllers of irq/ as parts of a VM and its vCPUs. In chips.c (the controllers'
+ * host), chips_vm.c, vcpu_irq.c, device.c and eventfd.c.
+ */
 #ifndef UMBRA_CHIPS_H
 #define UMBRA_CHIPS_H
 
@@ -47,7 +50,8 @@ int chips_x2apic_api(struct vm *vm, u64 flags);
  * chips_vm_ioctl() - the VM's ioctls for its chips, routes and eventfds
  * @vm: @cmd: @arg: as ioctl() has them
  *
- * May sleep. KVM API 4.24 to 4.26, 4.52, 4.59, 4.70 to 4.72, 4.75. Return: as KVM; -ENOTTY: not one of them.
+ * May sleep. KVM API 4.24 to 4.26, 4.52, 4.59, 4.70 to 4.72, 4.75. Return: as KVM; -ENOTTY: not
+ * one of them.
  */
 long chips_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 
@@ -180,15 +184,6 @@ int eventfd_ioeventfd(struct vm *vm, const struct kvm_ioeventfd *args);
  * Any context. Return: whether one has; its eventfd is signalled.
  */
 bool eventfd_signal_io(struct vm *vm, const struct io_access *a);
-
-/**
- * eventfd_acked() - a GSI was acknowledged: irqfds that wait for it resample
- * @vm:		the VM
- * @gsi:	which
- *
- * Any context.
- */
-void eventfd_acked(struct vm *vm, u32 gsi);
 
 /**
  * eventfd_release() - let go of all eventfds

@@ -31,7 +31,7 @@ struct vcpu_tsc {
  * @stable:	all counters are one, and so is the host's clock: time is @base_ns plus what the
  *		counter, by @ratio and @khz, has gone on since the host's was @base_tsc
  * @offset:	nanoseconds to add to the host's time since boot; if not @stable, to have the time
- * @tsc_offset:	of the vCPUs that are in step, and of new ones; their rate is @tsc_khz, or 0: none yet
+ * @tsc_offset:	of the vCPUs that are in step, and of new ones; their rate is @tsc_khz, 0: none yet
  * @tsc_set:	user space has set a counter
  * @default_khz: of new vCPUs
  * @wall:	MSR_KVM_WALL_CLOCK(_NEW), as written last; not under @lock
@@ -80,7 +80,7 @@ u64 tsc_read(const struct vcpu *vcpu);
 /**
  * tsc_write() - ... is written by user space
  * @vcpu:	loaded
- * @value:	to be read from now on; 0, or less than a second from what vCPUs in step read, means:
+ * @value:	to be read from now on; 0, or within a second of what vCPUs in step read, means:
  *		in step
  */
 void tsc_write(struct vcpu *vcpu, u64 value);

@@ -41,12 +41,4 @@ enum handled vcpu_settle(struct vcpu *vcpu, int *srcu);
  */
 void vcpu_accept_sipi(struct vcpu *vcpu);
 
-/**
- * vcpu_nmi() - an NMI from anywhere
- * @vcpu:	any
- *
- * Any context.
- */
-void vcpu_nmi(struct vcpu *vcpu);
-
 #endif

@@ -6,6 +6,8 @@
 #ifndef UMBRA_IRQCHIP_H
 #define UMBRA_IRQCHIP_H
 
+#include <linux/spinlock.h>
+
 #include "irq.h"
 
 /*

@@ -32,6 +32,14 @@ enum {
 void vcpu_kick(struct vcpu *vcpu);
 
 /**
+ * vcpu_nmi() - an NMI from anywhere
+ * @vcpu:	any
+ *
+ * Any context.
+ */
+void vcpu_nmi(struct vcpu *vcpu);
+
+/**
  * vm_make_request() - ask all vCPUs of a VM for something and wait until seen
  * @vm:		the VM
  * @req:	REQ_FLUSH_TLB or REQ_RELOAD_ROOT

@@ -12,11 +12,24 @@
 #include "apic.h"
 #include "irqchip.h"
 
+struct eventfd_ctx;
 struct vcpu;
 struct vm;
 
-/* Where a VM's interrupt controllers are: in user space, in here, or only the local APICs in here. */
+/* Where a VM's interrupt controllers are: in user space, in here, or here the local APICs only. */
 enum chips_mode { CHIPS_USER, CHIPS_KERNEL, CHIPS_SPLIT };
+
+/**
+ * struct resampler - who is told of a GSI's EOI
+ * @node:	in vm_chips.resamplers
+ * @gsi:	the GSI
+ * @ctx:	the eventfd; NULL: nobody, and not in the list
+ */
+struct resampler {
+	struct list_head node;
+	u32 gsi;
+	struct eventfd_ctx *ctx;
+};
 
 /**
  * struct vm_chips - a VM's interrupt controllers

@@ -227,8 +227,8 @@ static bool foreign_lookup(struct host_page *page, unsigned long hva, bool write
 }
 
 /*
- * Memory that get_user_pages() does not give out (VM_IO, VM_PFNMAP). It may have no struct page, and
- * takes no reference: the notifier comes by before it goes.
+ * Memory that get_user_pages() does not give out (VM_IO, VM_PFNMAP). It may have no struct page,
+ * and takes no reference: the notifier comes by before it goes.
  */
 static int page_get_foreign(struct host_page *page, unsigned long hva, bool write)
 {

@@ -237,7 +237,9 @@ TEST_F(dirty, of_a_large_slot)
 
 static int log_options(struct vm *vm, u64 options)
 {
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { options } };
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { options },
+	};
 
 	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap) ? errno : 0;
 }

@@ -38,7 +38,8 @@ static int open_bar(void)
 	int fd = -1;
 
 	while (dir && fd < 0 && (d = readdir(dir))) {
-		if (read_hex(d->d_name, "vendor") != 0x1af4 || read_hex(d->d_name, "device") != 0x1110)
+		if (read_hex(d->d_name, "vendor") != 0x1af4 ||
+		    read_hex(d->d_name, "device") != 0x1110)
 			continue;
 		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/enable", d->d_name);
 		fd = open(path, O_WRONLY);
@@ -94,7 +95,7 @@ TEST_F(foreign, device_memory)
 	EXPECT_EQ(0x1234, x);
 	EXPECT_DONE(guest_write(v, TEST_VA + 8, 0x5678, 8));
 	EXPECT_EQ(0x5678, *(volatile u64 *)(bar + 8));
-	EXPECT_DONE(guest_write(v, TEST_VA + 2 * PAGE_SIZE, 0x9abc, 8));	/* the first touch */
+	EXPECT_DONE(guest_write(v, TEST_VA + 2 * PAGE_SIZE, 0x9abc, 8));	/* first touch */
 	EXPECT_EQ(0x9abc, *(volatile u64 *)(bar + 2 * PAGE_SIZE));
 	EXPECT_DONE(guest_write(v, TEST_VA + 4 * PAGE_SIZE - 4, 0x1122334455667788, 8));
 	EXPECT_EQ(0x55667788, *(volatile u32 *)(bar + 4 * PAGE_SIZE - 4));

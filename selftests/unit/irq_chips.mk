@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The chips of irq/ on a fake host: irq_chips_test, irq_chips_threads. Included by Makefile.
-
-IRQ	?= $(TOP)/irq
+# The chips of irq/ on a fake host: irq_chips_test, irq_chips_threads. Included by
+# Makefile, behind irq_apic.mk.
 
 CHIPS_OBJS := $(patsubst %,$(O)/irq/%.o,pic ioapic pit route)
 CHIPS_TESTS := $(patsubst %.c,$(O)/%.o,$(wildcard irq_chips_test*.c)) $(O)/irq_chips_host.o
-
-$(O)/irq/%.o: $(IRQ)/%.c
-	@mkdir -p $(@D)
-	@echo "  CC      $@"
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/irq_chips_test: $(CHIPS_TESTS) $(CHIPS_OBJS)
 	$(link)
@@ -25,5 +19,4 @@ chips-threads:
 
 threads: chips-threads
 
--include $(wildcard $(O)/irq/*.d)
 .PHONY: chips-threads

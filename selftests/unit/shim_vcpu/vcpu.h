@@ -21,4 +21,9 @@ struct vcpu {
 	struct mmu_vcpu mmu;
 };
 
+static inline u64 vcpu_dr7(const struct vcpu *vcpu)
+{
+	return vcpu->debug.dr7;
+}
+
 #endif
