@@ -53,7 +53,7 @@ static struct eventfd_ctx *get_ctx(int fd, struct file **file)
 /*
  * struct irqfd - an eventfd that is a GSI's line
  * @active:	in the VM's list of irqfds, protected by its irqfd_lock
- * @resample:	in the VM's list of those that are told of an EOI (RCU), if it has an eventfd for that
+ * @resample:	in the VM's list of those that are told of an EOI (RCU), if there is one to tell
  */
 struct irqfd {
 	struct vm *vm;

@@ -341,6 +341,8 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	}
 	if (is_apic_msr(vcpu, index))
 		return set_apic_msr(vcpu, index, data, host);
+	if (index == MSR_IA32_TSC_DEADLINE && host)
+		return 0;
 	if (!backend_valid(index, data))
 		return -EINVAL;
 	r = vendor(set_msr)(vcpu, index, data);
@@ -396,6 +398,10 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	}
 	if (is_apic_msr(vcpu, index))
 		return lapic_msr_read(&vcpu->chips->apic, index, data);
+	if (index == MSR_IA32_TSC_DEADLINE && host) {
+		*data = 0;	/* it is in the list, and travels */
+		return 0;
+	}
 	r = vendor(get_msr)(vcpu, index, data);
 	if (r == -ENOENT)
 		r = pv_get_msr(vcpu, index, data);
