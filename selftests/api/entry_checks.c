@@ -404,6 +404,7 @@ TEST_F(long4, rip_and_flags)
 		if (bit >= 22 || bit == 15 || bit == 5 || bit == 3)
 			REGS_REFUSED(regs.rflags |= 1ul << bit);
 	REFUSED_AT_RUN(regs.rflags |= RFLAGS_VM);
+	self->v->run->exit_reason = KVM_EXIT_UNKNOWN;
 	EXPECT_DONE(guest_insn(self->v, INSN("nop")));
 }
 

@@ -149,28 +149,6 @@ TEST_F(hostmem, page_table_in_secret_memory)
 	EXPECT_PF(guest_read(self->v, TEST_VA, 1, NULL), 0, TEST_VA);
 }
 
-/* Registers and firmware: no memory that the kernel lends. */
-TEST_F(hostmem, device_memory_is_refused)
-{
-	static const u64 phys[] = { 0xf0000, 0xfee00000 };
-	int fd = open("/dev/mem", O_RDWR | O_SYNC);
-
-	if (fd < 0)
-		SKIP(return, "no /dev/mem");
-	for (int i = 0; i < 2; i++) {
-		void *p = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, fd, phys[i]);
-
-		if (p == MAP_FAILED)
-			continue;
-		vm_set_slot(self->vm, 1, SLOT_GPA, p, PAGE_SIZE, 0);
-		EXPECT_REFUSED(guest_read(self->v, TEST_VA, 4, NULL));
-		EXPECT_REFUSED(guest_exec(self->v, TEST_VA));
-		vm_set_slot(self->vm, 1, SLOT_GPA, p, 0, 0);
-		munmap(p, PAGE_SIZE);
-	}
-	close(fd);
-}
-
 static void ignore(int sig)
 {
 }

@@ -147,7 +147,7 @@ TEST(outside_the_loop)
 {
 	static const u8 kinds[] = {
 		EXIT_EXCEPTION, EXIT_HOST_IRQ, EXIT_HOST_NMI, EXIT_IRQ_WINDOW, EXIT_NMI_WINDOW,
-		EXIT_IO, EXIT_HLT, EXIT_XSETBV, EXIT_EMULATE, EXIT_FAULT, EXIT_STEPPED,
+		EXIT_HLT, EXIT_XSETBV, EXIT_EMULATE, EXIT_FAULT, EXIT_STEPPED,
 		EXIT_DELIVER, EXIT_TASK_SWITCH, EXIT_SHUTDOWN, EXIT_FAIL_ENTRY, EXIT_UNKNOWN,
 	};
 	struct exit exit;
@@ -160,6 +160,22 @@ TEST(outside_the_loop)
 		CHECK(waits_unchanged(&exit));
 		CHECK_EQ(exit.kind, kinds[i]);
 	}
+}
+
+/* A port may be a device's in the kernel; what the emulator has to do waits. */
+TEST(ports)
+{
+	struct exit exit = { .kind = EXIT_IO, .next_rip = RIP + 2,
+			     .io = { .port = 0x80, .size = 1, .string = true } };
+
+	start(INSN_LONG64);
+	CHECK(waits_unchanged(&exit));
+	exit.io.string = false;
+	exit.next_rip = 0;
+	CHECK(waits_unchanged(&exit));
+	exit.next_rip = RIP + 2;
+	CHECK_EQ(exit_handle_atomic(&v, &exit), TO_USER);
+	CHECK_EQ(v.run->exit_reason, KVM_EXIT_IO);
 }
 
 static u64 counted(void)
