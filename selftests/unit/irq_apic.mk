@@ -5,7 +5,7 @@
 IRQ	?= $(TOP)/irq
 
 APIC_OBJS := $(patsubst %,$(O)/irq/%.o,apic deliver timer)
-APIC_TESTS := $(patsubst %.c,$(O)/%.o,$(wildcard irq_apic_test*.c)) $(O)/irq_apic_host.o
+APIC_TESTS := $(patsubst %.c,$(O)/%.o,$(wildcard irq_apic_test*.c)) $(O)/irq_apic_host.o $(O)/irq_shim.o
 
 $(O)/irq/%.o: $(IRQ)/%.c
 	@mkdir -p $(@D)

@@ -7,23 +7,6 @@ struct host host;
 static struct lapic *list[MAX_CPUS];
 static struct lapic *by_id[IRQ_MAX_IDS];
 
-void shim_warn(const char *file, int line, const char *what)
-{
-	TAP_FAIL("%s:%d: warning: %s", file, line, what);
-}
-
-void shim_lock(spinlock_t *lock)
-{
-	BUG_ON(lock->held);
-	lock->held = 1;
-}
-
-void shim_unlock(spinlock_t *lock)
-{
-	BUG_ON(!lock->held);
-	lock->held = 0;
-}
-
 static struct cpu *cpu_of(struct lapic *apic)
 {
 	return container_of(apic, struct cpu, apic);

@@ -200,11 +200,9 @@ static void *flood(void *arg)
 	return NULL;
 }
 
-/* Each sends as fast as it can: what is not coalesced is taken, once. */
-TEST(as_many_taken_as_delivered)
+/* Both send to the first as fast as they can, and end. */
+static void flood_from_two(struct sender s[2])
 {
-	struct sender s[2] = { { .from = &cpus[1], .vector = VECTOR },
-			       { .from = &cpus[2], .vector = VECTOR + 1 } };
 	pthread_t thread;
 	u32 i;
 
@@ -215,6 +213,15 @@ TEST(as_many_taken_as_delivered)
 	for (i = 0; i < 2; i++)
 		pthread_join(s[i].thread, NULL);
 	stop(&cpus[0], thread);
+}
+
+/* What is not coalesced is taken, once. */
+TEST(as_many_taken_as_delivered)
+{
+	struct sender s[2] = { { .from = &cpus[1], .vector = VECTOR },
+			       { .from = &cpus[2], .vector = VECTOR + 1 } };
+
+	flood_from_two(s);
 	CHECK_EQ(taken(&cpus[0], VECTOR), s[0].delivered);
 	CHECK_EQ(taken(&cpus[0], VECTOR + 1), s[1].delivered);
 	CHECK(s[0].delivered && s[1].delivered);
@@ -225,16 +232,8 @@ TEST(shared_vector)
 {
 	struct sender s[2] = { { .from = &cpus[1], .vector = VECTOR },
 			       { .from = &cpus[2], .vector = VECTOR } };
-	pthread_t thread;
-	u32 i;
 
-	begin();
-	pthread_create(&thread, NULL, vcpu, &cpus[0]);
-	for (i = 0; i < 2; i++)
-		pthread_create(&s[i].thread, NULL, flood, &s[i]);
-	for (i = 0; i < 2; i++)
-		pthread_join(s[i].thread, NULL);
-	stop(&cpus[0], thread);
+	flood_from_two(s);
 	CHECK_EQ(taken(&cpus[0], VECTOR), s[0].delivered + s[1].delivered);
 }
 

@@ -4,7 +4,7 @@
 # Makefile, behind irq_apic.mk.
 
 CHIPS_OBJS := $(patsubst %,$(O)/irq/%.o,pic ioapic pit route)
-CHIPS_TESTS := $(patsubst %.c,$(O)/%.o,$(wildcard irq_chips_test*.c)) $(O)/irq_chips_host.o
+CHIPS_TESTS := $(patsubst %.c,$(O)/%.o,$(wildcard irq_chips_test*.c)) $(O)/irq_chips_host.o $(O)/irq_shim.o
 
 $(O)/irq_chips_test: $(CHIPS_TESTS) $(CHIPS_OBJS)
 	$(link)

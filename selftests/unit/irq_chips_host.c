@@ -4,23 +4,6 @@
 
 struct host host;
 
-void shim_warn(const char *file, int line, const char *what)
-{
-	TAP_FAIL("%s:%d: warning: %s", file, line, what);
-}
-
-void shim_lock(spinlock_t *lock)
-{
-	BUG_ON(lock->held);
-	lock->held = 1;
-}
-
-void shim_unlock(spinlock_t *lock)
-{
-	BUG_ON(!lock->held);
-	lock->held = 0;
-}
-
 /* A lock that is held shows when a chip that is called takes it again. */
 static void no_lock_held(void)
 {
