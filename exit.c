@@ -148,28 +148,54 @@ static struct mmu_access pf_access(struct vcpu *vcpu, u32 error)
 	};
 }
 
-static u64 operand_value(const struct vcpu *vcpu, const struct insn *insn)
+/* All of the access? The fault may tell where its second page begins, of one that straddles two. */
+static bool is_whole(struct vcpu *vcpu, const struct insn *insn, const struct insn_opnd *mem)
 {
-	return insn->src.kind == OPND_REG ? vcpu->regs.gpr[insn->src.reg] : insn->imm;
+	const struct mmu_fault *f = &vcpu->fault;
+
+	return mem->kind == OPND_MEM && mem->bytes >= 4 && !(f->gpa & (mem->bytes - 1)) &&
+	       insn_linear(vcpu, insn) == f->gva;
 }
 
-/* A plain store to an upper table: a level-1 table would be out of sync by now. */
-static bool store_entry(struct vcpu *vcpu, struct exit *exit, const struct insn *insn, gpa_t gpa)
+static bool load_device(struct vcpu *vcpu, const struct insn *insn)
 {
-	const u64 value = operand_value(vcpu, insn);
+	struct io_access a = { .gpa = vcpu->fault.gpa, .len = insn->src.bytes };
+	u64 value = 0;
 
-	/* The fault may tell where its second page begins, of a store that straddles two. */
-	if (insn->dst.kind != OPND_MEM || insn->dst.bytes < 4 || (gpa & (insn->dst.bytes - 1)) ||
-	    insn_linear(vcpu, insn) != vcpu->fault.gva)
+	if (insn->dst.kind != OPND_REG || !device_access(vcpu, &a, &value))
 		return false;
-	if (insn->src.kind != OPND_REG && insn->src.kind != OPND_IMM)
-		return false;
-	if (mmu_write_guest(&vcpu->mmu, gpa, &value, insn->dst.bytes))
-		return false;
-	vcpu->stats.emulated++;
-	exit->next_rip = vcpu->regs.rip + insn->length;
-	insn_skip(vcpu, exit);
+	vcpu->regs.gpr[insn->dst.reg] = value;
 	return true;
+}
+
+static bool store_device(struct vcpu *vcpu, u64 value, unsigned int bytes)
+{
+	struct io_access a = { .gpa = vcpu->fault.gpa, .len = bytes, .write = true };
+
+	memcpy(a.data, &value, sizeof(value));
+	return device_access(vcpu, &a, NULL);
+}
+
+/*
+ * A plain MOV: a store to an upper table (a level-1 table would be out of sync by now), or to or from
+ * a device in the kernel: an end of interrupt, a timer, a doorbell.
+ */
+static bool mov(struct vcpu *vcpu, const struct insn *insn)
+{
+	const struct mmu_fault *f = &vcpu->fault;
+	unsigned int bytes = insn->dst.bytes;
+	u64 value = insn->imm;
+
+	if (insn->dst.kind != OPND_MEM)
+		return !f->to_table && is_whole(vcpu, insn, &insn->src) && load_device(vcpu, insn);
+	if (!is_whole(vcpu, insn, &insn->dst))
+		return false;
+	if (insn->src.kind == OPND_REG)
+		value = vcpu->regs.gpr[insn->src.reg];
+	else if (insn->src.kind != OPND_IMM)
+		return false;
+	return f->to_table ? !mmu_write_guest(&vcpu->mmu, f->gpa, &value, bytes) :
+			     store_device(vcpu, value, bytes);
 }
 
 /* What is written as a block becomes a new table, or none. */
@@ -179,67 +205,21 @@ static bool is_block(const struct insn *insn)
 	       (insn->flags & (INSN_REP | INSN_REPNE));
 }
 
-/* Most writes to tables need no emulator, nor sleep. */
-static noinline_for_stack bool table_write(struct vcpu *vcpu, struct exit *exit)
+/* Most writes to tables, and to devices in the kernel, need no emulator, nor sleep. */
+static noinline_for_stack bool emulate_atomic(struct vcpu *vcpu, struct exit *exit)
 {
 	const struct mmu_fault *f = &vcpu->fault;
 	const struct insn *insn;
 
-	if (!f->to_table || exit->delivering.type != EVENT_NONE ||
-	    (vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED))
+	if (exit->delivering.type != EVENT_NONE || (vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED))
 		return false;
 	insn = insn_here(vcpu, exit);
 	if (!insn)
 		return false;
-	if (insn->op == OP_MOV)
-		return store_entry(vcpu, exit, insn, f->gpa);
-	return is_block(insn) && !f->self_map && mmu_unprotect(&vcpu->mmu, f->gpa);
-}
-
-static bool store_device(struct vcpu *vcpu, const struct insn *insn, struct io_access *a)
-{
-	const u64 value = operand_value(vcpu, insn);
-
-	if (insn->src.kind != OPND_REG && insn->src.kind != OPND_IMM)
-		return false;
-	a->write = true;
-	a->len = insn->dst.bytes;
-	memcpy(a->data, &value, sizeof(value));
-	return device_access(vcpu, a, NULL);
-}
-
-static bool load_device(struct vcpu *vcpu, const struct insn *insn, struct io_access *a)
-{
-	u64 value = 0;
-
-	a->len = insn->src.bytes;
-	if (insn->dst.kind != OPND_REG || !device_access(vcpu, a, &value))
-		return false;
-	vcpu->regs.gpr[insn->dst.reg] = value;
-	return true;
-}
-
-/* A plain MOV to or from a device in the kernel: an end of interrupt, a timer, a doorbell. */
-static noinline_for_stack bool device_mov(struct vcpu *vcpu, struct exit *exit)
-{
-	const struct mmu_fault *f = &vcpu->fault;
-	struct io_access a = { .gpa = f->gpa };
-	const struct insn *insn;
-	const struct insn_opnd *mem;
-	bool store;
-
-	if (f->to_table || exit->delivering.type != EVENT_NONE ||
-	    (vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED))
-		return false;
-	insn = insn_here(vcpu, exit);
-	if (!insn || insn->op != OP_MOV)
-		return false;
-	store = insn->dst.kind == OPND_MEM;
-	mem = store ? &insn->dst : &insn->src;
-	if (mem->kind != OPND_MEM || mem->bytes < 4 || (f->gpa & (mem->bytes - 1)) ||
-	    insn_linear(vcpu, insn) != f->gva)
-		return false;
-	if (!(store ? store_device(vcpu, insn, &a) : load_device(vcpu, insn, &a)))
+	if (insn->op != OP_MOV)
+		return f->to_table && is_block(insn) && !f->self_map &&
+		       mmu_unprotect(&vcpu->mmu, f->gpa);
+	if (!mov(vcpu, insn))
 		return false;
 	vcpu->stats.emulated++;
 	exit->next_rip = vcpu->regs.rip + insn->length;
@@ -255,7 +235,7 @@ static enum handled pf_emulate(struct vcpu *vcpu, struct exit *exit)
 			return pf_in_delivery(vcpu, exit, &vcpu->fault);
 		return emul_one(vcpu, &vcpu->fault);
 	}
-	if (table_write(vcpu, exit) || device_mov(vcpu, exit))
+	if (emulate_atomic(vcpu, exit))
 		return REENTER;
 	vcpu->fault_kept = true;
 	return WAIT;
