@@ -148,7 +148,7 @@ static struct mmu_access pf_access(struct vcpu *vcpu, u32 error)
 	};
 }
 
-/* All of the access? The fault may tell where its second page begins, of one that straddles two. */
+/* All of the access? Of one that straddles pages, the fault may tell where the second begins. */
 static bool is_whole(struct vcpu *vcpu, const struct insn *insn, const struct insn_opnd *mem)
 {
 	const struct mmu_fault *f = &vcpu->fault;
@@ -177,8 +177,8 @@ static bool store_device(struct vcpu *vcpu, u64 value, unsigned int bytes)
 }
 
 /*
- * A plain MOV: a store to an upper table (a level-1 table would be out of sync by now), or to or from
- * a device in the kernel: an end of interrupt, a timer, a doorbell.
+ * A plain MOV: a store to an upper table (a level-1 table would be out of sync by now), or to or
+ * from a device in the kernel: an end of interrupt, a timer, a doorbell.
  */
 static bool mov(struct vcpu *vcpu, const struct insn *insn)
 {
