@@ -100,6 +100,17 @@ bool emul_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault);
  */
 unsigned int emul_length(struct vcpu *vcpu);
 
+/* ---- emul_atomic.c ---- */
+
+/**
+ * emul_atomic() - emulate what needs no emulator
+ * @vcpu:	loaded, slots held; nothing here sleeps. vcpu->fault: the MMU's, MMU_EMULATE
+ * @exit:	kind EXIT_PF
+ *
+ * Return: whether the instruction is done, or the way free for it to run by itself.
+ */
+bool emul_atomic(struct vcpu *vcpu, struct exit *exit);
+
 /* ---- io.c ---- */
 
 /**

@@ -2,7 +2,7 @@
 #
 # Exits and their handlers, on a fake vCPU: exit_test. Included by Makefile, behind svm.mk.
 
-EXIT_UNITS := exit insn ahead mode io
+EXIT_UNITS := exit emul_atomic insn ahead mode io
 EXIT_OBJS  := $(EXIT_UNITS:%=$(O)/exit/%.o) $(O)/exit_test.o $(O)/exit_machine.o
 EXIT_EMPTY := $(addprefix $(O)/svm/shim/linux/,uaccess.h stdarg.h)
 EXIT_HEADERS := $(SVM_HEADERS) $(EXIT_EMPTY) exit_shim.h
