@@ -176,7 +176,7 @@ void insn_run_ahead(struct vcpu *vcpu)
 			return;
 		insn = insn_find(vcpu, rip, INSN_LONG64,
 				 code + array_index_nospec(rip - start, WINDOW - MAX_BYTES + 1));
-		if (!insn || (insn->flags & (INSN_LOCK | INSN_REP | INSN_REPNE)))
+		if (!insn || (insn->flags & (INSN_LOCKED | INSN_REP | INSN_REPNE)))
 			return;
 		if (insn->op == OP_MOV_TO_CR ? !end_with_cr3(vcpu, insn) : !step(vcpu, insn))
 			return;

@@ -19,6 +19,7 @@
 #include <asm/processor.h>
 
 #include "chips.h"
+#include "compat.h"
 #include "entry_check.h"
 #include "mode.h"
 #include "pv.h"

@@ -103,7 +103,7 @@ static __always_inline void decode(struct vcpu *vcpu, struct exit *exit)
 {
 	const struct insn *insn = insn_here(vcpu, exit);
 
-	if (!insn || (insn->flags & INSN_LOCK) || vendor(get_cpl)(vcpu))
+	if (!insn || (insn->flags & INSN_LOCKED) || vendor(get_cpl)(vcpu))
 		return;
 	exit->next_rip = vcpu->regs.rip + insn->length;
 	if (insn->op == OP_MOV_TO_CR) {

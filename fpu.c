@@ -188,13 +188,13 @@ void fpu_enter(struct vcpu *vcpu)
 	if (supported && vcpu->mode.xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->mode.xcr0);
 	if (host_xss)
-		raw_wrmsr(MSR_IA32_XSS, 0);
+		host_wrmsr(MSR_IA32_XSS, 0);
 }
 
 void fpu_leave(struct vcpu *vcpu)
 {
 	if (host_xss)
-		raw_wrmsr(MSR_IA32_XSS, host_xss);
+		host_wrmsr(MSR_IA32_XSS, host_xss);
 	if (supported && vcpu->mode.xcr0 != host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	save(vcpu->fpu);

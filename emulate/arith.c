@@ -4,7 +4,7 @@
 
 static bool is_locked(const struct emulate_ctxt *ctxt)
 {
-	return ctxt->insn.flags & INSN_LOCK;
+	return ctxt->insn.flags & INSN_LOCKED;
 }
 
 static struct alu alu_of(const struct emulate_ctxt *ctxt, u64 src)

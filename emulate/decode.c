@@ -56,7 +56,7 @@ static bool legacy_prefix(struct insn *insn, u8 byte)
 	case 0x65: segment_prefix(insn, SREG_GS); break;
 	case 0x66: insn->flags |= INSN_OPSIZE; break;
 	case 0x67: insn->flags |= INSN_ADDRSIZE; break;
-	case 0xf0: insn->flags |= INSN_LOCK; break;
+	case 0xf0: insn->flags |= INSN_LOCKED; break;
 	case 0xf2: insn->flags = (insn->flags & ~INSN_REP) | INSN_REPNE; break;
 	case 0xf3: insn->flags = (insn->flags & ~INSN_REPNE) | INSN_REP; break;
 	default: return false;
@@ -490,7 +490,7 @@ static bool is_invalid(const struct insn *insn, u16 flags)
 		return true;
 	if ((flags & T_MEM) && insn->dst.kind != OPND_MEM && insn->src.kind != OPND_MEM)
 		return true;
-	if ((insn->flags & INSN_LOCK) && !lock_allowed(insn, flags))
+	if ((insn->flags & INSN_LOCKED) && !lock_allowed(insn, flags))
 		return true;
 	return bad_register(insn);
 }

@@ -148,7 +148,7 @@ enum emu_status exec_cmpxchg(struct emulate_ctxt *ctxt)
 
 	u64 dst = ctxt->regs[insn->dst.reg & 15];
 
-	status = emu_modify(ctxt, &insn->dst, insn->flags & INSN_LOCK, compare_exchange, &alu,
+	status = emu_modify(ctxt, &insn->dst, insn->flags & INSN_LOCKED, compare_exchange, &alu,
 			    &old);
 	if (status || old == alu.src2)
 		return status;
@@ -229,7 +229,7 @@ enum emu_status exec_xadd(struct emulate_ctxt *ctxt)
 	enum emu_status status;
 	u64 old, sum;
 
-	status = emu_modify(ctxt, &insn->dst, insn->flags & INSN_LOCK, alu_compute, &alu, &old);
+	status = emu_modify(ctxt, &insn->dst, insn->flags & INSN_LOCKED, alu_compute, &alu, &old);
 	if (status)
 		return status;
 	sum = low_bytes(old + alu.src, alu.bytes);

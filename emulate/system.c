@@ -253,7 +253,7 @@ enum emu_status exec_rdtsc(struct emulate_ctxt *ctxt)
 /* The other name of CR8, AMD APM vol. 3 MOV CRn. */
 static enum emu_status check_cr(struct emulate_ctxt *ctxt, u8 *nr)
 {
-	if (ctxt->insn.flags & INSN_LOCK) {
+	if (ctxt->insn.flags & INSN_LOCKED) {
 		if (!ctxt->has_alt_cr8)
 			return emulate_raise(ctxt, EMU_UD, 0);
 		*nr = 8;

@@ -25,15 +25,6 @@
 #define wrmsrl wrmsrq
 #endif
 
-/* Names of ours that 7.x has for something else. */
-#if UMBRA_KERNEL(7, 0)
-#include <asm/bug.h>
-#undef INSN_LOCK
-#include <asm/shared/msr.h>
-#define raw_rdmsr umbra_raw_rdmsr
-#define raw_wrmsr umbra_raw_wrmsr
-#endif
-
 #if UMBRA_KERNEL(7, 0)
 #include <asm/cpuid/api.h>
 #else

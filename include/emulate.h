@@ -112,7 +112,7 @@ struct insn_opnd {
 };
 
 enum insn_flags {
-	INSN_LOCK	= 1 << 0,	/* lock prefix (xchg with memory is atomic without) */
+	INSN_LOCKED	= 1 << 0,	/* lock prefix (xchg with memory is atomic without) */
 	INSN_REP	= 1 << 1,	/* f3 is the last repeat prefix */
 	INSN_REPNE	= 1 << 2,	/* f2 is the last repeat prefix */
 	INSN_OPSIZE	= 1 << 3,	/* 66 */

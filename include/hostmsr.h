@@ -15,7 +15,7 @@
 #include "vcpu.h"
 
 /* No tracepoints, no fixups: for noinstr code, or where the host is not whole. */
-static __always_inline u64 raw_rdmsr(u32 msr)
+static __always_inline u64 host_rdmsr(u32 msr)
 {
 	u32 low, high;
 
@@ -23,7 +23,7 @@ static __always_inline u64 raw_rdmsr(u32 msr)
 	return low | (u64)high << 32;
 }
 
-static __always_inline void raw_wrmsr(u32 msr, u64 value)
+static __always_inline void host_wrmsr(u32 msr, u64 value)
 {
 	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32))
 		     : "memory");

@@ -43,7 +43,7 @@ static __always_inline void tsc_aux_load(struct tsc_aux *aux, u32 value)
 static inline void tsc_aux_unload(struct tsc_aux *aux, u64 host)
 {
 	if (aux->loaded)
-		raw_wrmsr(MSR_TSC_AUX, host);
+		host_wrmsr(MSR_TSC_AUX, host);
 	aux->loaded = false;
 }
 

@@ -73,7 +73,7 @@ static void survey_cpu(void *data)
 	struct survey *survey = data;
 
 	this_cpu_ptr(&svm_cpu)->caps = read_caps_here();
-	if (raw_rdmsr(MSR_EFER) & EFER_SVME)
+	if (host_rdmsr(MSR_EFER) & EFER_SVME)
 		atomic_inc(&survey->busy);
 	if (disabled_by_firmware())
 		atomic_inc(&survey->disabled);
@@ -174,7 +174,7 @@ static int alloc_cpus(void)
 static int svm_cpu_enable(void)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpu);
-	u64 efer = raw_rdmsr(MSR_EFER);
+	u64 efer = host_rdmsr(MSR_EFER);
 
 	if (c->enabled)
 		return 0;
@@ -184,9 +184,9 @@ static int svm_cpu_enable(void)
 	if (efer & EFER_SVME)
 		return -EBUSY;
 	if (svm_caps.rdtscp)
-		c->tsc_aux = raw_rdmsr(MSR_TSC_AUX);
-	raw_wrmsr(MSR_EFER, efer | EFER_SVME);
-	raw_wrmsr(VM_HSAVE_PA, __sme_pa(c->hsave));
+		c->tsc_aux = host_rdmsr(MSR_TSC_AUX);
+	host_wrmsr(MSR_EFER, efer | EFER_SVME);
+	host_wrmsr(VM_HSAVE_PA, __sme_pa(c->hsave));
 	/* No ASID from before is known, and the first entry flushes what is left of them. */
 	c->asid_gen++;
 	c->asid_next = svm_caps.nr_asids;
@@ -210,8 +210,8 @@ static void svm_cpu_disable(void)
 		     "2:\n\t"
 		     _ASM_EXTABLE(1b, 2b)
 		     : : : "memory");
-	raw_wrmsr(VM_HSAVE_PA, 0);
-	raw_wrmsr(MSR_EFER, raw_rdmsr(MSR_EFER) & ~(u64)EFER_SVME);
+	host_wrmsr(VM_HSAVE_PA, 0);
+	host_wrmsr(MSR_EFER, host_rdmsr(MSR_EFER) & ~(u64)EFER_SVME);
 }
 
 static struct vendor_ops svm_ops __ro_after_init = {

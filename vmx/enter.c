@@ -107,11 +107,11 @@ static bool run_guest(struct vcpu *vcpu)
 
 	vmx->entered = true;
 	/* An exit clears it. Interrupts are off: until now perf may have changed it from afar. */
-	debugctl = raw_rdmsr(MSR_IA32_DEBUGCTLMSR);
+	debugctl = host_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	failed = switch_worlds(&vcpu->regs, &vcpu->mode.cr2, vmx->launched,
 			       spec_ctrl_enter(vcpu));
 	if (debugctl)
-		raw_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
+		host_wrmsr(MSR_IA32_DEBUGCTLMSR, debugctl);
 	return !failed;
 }
 
@@ -130,15 +130,15 @@ static void pebs_stop(struct pebs *pebs)
 	*pebs = (struct pebs){};
 	if (!boot_cpu_has(X86_FEATURE_PEBS))
 		return;
-	pebs->enabled = raw_rdmsr(MSR_IA32_PEBS_ENABLE);
+	pebs->enabled = host_rdmsr(MSR_IA32_PEBS_ENABLE);
 	if (likely(!pebs->enabled))
 		return;
 	/* The first processors with PEBS have no such register, nor records in memory by Linux. */
 	if (!rdmsr_safe(MSR_CORE_PERF_GLOBAL_CTRL, &low, &high)) {
 		pebs->counting = (low | (u64)high << 32) & pebs->enabled;
-		raw_wrmsr(MSR_CORE_PERF_GLOBAL_CTRL, (low | (u64)high << 32) & ~pebs->enabled);
+		host_wrmsr(MSR_CORE_PERF_GLOBAL_CTRL, (low | (u64)high << 32) & ~pebs->enabled);
 	}
-	raw_wrmsr(MSR_IA32_PEBS_ENABLE, 0);
+	host_wrmsr(MSR_IA32_PEBS_ENABLE, 0);
 }
 
 /* An NMI of perf's may have come in between: what it has stopped has no event selected any more. */
@@ -146,10 +146,10 @@ static void pebs_resume(const struct pebs *pebs)
 {
 	if (likely(!pebs->enabled))
 		return;
-	raw_wrmsr(MSR_IA32_PEBS_ENABLE, pebs->enabled);
+	host_wrmsr(MSR_IA32_PEBS_ENABLE, pebs->enabled);
 	if (pebs->counting)
-		raw_wrmsr(MSR_CORE_PERF_GLOBAL_CTRL,
-			  raw_rdmsr(MSR_CORE_PERF_GLOBAL_CTRL) | pebs->counting);
+		host_wrmsr(MSR_CORE_PERF_GLOBAL_CTRL,
+			  host_rdmsr(MSR_CORE_PERF_GLOBAL_CTRL) | pebs->counting);
 }
 
 static bool run_unwatched(struct vcpu *vcpu)

@@ -103,14 +103,14 @@ int vmx_cpu_enable(void)
 	if (err)
 		return err;
 	leave_operation(cpu);
-	cpu->star = raw_rdmsr(MSR_STAR);
-	cpu->lstar = raw_rdmsr(MSR_LSTAR);
-	cpu->sfmask = raw_rdmsr(MSR_SYSCALL_MASK);
+	cpu->star = host_rdmsr(MSR_STAR);
+	cpu->lstar = host_rdmsr(MSR_LSTAR);
+	cpu->sfmask = host_rdmsr(MSR_SYSCALL_MASK);
 	if (vmx_caps.rdtscp)
-		cpu->tsc_aux = raw_rdmsr(MSR_TSC_AUX);
-	cpu->sysenter[0] = raw_rdmsr(MSR_IA32_SYSENTER_CS);
-	cpu->sysenter[1] = raw_rdmsr(MSR_IA32_SYSENTER_ESP);
-	cpu->sysenter[2] = raw_rdmsr(MSR_IA32_SYSENTER_EIP);
+		cpu->tsc_aux = host_rdmsr(MSR_TSC_AUX);
+	cpu->sysenter[0] = host_rdmsr(MSR_IA32_SYSENTER_CS);
+	cpu->sysenter[1] = host_rdmsr(MSR_IA32_SYSENTER_ESP);
+	cpu->sysenter[2] = host_rdmsr(MSR_IA32_SYSENTER_EIP);
 	cpu->enabled = true;
 	return 0;
 }
@@ -162,7 +162,7 @@ static void write_cpu_state(const struct vmx_cpu *cpu)
 	vmcs_write(HOST_TR_BASE, tss_base());
 	vmcs_write(HOST_GDTR_BASE, gdt.address);
 	vmcs_write(HOST_IDTR_BASE, idt.address);
-	vmcs_write(HOST_GS_BASE, raw_rdmsr(MSR_GS_BASE));
+	vmcs_write(HOST_GS_BASE, host_rdmsr(MSR_GS_BASE));
 	vmcs_write(HOST_IA32_SYSENTER_CS, cpu->sysenter[0]);
 	vmcs_write(HOST_IA32_SYSENTER_ESP, cpu->sysenter[1]);
 	vmcs_write(HOST_IA32_SYSENTER_EIP, cpu->sysenter[2]);
@@ -178,7 +178,7 @@ static void save_host(struct vmx *vmx)
 	savesegment(gs, host->gs);
 	asm volatile("sldt %0" : "=rm" (host->ldt));
 	store_idt(&host->idt);
-	vmcs_write(HOST_FS_BASE, raw_rdmsr(MSR_FS_BASE));
+	vmcs_write(HOST_FS_BASE, host_rdmsr(MSR_FS_BASE));
 	vmx->host_cr3 = ~0ull;
 	vmx->host_cr4 = ~0ull;
 }
@@ -200,7 +200,7 @@ void vmx_update_host(struct vmx *vmx)
 static void restore_host(struct vmx *vmx)
 {
 	const struct vmx_host *host = &vmx->host;
-	u64 fs_base = raw_rdmsr(MSR_FS_BASE);
+	u64 fs_base = host_rdmsr(MSR_FS_BASE);
 
 	if (host->ldt)
 		asm volatile("lldt %0" : : "rm" (host->ldt));
@@ -210,11 +210,11 @@ static void restore_host(struct vmx *vmx)
 	}
 	if (host->fs) {
 		loadsegment(fs, host->fs);
-		raw_wrmsr(MSR_FS_BASE, fs_base);
+		host_wrmsr(MSR_FS_BASE, fs_base);
 	}
 	if (host->gs) {
 		load_gs_index(host->gs);
-		raw_wrmsr(MSR_KERNEL_GS_BASE, vmx->host.kernel_gs);
+		host_wrmsr(MSR_KERNEL_GS_BASE, vmx->host.kernel_gs);
 	}
 	load_fixmap_gdt(smp_processor_id());
 	native_load_idt(&host->idt);

@@ -97,7 +97,7 @@ void vmx_load_msrs(struct vcpu *vcpu)
 		tsc_aux_load(&vmx->tsc_aux, vcpu->msrs.tsc_aux);
 	if (vmx->msrs_loaded)
 		return;
-	vmx->host.kernel_gs = raw_rdmsr(MSR_KERNEL_GS_BASE);
+	vmx->host.kernel_gs = host_rdmsr(MSR_KERNEL_GS_BASE);
 	for (i = 0; i < NR_SWITCHED; i++)
 		if (vmx->msr[i] != host_msr(vmx, cpu, i))
 			load_msr(vmx, i);
@@ -115,10 +115,10 @@ void vmx_unload_msrs(struct vmx *vmx)
 		return;
 	vmx->msrs_loaded = false;
 	/* SWAPGS changes it without an exit. */
-	vmx->msr[SWITCHED_KERNEL_GS] = raw_rdmsr(MSR_KERNEL_GS_BASE);
+	vmx->msr[SWITCHED_KERNEL_GS] = host_rdmsr(MSR_KERNEL_GS_BASE);
 	for (i = 0; i < NR_SWITCHED; i++)
 		if (vmx->msr[i] != host_msr(vmx, cpu, i))
-			raw_wrmsr(switched[i], host_msr(vmx, cpu, i));
+			host_wrmsr(switched[i], host_msr(vmx, cpu, i));
 }
 
 static unsigned long msr_field(u32 index)

@@ -181,7 +181,7 @@ static const struct control controls[] = { {
 /* The low half has the bits that must be set, the high half those that may be. */
 static int read_control(const struct control *c, bool true_controls, struct vmx_caps *caps)
 {
-	u64 msr = raw_rdmsr(true_controls ? c->true_msr : c->msr);
+	u64 msr = host_rdmsr(true_controls ? c->true_msr : c->msr);
 	u32 set = msr, may = msr >> 32;
 
 	*(u32 *)((void *)caps + c->field) = ((c->must | (c->want & ~unwanted_bits(c->msr))) & may) |
@@ -199,10 +199,10 @@ static void read_secondary(struct vmx_caps *caps)
 
 	if (!(caps->cpu & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS))
 		return;
-	msr = raw_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
+	msr = host_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
 	caps->cpu2_may = msr >> 32 & ~unwanted_bits(MSR_IA32_VMX_PROCBASED_CTLS2);
 	if (caps->cpu2_may & (SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VPID))
-		cap = raw_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
+		cap = host_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
 	caps->vpid = caps->cpu2_may & SECONDARY_EXEC_ENABLE_VPID && cap & CAP_INVVPID &&
 		     cap & CAP_INVVPID_ONE;
 	caps->invvpid_gva = caps->vpid && cap & CAP_INVVPID_GVA;
@@ -214,7 +214,7 @@ static void read_secondary(struct vmx_caps *caps)
 /* Of this CPU; all bytes of @caps, which are compared. */
 static int read_caps(struct vmx_caps *caps)
 {
-	u64 basic = raw_rdmsr(MSR_IA32_VMX_BASIC);
+	u64 basic = host_rdmsr(MSR_IA32_VMX_BASIC);
 	unsigned int i;
 	int err;
 
@@ -233,10 +233,10 @@ static int read_caps(struct vmx_caps *caps)
 		caps->entry &= ~VM_ENTRY_LOAD_IA32_EFER;
 	}
 	caps->rdtscp = cpuid_edx(0x80000001) & CPUID_RDTSCP;
-	caps->cr0_set = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
-	caps->cr0_may = raw_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
-	caps->cr4_set = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
-	caps->cr4_may = raw_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
+	caps->cr0_set = host_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
+	caps->cr0_may = host_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
+	caps->cr4_set = host_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
+	caps->cr4_may = host_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
 	return 0;
 }
 

@@ -117,12 +117,12 @@ static void init_msr_lists(struct vmx *vmx)
 	vmcs_write(VM_EXIT_MSR_LOAD_COUNT, !!vmx->lists);
 	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, !!vmx->lists);
 	if (!vmx->lists) {
-		vmcs_write(HOST_IA32_EFER, raw_rdmsr(MSR_EFER));
+		vmcs_write(HOST_IA32_EFER, host_rdmsr(MSR_EFER));
 		return;
 	}
 	vmx->lists->entry.index = MSR_EFER;
 	vmx->lists->exit.index = MSR_EFER;
-	vmx->lists->exit.value = raw_rdmsr(MSR_EFER);
+	vmx->lists->exit.value = host_rdmsr(MSR_EFER);
 	vmcs_write(VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(&vmx->lists->entry));
 	vmcs_write(VM_EXIT_MSR_LOAD_ADDR, virt_to_phys(&vmx->lists->exit));
 }

@@ -311,7 +311,7 @@ static u64 *plain_msr(u32 msr)
 	}
 }
 
-u64 raw_rdmsr(u32 msr)
+u64 host_rdmsr(u32 msr)
 {
 	if (plain_msr(msr))
 		return *plain_msr(msr);
@@ -324,7 +324,7 @@ u64 raw_rdmsr(u32 msr)
 	return 0;
 }
 
-void raw_wrmsr(u32 msr, u64 value)
+void host_wrmsr(u32 msr, u64 value)
 {
 	if (plain_msr(msr))
 		*plain_msr(msr) = value;
@@ -347,7 +347,7 @@ void raw_wrmsr(u32 msr, u64 value)
 
 int rdmsr_safe(u32 msr, u32 *low, u32 *high)
 {
-	u64 value = msr == 0xc0010114 ? mach.vm_cr[shim_cpu] : raw_rdmsr(msr);
+	u64 value = msr == 0xc0010114 ? mach.vm_cr[shim_cpu] : host_rdmsr(msr);
 
 	*low = value;
 	*high = value >> 32;
@@ -356,7 +356,7 @@ int rdmsr_safe(u32 msr, u32 *low, u32 *high)
 
 int wrmsr_safe(u32 msr, u32 low, u32 high)
 {
-	raw_wrmsr(msr, low | (u64)high << 32);
+	host_wrmsr(msr, low | (u64)high << 32);
 	return 0;
 }
 

@@ -154,8 +154,8 @@ bool cc_platform_has(enum cc_attr attr);
 #define EFER_NX			BIT(11)
 #define EFER_SVME		BIT(12)
 
-u64 raw_rdmsr(u32 msr);
-void raw_wrmsr(u32 msr, u64 value);
+u64 host_rdmsr(u32 msr);
+void host_wrmsr(u32 msr, u64 value);
 int rdmsr_safe(u32 msr, u32 *low, u32 *high);
 int wrmsr_safe(u32 msr, u32 low, u32 high);
 unsigned long __read_cr4(void);
@@ -244,7 +244,7 @@ struct vcpu;
 
 static inline bool chosen_wrmsr(u32 msr, u64 value)
 {
-	raw_wrmsr(msr, value);
+	host_wrmsr(msr, value);
 	return true;
 }
 
