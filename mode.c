@@ -257,11 +257,14 @@ int mode_set_xcr0(struct vcpu *vcpu, u64 value)
 	return 0;
 }
 
+/* x2APIC mode is one of an APIC that is on. */
 static bool apic_base_valid(const struct vcpu *vcpu, u64 base)
 {
 	const u64 flags = MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE |
 			  (vcpu->chips ? MSR_IA32_APICBASE_X2 : 0);
 
+	if (base & MSR_IA32_APICBASE_X2 && !(base & MSR_IA32_APICBASE_ENABLE))
+		return false;
 	return !(base & ~flags & 0xfff) && !(base >> vcpu->cpuid.maxphyaddr);
 }
 
