@@ -191,7 +191,7 @@ int chips_send_msi(struct vm *vm, const struct kvm_msi *msi)
 {
 	struct irq_msg msg;
 
-	if (vm->chips->mode == CHIPS_USER || msi->flags)
+	if (vm->chips->mode == CHIPS_USER || msi->flags & ~KVM_MSI_VALID_DEVID)
 		return -EINVAL;
 	if (irq_msi(&msg, &vm->chips->chips, msi->address_lo, msi->address_hi, msi->data))
 		return -EINVAL;
