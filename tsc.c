@@ -166,7 +166,7 @@ static bool near_host(u64 khz)
 	return khz + tolerance >= tsc_khz && khz <= tsc_khz + tolerance;
 }
 
-/* Returns 0, or -EINVAL: the processor can't. */
+/* Returns 0, or -EINVAL: the processor can't, or it would be 0 kHz, by which clock.c divides. */
 static int find_ratio(u64 khz, u64 *ratio)
 {
 	*ratio = 0;
@@ -175,7 +175,7 @@ static int find_ratio(u64 khz, u64 *ratio)
 	if (!fraction || khz > S32_MAX || khz >= mul_u64_u32_shr(max_ratio, tsc_khz, fraction))
 		return -EINVAL;
 	*ratio = mul_u64_u32_div(1ull << fraction, khz, tsc_khz);
-	return *ratio ? 0 : -EINVAL;
+	return tsc_scale(tsc_khz, *ratio) && *ratio ? 0 : -EINVAL;
 }
 
 int tsc_set_khz(struct vcpu *vcpu, unsigned long khz)

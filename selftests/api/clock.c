@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Time: the VM's clock, and the rates and offsets of its vCPUs' time stamp counters. */
+#include <asm/kvm_para.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
@@ -202,6 +203,20 @@ TEST_F(clock, other_rates_where_the_processor_scales)
 	check_other_rate(_metadata, self->vm, khz + khz / 2, khz, can);
 	EXPECT_ERRNO(EINVAL, ioctl(self->v->fd, KVM_SET_TSC_KHZ, 0xffffffff));
 	EXPECT_ERRNO(EINVAL, ioctl(self->vm->fd, KVM_SET_TSC_KHZ, 0x80000000));
+}
+
+/* So slow that it does not count: refused, or a clock that goes on somehow. */
+TEST_F(clock, rates_near_nothing)
+{
+	for (u32 khz = 1; khz < 100; khz += khz / 2 + 1) {
+		struct kvm_clock_data data;
+
+		if (ioctl(self->v->fd, KVM_SET_TSC_KHZ, khz))
+			EXPECT_EQ(EINVAL, errno);
+		ASSERT_EQ(1, vcpu_set_msr(self->v, MSR_KVM_SYSTEM_TIME_NEW, LOW_DATA | 1));
+		EXPECT_DONE(guest_read(self->v, LOW_DATA, 4, NULL));
+		EXPECT_EQ(0, ioctl(self->vm->fd, KVM_GET_CLOCK, &data));
+	}
 }
 
 /* ---- in step ---- */
