@@ -30,8 +30,10 @@ int eventfd_init(void)
 	return cleanup_wq ? 0 : -ENOMEM;
 }
 
+/* What RCU still has to free is freed by code of this module. */
 void eventfd_exit(void)
 {
+	rcu_barrier();
 	destroy_workqueue(cleanup_wq);
 }
 
