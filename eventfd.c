@@ -129,7 +129,7 @@ static void stop_resampling(struct irqfd *f)
 
 	mutex_lock(&c->lock);
 	list_del_rcu(&f->resample.node);
-	synchronize_rcu();
+	synchronize_rcu_expedited();
 	if (!is_resampled(c, f->gsi))
 		chips_set_line(f->vm, IRQ_SOURCE_RESAMPLE, f->gsi, false);
 	mutex_unlock(&c->lock);
