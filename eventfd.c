@@ -139,9 +139,12 @@ static void stop_resampling(struct irqfd *f)
 static void free_irqfd(struct work_struct *work)
 {
 	struct irqfd *f = container_of(work, struct irqfd, free);
+	struct vm_chips *c = f->vm->chips;
 	u64 count;
 
+	mutex_lock(&c->lock);
 	eventfd_ctx_remove_wait_queue(f->ctx, &f->wait, &count);
+	mutex_unlock(&c->lock);
 	if (f->resample.ctx)
 		stop_resampling(f);
 	eventfd_ctx_put(f->ctx);
@@ -196,18 +199,24 @@ static int start_resampling(struct irqfd *f, int fd)
 	return 0;
 }
 
-/* From activate() on it may be freed at any time: by the end of the eventfd, but that we hold. */
+/*
+ * As soon as it is active others may take it out again, by KVM_IRQFD on another thread. The VM's
+ * lock keeps it from being freed before it is in the eventfd's queue, out of which it is then taken.
+ */
 static int connect(struct irqfd *f, const struct kvm_irqfd *args, struct file *file)
 {
 	int r = args->flags & KVM_IRQFD_FLAG_RESAMPLE ? start_resampling(f, args->resamplefd) : 0;
+	struct vm_chips *c = f->vm->chips;
 
 	if (r)
 		return r;
+	mutex_lock(&c->lock);
 	r = activate(f);
-	if (r && f->resample.ctx)
-		stop_resampling(f);
 	if (!r && vfs_poll(file, &f->table) & EPOLLIN)
 		inject(f);
+	mutex_unlock(&c->lock);
+	if (r && f->resample.ctx)
+		stop_resampling(f);
 	return r;
 }
 
