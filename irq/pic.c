@@ -30,6 +30,7 @@
  * @source:	by pin: a bit for each enum irq_source that holds it up
  * @acked: @unmasked: pins that the host has not been told of yet
  * @request:	the master asks for an interrupt; anyone may look
+ * @told:	... and did when the lock was taken, so that the host knows
  */
 struct pic {
 	raw_spinlock_t lock;
@@ -37,12 +38,7 @@ struct pic {
 	struct kvm_pic_state chip[2];
 	u8 source[2 * PINS];
 	u16 acked, unmasked;
-	bool request;
-};
-
-struct pic_news {
-	u16 acked, unmasked;
-	bool request;
+	bool request, told;
 };
 
 static const u8 elcr_mask[2] = { 0xf8, 0xde };
@@ -93,30 +89,42 @@ static void pic_cascade(struct pic *pic)
 		pic->chip[0].irr |= BIT(CASCADE);
 }
 
-/* What the host is to be told when the lock is let go, by pic_tell(). */
-static struct pic_news pic_finish(struct pic *pic, bool before)
+static unsigned long pic_lock(struct pic *pic)
+	__acquires(&pic->lock)
 {
-	struct pic_news news = { .acked = pic->acked, .unmasked = pic->unmasked };
+	unsigned long flags;
 
-	pic->acked = 0;
-	pic->unmasked = 0;
-	WRITE_ONCE(pic->request, chip_request(pic, &pic->chip[0]) >= 0);
-	news.request = pic->request && !before;
-	return news;
+	raw_spin_lock_irqsave(&pic->lock, flags);
+	pic->told = pic->request;
+	return flags;
 }
 
-static void pic_tell(struct pic *pic, const struct pic_news *news)
+static void tell_of_pins(struct pic *pic, u16 acked, u16 unmasked)
 {
 	unsigned int pin;
 
-	if (news->request)
-		irq_host_extint(pic->chips);
-	for (pin = 0; (news->acked | news->unmasked) >> pin; pin++) {
-		if (news->acked & BIT(pin))
+	for (pin = 0; (acked | unmasked) >> pin; pin++) {
+		if (acked & BIT(pin))
 			irq_host_acked(pic->chips, pin / PINS, pin % PINS);
-		if (news->unmasked & BIT(pin))
+		if (unmasked & BIT(pin))
 			irq_host_unmasked(pic->chips, pin / PINS, pin % PINS);
 	}
+}
+
+/* The host is told of what has changed without the lock: it sets lines then. */
+static void pic_unlock(struct pic *pic, unsigned long flags)
+	__releases(&pic->lock)
+{
+	bool request = chip_request(pic, &pic->chip[0]) >= 0, told = pic->told;
+	u16 acked = pic->acked, unmasked = pic->unmasked;
+
+	pic->acked = 0;
+	pic->unmasked = 0;
+	WRITE_ONCE(pic->request, request);
+	raw_spin_unlock_irqrestore(&pic->lock, flags);
+	if (request && !told)
+		irq_host_extint(pic->chips);
+	tell_of_pins(pic, acked, unmasked);
 }
 
 static int chip_set_line(struct kvm_pic_state *s, u8 pin, bool level)
@@ -138,19 +146,13 @@ static int chip_set_line(struct kvm_pic_state *s, u8 pin, bool level)
 int pic_set_line(struct pic *pic, enum irq_source source, unsigned int pin, bool level)
 {
 	u8 by = BIT(source == IRQ_SOURCE_STATUS ? IRQ_SOURCE_USER : source);
-	struct pic_news news;
-	unsigned long flags;
-	bool before;
+	unsigned long flags = pic_lock(pic);
 	int ret;
 
-	raw_spin_lock_irqsave(&pic->lock, flags);
-	before = pic->request;
 	pic->source[pin] = level ? pic->source[pin] | by : pic->source[pin] & ~by;
 	ret = chip_set_line(&pic->chip[pin / PINS], BIT(pin % PINS), pic->source[pin]);
 	pic_cascade(pic);
-	news = pic_finish(pic, before);
-	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	pic_tell(pic, &news);
+	pic_unlock(pic, flags);
 	return ret;
 }
 
@@ -181,11 +183,10 @@ static unsigned int chip_take(struct pic *pic, struct kvm_pic_state *s)
 u8 pic_take(struct pic *pic)
 {
 	struct kvm_pic_state *s = &pic->chip[0];
-	struct pic_news news;
-	unsigned long flags;
+	unsigned long flags = pic_lock(pic);
 	u8 vector;
 
-	raw_spin_lock_irqsave(&pic->lock, flags);
+	pic->told = false;
 	vector = chip_take(pic, s);
 	if (vector == CASCADE) {
 		s = &pic->chip[1];
@@ -193,9 +194,7 @@ u8 pic_take(struct pic *pic)
 	}
 	vector += s->irq_base;
 	pic_cascade(pic);
-	news = pic_finish(pic, false);
-	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	pic_tell(pic, &news);
+	pic_unlock(pic, flags);
 	return vector;
 }
 
@@ -305,12 +304,8 @@ static struct kvm_pic_state *chip_of(struct pic *pic, u16 port)
 void pic_port_write(struct pic *pic, u16 port, u8 data)
 {
 	struct kvm_pic_state *s = chip_of(pic, port);
-	struct pic_news news;
-	unsigned long flags;
-	bool before;
+	unsigned long flags = pic_lock(pic);
 
-	raw_spin_lock_irqsave(&pic->lock, flags);
-	before = pic->request;
 	if (port >= 0x4d0)
 		chip_set_elcr(s, data);
 	else if (port & 1)
@@ -318,9 +313,7 @@ void pic_port_write(struct pic *pic, u16 port, u8 data)
 	else
 		chip_command(pic, s, data);
 	pic_cascade(pic);
-	news = pic_finish(pic, before);
-	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	pic_tell(pic, &news);
+	pic_unlock(pic, flags);
 }
 
 /* The read that follows a poll command is an INTA cycle. */
@@ -349,18 +342,12 @@ static u8 chip_read(struct pic *pic, struct kvm_pic_state *s, u16 port)
 
 u8 pic_port_read(struct pic *pic, u16 port)
 {
-	struct pic_news news;
-	unsigned long flags;
-	bool before;
+	unsigned long flags = pic_lock(pic);
 	u8 data;
 
-	raw_spin_lock_irqsave(&pic->lock, flags);
-	before = pic->request;
 	data = chip_read(pic, chip_of(pic, port), port);
 	pic_cascade(pic);
-	news = pic_finish(pic, before);
-	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	pic_tell(pic, &news);
+	pic_unlock(pic, flags);
 	return data;
 }
 
@@ -392,17 +379,15 @@ static void sanitize(struct kvm_pic_state *s, u8 mask)
 int pic_set_state(struct pic *pic, unsigned int chip, const struct kvm_pic_state *state)
 {
 	struct kvm_pic_state s = *state;
-	struct pic_news news;
 	unsigned long flags;
 
 	sanitize(&s, elcr_mask[chip & 1]);
-	raw_spin_lock_irqsave(&pic->lock, flags);
+	flags = pic_lock(pic);
+	pic->told = false;
 	pic->chip[chip & 1] = s;
 	if (chip == KVM_IRQCHIP_PIC_SLAVE)	/* an older slave has no say in a new master */
 		pic_cascade(pic);
-	news = pic_finish(pic, false);
-	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	pic_tell(pic, &news);
+	pic_unlock(pic, flags);
 	return 0;
 }
 

@@ -21,6 +21,8 @@
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __read_mostly
 #define __ro_after_init
+#define __acquires(lock)
+#define __releases(lock)
 #define __init
 #define __exit
 #define fallthrough	__attribute__((fallthrough))
