@@ -78,6 +78,19 @@ static enum handled tell_user(struct vcpu *vcpu)
 	return REENTER;
 }
 
+/*
+ * What comes from here on asks again. INIT and SIPI ask by REQ_EVENT too, but vcpu_settle() takes
+ * them: if they have come since it was called, the request stays, and nothing is entered.
+ */
+static bool take_event_request(struct vcpu *vcpu)
+{
+	if (!vcpu_take_request(vcpu, REQ_EVENT))
+		return false;
+	if (unlikely(vcpu_must_settle(vcpu)))
+		vcpu_request(vcpu, REQ_EVENT);
+	return true;
+}
+
 static enum handled prepare(struct vcpu *vcpu)
 {
 	enum handled r = tell_user(vcpu);
@@ -96,7 +109,7 @@ static enum handled prepare(struct vcpu *vcpu)
 		take_msr_filter(vcpu);
 	if (vcpu_take_request(vcpu, REQ_NMI))
 		event_take_nmis(vcpu);
-	vcpu_take_request(vcpu, REQ_EVENT);
+	take_event_request(vcpu);
 	event_inject(vcpu);
 	return REENTER;
 }
@@ -127,7 +140,7 @@ static bool prepare_atomic(struct vcpu *vcpu)
 		return false;
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
 		vcpu_flush_tlb(vcpu);
-	if (vcpu_take_request(vcpu, REQ_EVENT) || event_waits(vcpu))
+	if (take_event_request(vcpu) || event_waits(vcpu))
 		event_inject(vcpu);
 	return true;
 }
