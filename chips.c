@@ -70,8 +70,11 @@ u64 irq_host_tsc(struct lapic *apic, u32 *khz)
 
 void irq_host_extint(struct irq_chips *chips)
 {
-	unsigned int i, nr = smp_load_acquire(&chips->nr_apics);
+	unsigned int i, nr;
 
+	/* The output, then LINT0. Who opens LINT0 kicks itself, then looks at the output. */
+	smp_mb();
+	nr = smp_load_acquire(&chips->nr_apics);
 	for (i = 0; i < nr; i++)
 		if (lapic_takes_extint(chips->apic[i]))
 			irq_host_kick(chips->apic[i]);
