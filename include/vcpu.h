@@ -294,8 +294,10 @@ struct vcpu {
 	u64 code_here[2];
 };
 
+/* Who finds the request finds what it is about: pairs with vcpu_take_request(). */
 static inline void vcpu_request(struct vcpu *vcpu, int req)
 {
+	smp_mb__before_atomic();
 	set_bit(req, &vcpu->requests);
 }
 

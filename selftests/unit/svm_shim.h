@@ -224,6 +224,7 @@ struct page *virt_to_page(const void *p);
 #define __ratelimit(state)	((void)*(state), 1)
 #define set_bit(nr, p)		((void)(*(p) |= BIT(nr)))
 #define test_bit(nr, p)		(!!(*(p) & BIT(nr)))
+#define smp_mb__before_atomic()	smp_mb()
 #define smp_mb__after_atomic()	smp_mb()
 
 /* The last line of the log. */
