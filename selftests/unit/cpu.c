@@ -48,6 +48,9 @@ static int enter(struct vcpu *v)
 		if (r)
 			return r;
 	}
+	if (v->flush)
+		tlb_flush(v);
+	v->flush = false;
 	v->in_guest = true;
 	return 0;
 }

@@ -165,7 +165,7 @@ void host_free_table(u64 *entry)
 
 		if (!v->there)
 			continue;
-		EXPECT(!tlb_has_table(v, hpa),
+		EXPECT(v->flush || !tlb_has_table(v, hpa),
 		       "a table is freed that vCPU %d's paging-structure cache still has", i);
 		EXPECT((v->m.root_hpa & ~(PAGE - 1)) != hpa ||
 			       (!v->in_guest && !mmu_root_ok(&v->m)),
@@ -451,8 +451,7 @@ void host_flush_remote(struct mmu_vm *vm)
 	mach.remote_flushes++;
 	for (i = 0; i < NR_VCPUS; i++) {
 		mach.vcpu[i].in_guest = false;
-		if (mach.vcpu[i].there)
-			tlb_flush(&mach.vcpu[i]);
+		mach.vcpu[i].flush = mach.vcpu[i].there;
 	}
 }
 

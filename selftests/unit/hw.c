@@ -94,7 +94,7 @@ unsigned int tlb_count(const struct vcpu *v)
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < v->tlb.nr_used; i++)
+	for (i = 0; i < v->tlb.nr_used && !v->flush; i++)
 		n += tlb_valid(v, &v->tlb.entry[v->tlb.used[i]]);
 	return n;
 }
@@ -343,7 +343,7 @@ void check_reachable(const char *when)
 		/* Without a good root it reloads, and flushes, before it runs again. */
 		if (!v->there || (!v->in_guest && !mmu_root_ok(&v->m)))
 			continue;
-		for (i = 0; i < v->tlb.nr_used; i++) {
+		for (i = 0; i < v->tlb.nr_used && !v->flush; i++) {
 			const struct tlb_entry *e = &v->tlb.entry[v->tlb.used[i]];
 
 			if (tlb_valid(v, e) && e->leaf)

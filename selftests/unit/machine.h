@@ -147,6 +147,8 @@ struct arch {
  * struct vcpu
  * @regs:	the guest's registers that matter to paging
  * @reload:	host_request_reload() came by
+ * @flush:	host_flush_remote() did: the TLB is flushed before the guest is entered again, which
+ *		may be late
  * @in_guest:	runs, and looks at its root again only when it is made to exit
  * @busy:	in the middle of an operation, so another may not start on it
  * @flushes: @gva_flushes: asked for by the MMU for this vCPU
@@ -154,7 +156,7 @@ struct arch {
 struct vcpu {
 	struct mmu_vcpu m;
 	struct mmu_regs regs;
-	bool there, reload, in_guest, busy;
+	bool there, reload, flush, in_guest, busy;
 	struct tlb tlb;
 	struct arch arch;
 	unsigned long flushes, gva_flushes;

@@ -48,6 +48,8 @@
 	X(FAIL_ALLOC, 2)						\
 	X(FAIL_PAGE, 1)							\
 	X(UNKNOWN, 1)							\
+	X(SHOOTDOWN, 10)						\
+	X(HALT, 6)							\
 	X(VCPU_RESET, 1)
 
 #define OP_ENUM(name, weight) OP_##name,
@@ -101,10 +103,20 @@ struct world {
 
 extern struct world world;
 u64 pick_gfn(u32 r);
+u64 pick_va(const struct vcpu *v, u32 r);
+u64 pick_entry(const struct vcpu *v, u32 r, u32 where);
 void add_slot(int id, u32 flags);
 void memory_op(const struct op *op);
 void slot_op(const struct op *op);
 void host_op(const struct op *op);
+
+/* random_ipi.c: what vCPUs ask of each other, taken by ipi_take(); ipi_wake() wakes a halted one. */
+void ipi_start(unsigned int nr_vcpus);
+void ipi_take(struct vcpu *v);
+bool ipi_halted(const struct vcpu *v);
+void ipi_wake(const struct vcpu *v);
+void op_shootdown(struct vcpu *v, const struct op *op);
+void op_halt(struct vcpu *v);
 
 extern const char *const op_names[NR_OPS];
 /* Audit after every n-th operation only; print each operation. */

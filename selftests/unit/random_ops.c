@@ -35,7 +35,6 @@ bool random_trace;
 static unsigned int nr_vcpus;
 static const struct op *pending;
 static unsigned int nr_pending, hooks;
-static bool wide_tables;
 
 /* xorshift64* */
 u32 random_next(u64 *state)
@@ -77,7 +76,7 @@ void program_make(struct program *program, u64 seed, unsigned int nr)
 
 /* Addresses and values */
 
-static u64 pick_va(const struct vcpu *v, u32 r)
+u64 pick_va(const struct vcpu *v, u32 r)
 {
 	static const u64 narrow[] = { 0, 1, 512, 1023 }, wide[] = { 0, 1, 256, 511 };
 	static const u64 upper[] = { 0, 0, 1, 511 };
@@ -121,7 +120,7 @@ u64 pick_gfn(u32 r)
 	}
 }
 
-static u64 pick_entry(const struct vcpu *v, u32 r, u32 where)
+u64 pick_entry(const struct vcpu *v, u32 r, u32 where)
 {
 	u64 entry = pick_gfn(where) << 12;
 
@@ -150,9 +149,6 @@ static gpa_t pick_entry_gpa(const struct vcpu *v, u32 r)
 	return table + (small ? narrow[(r & 7) % 6] : wide[r & 3]);
 }
 
-/* Set in all entries of tables in the read-only slot. */
-#define ROM_ENTRY_BITS 0
-
 /* Tables to start with. */
 static void fill_tables(const struct program *program, u64 seed)
 {
@@ -171,8 +167,6 @@ static void fill_tables(const struct program *program, u64 seed)
 			entry = pick_entry(&fake, r | 15, where);
 			if (program->mode == MODE_PAE && frame < 4)
 				entry = (entry & (TABLE_FRAMES * PAGE - PAGE)) | P;
-			if (frame >= TABLE_FRAMES)
-				entry |= ROM_ENTRY_BITS;
 			ram_poke(gpa, entry, ref_entry_size(&fake.regs));
 			if (program->mode == MODE_PAE && frame < 4 && i < 4)
 				ram_poke(frame * PAGE + i * 8, entry, 8);
@@ -284,23 +278,9 @@ static bool pdptes_good(struct vcpu *v, u64 cr3)
 	return ref_pdptes_ok(&v->regs, pdpte);
 }
 
-/*
- * Tables of 4-byte and of 8-byte entries in the same frames at the same time?
- */
-#define MIXED_FORMATS 1
-
-static enum mode pick_mode(u32 r)
-{
-	static const enum mode wide[] = { MODE_OFF, MODE_PAE, MODE_LONG, MODE_LA57 };
-
-	if (MIXED_FORMATS)
-		return r % NR_MODES;
-	return wide_tables ? wide[r % 4] : r % 3;
-}
-
 static void op_mode(struct vcpu *v, const struct op *op)
 {
-	enum mode mode = pick_mode(op->a);
+	enum mode mode = op->a % NR_MODES;
 	u64 cr0 = op->b & 1 ? CR0_WP : 0, cr4 = 0, efer = 0;
 	struct mmu_regs was = v->regs;
 
@@ -413,6 +393,10 @@ static void guest_op(struct vcpu *v, const struct op *op)
 	case OP_DROP_ROOT:
 		mmu_drop_root(&v->m);
 		return;
+	case OP_SHOOTDOWN:
+		return op_shootdown(v, op);
+	case OP_HALT:
+		return op_halt(v);
 	default:
 		vcpu_remove(v);
 		vcpu_add(v);
@@ -421,10 +405,27 @@ static void guest_op(struct vcpu *v, const struct op *op)
 
 /* Running */
 
+/* That one, or the next that can run now. Where all are halted the first of them is woken. */
+static struct vcpu *pick_vcpu(unsigned int n)
+{
+	struct vcpu *asleep = NULL, *v;
+	unsigned int i;
+
+	for (i = 0; i < nr_vcpus; i++) {
+		v = vcpu((n + i) % nr_vcpus);
+		if (!v->busy && !ipi_halted(v))
+			return v;
+		if (!v->busy && !asleep)
+			asleep = v;
+	}
+	if (asleep)
+		ipi_wake(asleep);
+	return asleep;
+}
+
 static void run_op(const struct op *op)
 {
-	struct vcpu *v = vcpu(op->vcpu % nr_vcpus);
-	unsigned int tries;
+	struct vcpu *v;
 
 	if (random_trace)
 		fprintf(stderr, "# %s%s vCPU %u\n", world.nested ? "  inside: " : "",
@@ -433,13 +434,12 @@ static void run_op(const struct op *op)
 		return memory_op(op);
 	if (op->kind > OP_INVALIDATE && op->kind <= OP_SLOT_ADD)
 		return slot_op(op);
-	if (op->kind > OP_SLOT_ADD && op->kind < OP_VCPU_RESET)
+	if (op->kind > OP_SLOT_ADD && op->kind < OP_SHOOTDOWN)
 		return host_op(op);
-	for (tries = 0; v->busy; tries++) {
-		if (tries == nr_vcpus)
-			return;
-		v = vcpu((v - mach.vcpu + 1) % nr_vcpus);
-	}
+	v = pick_vcpu(op->vcpu % nr_vcpus);
+	if (!v)
+		return;
+	ipi_take(v);
 	v->busy = true;
 	/* Reads and writes may stay in the guest; all else makes an exit. */
 	if (op->kind > OP_CMPXCHG)
@@ -503,7 +503,6 @@ static void start(const struct program *program)
 	unsigned int i;
 
 	nr_vcpus = program->nr_vcpus;
-	wide_tables = program->mode >= MODE_PAE;
 	emulate_unknown = false;
 	world.window = 0;
 	world.nested = world.host_busy = world.slots_busy = false;
@@ -513,6 +512,7 @@ static void start(const struct program *program)
 	mmu_passthrough = program->params & STRAIGHT_PARAM;
 	shim_param_set("unsync_after", 1);
 	machine_reset(nr_vcpus);
+	ipi_start(nr_vcpus);
 	world.small_hva = vmm_mmap(SMALL_FRAMES, 1);
 	world.large_hva = vmm_mmap(LARGE_FRAMES, 2);
 	world.high_hva = vmm_mmap(SMALL_FRAMES, 1);
