@@ -32,7 +32,7 @@ help:
 	@echo 'make check      format, checkpatch, sparse, spelling, floors and links; [CHECKS=..]: those'
 	@echo 'make format     formats the code of functions'
 	@echo 'make fuzz       [TIME=60] random programs against the MMU, for TIME seconds'
-	@echo 'make mutate     plants bugs into copies of mmu/ and irq/: the unit tests must catch each'
+	@echo 'make mutate     plants bugs into copies of the code: the unit tests must catch each'
 	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12|debug] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
 	@echo '                [MACHINE=qemu|bochs [CPU=model]] [CPUS=n] [LABFLAGS=...]:'
 	@echo '                runs a script as root in the lab (qemu: AMD-V, bochs: VT-x)'

@@ -1,16 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Plant one bug at a time (mutants.txt) into a copy of mmu/ or irq/; the tests must notice each.
+# Plant one bug at a time (mutants.txt) into a copy of mmu/, of irq/ or (run/) of the run loop; the tests
+# must notice each.
 
 here=$(cd "$(dirname "$0")" && pwd)
 source=${MMU:-$here/../../mmu}
 irq=$here/../../irq
+run=$here/../..
+run_files=(run.c halt.c request.c vcpu_irq.c chips.c event.c pv.c)
 irq_programs=(irq_chips_test)
 work=${TMPDIR:-/tmp}/umbra-mutate.$$
 
 usage() {
 	echo "usage: mutate.sh [--check] [PATTERN...]"
-	echo "Plants each bug of mutants.txt (whose name matches a PATTERN) into a copy of mmu/ or irq/ and runs"
+	echo "Plants each bug of mutants.txt (whose name matches a PATTERN) into a copy of its file and runs"
 	echo "the unit tests on it. MMU=folder takes mmu/ from elsewhere. Status 0: every bug was caught; 1: one survived, or applies no more."
 	echo "--check only looks whether each applies."
 }
@@ -29,6 +32,7 @@ programs() {
 	case $1 in
 	irq/apic.c | irq/deliver.c | irq/timer.c) echo irq_apic_test ;;
 	irq/*)	echo "${irq_programs[@]}" ;;
+	run/*)	echo wake_test ;;
 	*)	echo mmu_test mmu_random ;;
 	esac
 }
@@ -39,7 +43,7 @@ build() {
 	for program in $(programs "$1"); do
 		targets+=("$work/build/$program")
 	done
-	make -s -C "$here" MMU="$work/mmu" IRQ="$work/irq" O="$work/build" SAN= \
+	make -s -C "$here" MMU="$work/mmu" IRQ="$work/irq" RUN="$work/run" O="$work/build" SAN= \
 		"${targets[@]}" >"$work/log" 2>&1
 }
 
@@ -77,13 +81,14 @@ caught() {
 original() {
 	case $1 in
 	irq/*)	echo "$irq/${1#irq/}" ;;
+	run/*)	echo "$run/${1#run/}" ;;
 	*)	echo "$source/$1" ;;
 	esac
 }
 
 copy() {
 	case $1 in
-	irq/*)	echo "$work/$1" ;;
+	irq/* | run/*) echo "$work/$1" ;;
 	*)	echo "$work/mmu/$1" ;;
 	esac
 }
@@ -106,11 +111,12 @@ healthy() {
 mkdir -p "$work" && trap 'rm -rf "$work"' EXIT
 cp -r "$source" "$work/mmu"
 cp -r "$irq" "$work/irq"
+mkdir "$work/run" && cp "${run_files[@]/#/$run/}" "$work/run"
 rm -f "$work/mmu/host.c"
 if [ $check ]; then
 	:
 elif ! build mmu || ! within 600 "$work/build/mmu_test" >"$work/log" 2>&1 || ! healthy irq/ ||
-	! healthy irq/apic.c; then
+	! healthy irq/apic.c || ! healthy run/; then
 	echo "mutate.sh: the tests fail without any planted bug:" >&2
 	grep -v '^ok ' "$work/log" >&2
 	exit 1
