@@ -8,7 +8,7 @@
 
 struct vcpu;
 
-/* Of a linear address: 48, or 57 where the processor has 5-level paging. Set by cpuid.c. */
+/* Of a linear address: 48, or 57 where the processor has 5-level paging. Set by cpuid_offer.c. */
 extern u8 cpuid_linear_bits;
 
 /**
