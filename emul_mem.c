@@ -314,3 +314,21 @@ enum emu_status emul_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned i
 
 	return locate(ctxt, addr, bytes, &access, p);
 }
+
+/* Breakpoints on the port or on the memory stop the guest between two elements. */
+enum emu_status emul_mem_io_block(struct emulate_ctxt *ctxt, u16 port, bool in, gva_t addr,
+				  unsigned int bytes, unsigned int *count)
+{
+	const struct io_access want = { .gpa = port, .len = bytes, .port = true, .write = !in,
+					.count = 1 };
+	const struct mmu_access access = access_for(ctxt, 0, in);
+	struct vcpu *vcpu = ctxt->priv;
+	enum emu_status status;
+	struct piece p[2];
+
+	status = locate(ctxt, addr, bytes * *count, &access, p);
+	if (!status && !p[0].device && !(vcpu_dr7(vcpu) & BREAKPOINTS_ENABLED))
+		return io_block(vcpu, &want, p[0].gpa, count);
+	*count = 0;
+	return status;
+}

@@ -262,6 +262,7 @@ const struct emulate_ops emul_ops = {
 	.committed = op_committed,
 	.io_in = op_io_in,
 	.io_out = op_io_out,
+	.io_block = emul_mem_io_block,
 	.get_segment = op_get_segment,
 	.set_segment = op_set_segment,
 	.read_cr = op_read_cr,

@@ -308,11 +308,16 @@ static bool same(const struct ioeventfd *a, const struct ioeventfd *b)
 	       a->any == b->any && (a->any || a->value == b->value);
 }
 
+static bool is_at(const struct ioeventfd *e, const struct io_access *a)
+{
+	return e->addr == a->gpa && e->port == a->port && (!e->len || e->len == a->len);
+}
+
 static bool takes(const struct ioeventfd *e, const struct io_access *a)
 {
 	u64 value = 0;
 
-	if (e->addr != a->gpa || e->port != a->port || (e->len && e->len != a->len))
+	if (!is_at(e, a))
 		return false;
 	memcpy(&value, a->data, a->len);
 	return e->any || e->value == value;
@@ -334,6 +339,21 @@ bool eventfd_signal_io(struct vm *vm, const struct io_access *a)
 			break;
 		}
 	}
+	rcu_read_unlock();
+	return found;
+}
+
+bool eventfd_watches(struct vm *vm, const struct io_access *a)
+{
+	struct vm_chips *c = vm->chips;
+	struct ioeventfd *e;
+	bool found = false;
+
+	if (!READ_ONCE(c->nr_ioeventfds) || !a->write)
+		return false;
+	rcu_read_lock();
+	hash_for_each_possible_rcu(c->ioeventfds, e, node, a->gpa)
+		found = found || is_at(e, a);
 	rcu_read_unlock();
 	return found;
 }

@@ -4,6 +4,7 @@
  * may need several: each is logged, and the emulation that starts anew when user space is back
  * gets those it had from the log.
  */
+#include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/stdarg.h>
 #include <linux/string.h>
@@ -14,6 +15,7 @@
 #include "emulate.h"
 #include "exit.h"
 #include "insn.h"
+#include "mmu.h"
 #include "state.h"
 #include "vcpu.h"
 
@@ -51,7 +53,7 @@ static void *port_data(struct vcpu *vcpu)
 	return (u8 *)vcpu->run + PAGE_SIZE;
 }
 
-static void ask_port(struct vcpu *vcpu, u16 port, u8 size, bool in, const void *data)
+static void ask_ports(struct vcpu *vcpu, u16 port, u8 size, bool in, u32 count)
 {
 	struct kvm_run *run = vcpu->run;
 
@@ -59,8 +61,13 @@ static void ask_port(struct vcpu *vcpu, u16 port, u8 size, bool in, const void *
 	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
 	run->io.size = size;
 	run->io.port = port;
-	run->io.count = 1;
+	run->io.count = count;
 	run->io.data_offset = PAGE_SIZE;
+}
+
+static void ask_port(struct vcpu *vcpu, u16 port, u8 size, bool in, const void *data)
+{
+	ask_ports(vcpu, port, size, in, 1);
 	if (!in)
 		memcpy(port_data(vcpu), data, size);
 }
@@ -100,7 +107,7 @@ void io_begin(struct vcpu *vcpu)
 static bool same_access(const struct io_access *a, const struct io_access *b)
 {
 	return a->gpa == b->gpa && a->len == b->len && a->write == b->write && a->port == b->port &&
-	       !a->msr == !b->msr;
+	       !a->msr == !b->msr && !a->count == !b->count;
 }
 
 enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void *data)
@@ -136,6 +143,69 @@ enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void 
 	return EMU_EXIT;
 }
 
+static enum emu_status ram_status(struct vcpu *vcpu, int err)
+{
+	if (!err)
+		return EMU_DONE;
+	return err == -ENXIO ? EMU_RETRY : emul_error(vcpu, err);
+}
+
+/*
+ * User space has made @a. Should it have changed the guest's registers since, fewer elements may
+ * be wanted; what it does to its page meanwhile is read once, and is just data.
+ */
+static enum emu_status take_block(struct vcpu *vcpu, const struct io_access *a, gpa_t ram,
+				  unsigned int *count)
+{
+	int err = 0;
+
+	*count = min_t(unsigned int, *count, a->count);
+	if (!a->write)
+		err = mmu_write_guest(&vcpu->mmu, ram, port_data(vcpu), *count * a->len);
+	return ram_status(vcpu, err);
+}
+
+/* Devices in the kernel take one element at a time: is the first for one of them? */
+static int block_in_kernel(struct vcpu *vcpu, struct io_access *a, gpa_t ram, bool *taken)
+{
+	int err = a->write ? mmu_read_guest(&vcpu->mmu, ram, a->data, a->len) : 0;
+
+	*taken = !err && device_access(vcpu, a, a->data);
+	if (*taken && !a->write)
+		err = mmu_write_guest(&vcpu->mmu, ram, a->data, a->len);
+	return err;
+}
+
+enum emu_status io_block(struct vcpu *vcpu, const struct io_access *want, gpa_t ram,
+			 unsigned int *count)
+{
+	struct vcpu_io *io = &vcpu->io;
+	struct io_access *a = &io->log[0];
+	bool taken;
+	int err;
+
+	if (io->nr && a->done && same_access(a, want))
+		return take_block(vcpu, a, ram, count);
+	if (io->nr || eventfd_watches(vcpu->vm, want)) {
+		*count = 0;
+		return EMU_DONE;
+	}
+	*a = *want;
+	err = block_in_kernel(vcpu, a, ram, &taken);
+	if (err || taken) {
+		*count = 1;
+		return ram_status(vcpu, err);
+	}
+	if (a->write)
+		err = mmu_read_guest(&vcpu->mmu, ram, port_data(vcpu), *count * a->len);
+	if (err)
+		return ram_status(vcpu, err);
+	a->count = *count;
+	io->pos = io->nr = 1;
+	ask_ports(vcpu, a->gpa, a->len, !a->write, a->count);
+	return EMU_EXIT;
+}
+
 /* The emulation starts anew, and finds it done. */
 static void complete_access(struct vcpu *vcpu)
 {
@@ -145,7 +215,7 @@ static void complete_access(struct vcpu *vcpu)
 	a->error = a->msr && vcpu->run->msr.error;
 	if (a->msr)
 		memcpy(a->data, (void *)&vcpu->run->msr.data, sizeof(a->data));
-	else if (!a->write)
+	else if (!a->write && !a->count)
 		memcpy(a->data, a->port ? port_data(vcpu) : vcpu->run->mmio.data, a->len);
 }
 

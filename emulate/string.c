@@ -5,9 +5,16 @@
 /* Iterations in one go; then interrupts and requests of other threads get their turn. */
 #define MAX_ITERATIONS	256
 
+#define PAGE_BYTES	0x1000u
+
 bool emu_is_string(const struct insn *insn)
 {
 	return insn->op >= OP_MOVS && insn->op <= OP_OUTS;
+}
+
+static u64 min_of(u64 a, u64 b)
+{
+	return a < b ? a : b;
 }
 
 static u64 index_reg(const struct emulate_ctxt *ctxt, unsigned int reg)
@@ -222,18 +229,73 @@ static void clear_upper_halves(struct emulate_ctxt *ctxt)
 		cut_rollback(ctxt, GPR_RDI);
 }
 
+/* Elements from @addr up to the end of the page, or to where the index register wraps. */
+static unsigned int block_room(const struct emulate_ctxt *ctxt, gva_t addr, u64 index)
+{
+	u64 room = PAGE_BYTES - (addr & (PAGE_BYTES - 1));
+	unsigned int addr_bytes = ctxt->insn.addr_bytes;
+
+	if (addr_bytes < 8)
+		room = min_of(room, (1ULL << 8 * addr_bytes) - index);
+	return room / ctxt->insn.op_bytes;
+}
+
+/*
+ * INS and OUTS upwards move as many elements at once as lie in a page, so that user space makes
+ * many accesses at one exit. @moved is 0 where that can't be: the first element straddles pages,
+ * or one of them is beyond the segment's limit.
+ */
+static enum emu_status io_block(struct emulate_ctxt *ctxt, unsigned int *moved)
+{
+	const struct insn *insn = &ctxt->insn;
+	bool in = insn->op == OP_INS;
+	unsigned int reg = in ? GPR_RDI : GPR_RSI, seg = in ? SREG_ES : insn->seg, count;
+	u64 index = index_reg(ctxt, reg);
+	enum emu_status status;
+	gva_t addr;
+
+	*moved = 0;
+	if (!ctxt->ops->io_block || (insn->op != OP_INS && insn->op != OP_OUTS) ||
+	    (ctxt->rflags & (FL_DF | FL_TF)))
+		return EMU_DONE;
+	status = emu_linear(ctxt, seg, index, insn->op_bytes, in, &addr);
+	if (status)
+		return status;
+	count = min_of(block_room(ctxt, addr, index), index_reg(ctxt, GPR_RCX));
+	if (!count || emu_linear(ctxt, seg, index, count * insn->op_bytes, in, &addr))
+		return EMU_DONE;
+	status = ctxt->ops->io_block(ctxt, ctxt->regs[GPR_RDX], in, addr, insn->op_bytes, &count);
+	if (status)
+		return status;
+	*moved = count;
+	emu_set_gpr(ctxt, reg, insn->addr_bytes, ctxt->regs[reg] + count * insn->op_bytes);
+	return EMU_DONE;
+}
+
+/* A block of iterations, or one. */
+static enum emu_status some(struct emulate_ctxt *ctxt, unsigned int *moved)
+{
+	enum emu_status status = io_block(ctxt, moved);
+
+	if (status || *moved)
+		return status;
+	*moved = 1;
+	return once(ctxt);
+}
+
+/* After a block of more than one, too, interrupts get their turn. */
 static enum emu_status repeated(struct emulate_ctxt *ctxt)
 {
-	unsigned int limit = ctxt->rflags & FL_TF ? 1 : MAX_ITERATIONS, i;
+	unsigned int limit = ctxt->rflags & FL_TF ? 1 : MAX_ITERATIONS, i, moved = 1;
 	u64 before = ctxt->rflags;
 	enum emu_status status;
 
 	clear_upper_halves(ctxt);
-	for (i = 0; i < limit && index_reg(ctxt, GPR_RCX); i++) {
-		status = once(ctxt);
+	for (i = 0; i < limit && moved == 1 && index_reg(ctxt, GPR_RCX); i++) {
+		status = some(ctxt, &moved);
 		if (status)
 			return status;
-		emu_set_gpr(ctxt, GPR_RCX, ctxt->insn.addr_bytes, ctxt->regs[GPR_RCX] - 1);
+		emu_set_gpr(ctxt, GPR_RCX, ctxt->insn.addr_bytes, ctxt->regs[GPR_RCX] - moved);
 		commit(ctxt, ctxt->intel ? before : ctxt->rflags);
 		if (ends_early(ctxt))
 			return EMU_DONE;

@@ -186,6 +186,15 @@ int eventfd_ioeventfd(struct vm *vm, const struct kvm_ioeventfd *args);
 bool eventfd_signal_io(struct vm *vm, const struct io_access *a);
 
 /**
+ * eventfd_watches() - may an eventfd take a guest's write, depending on what is written?
+ * @vm:	the VM
+ * @a:	the write, or a read
+ *
+ * Any context. Return: whether one is there.
+ */
+bool eventfd_watches(struct vm *vm, const struct io_access *a);
+
+/**
  * eventfd_release() - let go of all eventfds
  * @vm:	on its way out
  */

@@ -25,6 +25,8 @@ enum emu_status emul_mem_write(struct emulate_ctxt *ctxt, gva_t addr, const void
 			       unsigned int bytes, unsigned int flags);
 enum emu_status emul_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *old,
 				 const void *new, unsigned int bytes, bool *swapped);
+enum emu_status emul_mem_io_block(struct emulate_ctxt *ctxt, u16 port, bool in, gva_t addr,
+				  unsigned int bytes, unsigned int *count);
 enum emu_status emul_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
 			       unsigned int flags);
 
@@ -123,6 +125,18 @@ bool emul_atomic(struct vcpu *vcpu, struct exit *exit);
  * EMU_UNHANDLED: more accesses than one instruction can have.
  */
 enum emu_status io_access(struct vcpu *vcpu, const struct io_access *want, void *data);
+
+/**
+ * io_block() - many elements of a string instruction between a port and RAM
+ * @vcpu:	loaded, slots held
+ * @want:	the port, len, write or not; count is not 0
+ * @ram:	guest-physical address of the first element; all are in one page
+ * @count:	in: how many there are at most; out: how many were moved, 0: each for itself
+ *
+ * Return: as io_access(); EMU_RETRY: it was no RAM.
+ */
+enum emu_status io_block(struct vcpu *vcpu, const struct io_access *want, gpa_t ram,
+			 unsigned int *count);
 
 /**
  * io_begin() - an instruction, or one iteration of it, begins: no device access is behind it

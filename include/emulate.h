@@ -316,6 +316,9 @@ struct emulate_ctxt;
  *		in @ctxt, and its accesses will not be repeated (NULL: nobody cares)
  * @io_in:	one port read of @bytes (1, 2, 4); permissions were checked
  * @io_out:	one port write
+ * @io_block:	a repeated INS (@in) or OUTS: up to *@count elements of @bytes between the port and
+ *		memory from @addr upwards, in one page; *@count: how many were moved, 0: each is
+ *		to be done for itself (NULL: always)
  * @get_segment: read a segment register
  * @set_segment: set a segment register with its hidden part; all checks were made
  * @load_segment: load a selector by the rules of protected mode, in place of what the emulator
@@ -354,6 +357,8 @@ struct emulate_ops {
 				 unsigned int bytes);
 	enum emu_status (*io_out)(struct emulate_ctxt *ctxt, u16 port, const void *buf,
 				  unsigned int bytes);
+	enum emu_status (*io_block)(struct emulate_ctxt *ctxt, u16 port, bool in, gva_t addr,
+				    unsigned int bytes, unsigned int *count);
 
 	void (*get_segment)(struct emulate_ctxt *ctxt, enum seg_reg reg,
 			    struct emulate_segment *seg);

@@ -111,6 +111,7 @@ struct io_access {
 	gpa_t gpa;		/* or the port */
 	u8 len;
 	bool write, port, done;
+	u16 count;		/* not 0: so many of a string; their data is behind vcpu.run */
 	u32 msr;		/* KVM_MSR_EXIT_REASON_*: @gpa is an MSR's number */
 	bool error;		/* ... and user space says: #GP */
 	u8 data[8];

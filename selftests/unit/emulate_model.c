@@ -123,6 +123,21 @@ static enum emu_status op_out(struct emulate_ctxt *ctxt, u16 port, const void *b
 	return EMU_DONE;
 }
 
+static enum emu_status op_io_block(struct emulate_ctxt *ctxt, u16 port, bool in, gva_t addr,
+				   unsigned int bytes, unsigned int *count)
+{
+	(void)ctxt;
+	(void)port;
+	if (*count > m.block_max)
+		*count = m.block_max;
+	if (!m.block_max)
+		return EMU_DONE;
+	note('b', addr, *count * bytes, 0);
+	if (in)
+		memset(at(addr), 0x77, *count * bytes);
+	return EMU_DONE;
+}
+
 static void op_get_segment(struct emulate_ctxt *ctxt, enum seg_reg reg, struct emulate_segment *seg)
 {
 	(void)ctxt;
@@ -268,6 +283,7 @@ static enum emu_status op_wbinvd(struct emulate_ctxt *ctxt)
 const struct emulate_ops model_ops = {
 	.fetch = op_fetch, .read = op_read, .write = op_write, .cmpxchg = op_cmpxchg,
 	.probe = op_probe, .committed = op_committed, .io_in = op_in, .io_out = op_out,
+	.io_block = op_io_block,
 	.get_segment = op_get_segment, .set_segment = op_set_segment,
 	.load_segment = op_load_segment, .read_cr = op_read_cr, .write_cr = op_write_cr,
 	.read_dr = op_read_dr, .write_dr = op_write_dr, .read_msr = op_read_msr,

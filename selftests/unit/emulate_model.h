@@ -15,7 +15,7 @@
 #define IOPL3	(3ULL << 12)
 
 struct access {
-	char kind;		/* r, w, x (cmpxchg), p (probe), f (fetch), i, o (ports) */
+	char kind;		/* r, w, x (cmpxchg), p (probe), f (fetch), i, o (ports), b (blocks) */
 	u64 addr;
 	unsigned int bytes, flags;
 };
@@ -39,6 +39,7 @@ struct emulated_machine {
 	u16 loaded_selector;
 	enum seg_reg loaded_seg;
 	u32 port_val;
+	unsigned int block_max;	/* elements that a string moves to or from a port at once */
 	u64 invpcid_type, invpcid[2];
 };
 

@@ -245,6 +245,92 @@ TEST(ports)
 }
 
 /* What was read from a port can't be put back: the memory is checked first. */
+static void set_string(u64 index, u64 count)
+{
+	c.regs[GPR_RSI] = c.regs[GPR_RDI] = index;
+	c.regs[GPR_RCX] = count;
+	m.block_max = 0x1000;
+}
+
+#define CHECK_BLOCK(from, length)					\
+	do {								\
+		CHECK_EQ(count('b'), 1);				\
+		CHECK_EQ(last('b')->addr, from);			\
+		CHECK_EQ(last('b')->bytes, length);			\
+	} while (0)
+
+/* As much as lies in a page; the rest is for another time, when interrupts have had theirs. */
+TEST(string_to_port_in_blocks)
+{
+	reset(INSN_LONG64);
+	set_string(0x5ff1, 30);
+	RUN("f36d");				/* rep insl */
+	CHECK_BLOCK(0x5ff1, 12);
+	CHECK(c.rep_partial);
+	CHECK_EQ(c.rip, 0x1000);
+	CHECK_EQ(c.regs[GPR_RCX], 27);
+	CHECK_EQ(c.regs[GPR_RDI], 0x5ffd);
+	CHECK_EQ(m.committed, 1);
+	reset(INSN_LONG64);
+	set_string(0x5100, 30);
+	RUN("f366 6f");				/* rep outsw */
+	CHECK_BLOCK(0x5100, 60);
+	CHECK_EQ(c.regs[GPR_RCX], 0);
+	CHECK_EQ(c.regs[GPR_RSI], 0x513c);
+	CHECK_EQ(c.rip, 0x1003);
+	reset(INSN_LONG64);
+	set_string(0x5100, 30);
+	m.block_max = 7;			/* user space has done so many */
+	RUN("f36c");
+	CHECK_EQ(c.regs[GPR_RCX], 23);
+	CHECK_EQ(c.regs[GPR_RDI], 0x5107);
+}
+
+TEST(string_to_port_element_by_element)
+{
+	reset(INSN_LONG64);
+	set_string(0x5100, 5);
+	RUN("6c");				/* insb, not repeated */
+	CHECK_EQ(count('b'), 0);
+	set_string(0x5100, 5);
+	c.rflags |= 1 << 10;			/* downwards */
+	RUN("f36c");
+	CHECK_EQ(count('b'), 0);
+	CHECK_EQ(count('i'), 5);
+	CHECK_EQ(c.regs[GPR_RDI], 0x50fb);
+	reset(INSN_LONG64);
+	set_string(0x5100, 5);
+	c.rflags |= TF;
+	RUN("f36c");
+	CHECK_EQ(count('b'), 0);
+	CHECK_EQ(c.regs[GPR_RCX], 4);
+	reset(INSN_LONG64);
+	set_string(0x5ffe, 5);			/* the first one straddles */
+	RUN("f36d");
+	CHECK_EQ(count('i'), 1);
+	CHECK_EQ(last('b')->addr, 0x6002);
+}
+
+/* The segment ends, or the index register wraps, among the elements. */
+TEST(string_to_port_up_to_a_limit)
+{
+	reset(INSN_PROT32);
+	m.seg[SREG_ES].limit = 0x5107;
+	set_string(0x5100, 20);
+	RUN_FAULT("f36d", EMU_GP, 0);
+	CHECK_EQ(count('b'), 0);
+	CHECK_EQ(count('i'), 2);
+	CHECK_EQ(c.regs[GPR_RCX], 18);
+	CHECK_EQ(c.regs[GPR_RDI], 0x5108);
+	reset(INSN_REAL16);
+	m.seg[SREG_ES].base = 0x800;
+	set_string(0xfffe, 5);
+	RUN("f36c");
+	CHECK_BLOCK(0x107fe, 2);
+	CHECK_EQ(c.regs[GPR_RDI], 0);
+	CHECK_EQ(c.regs[GPR_RCX], 3);
+}
+
 TEST(ins_checks_memory_first)
 {
 	reset(INSN_LONG64);
