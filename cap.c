@@ -5,6 +5,7 @@
 
 #include "cap.h"
 #include "chips.h"
+#include "compat.h"
 #include "dirty_ring.h"
 #include "msr_filter.h"
 #include "vcpu.h"
@@ -64,6 +65,34 @@ static int use_msr_exits(struct vm *vm, const struct kvm_enable_cap *cap)
 	return 0;
 }
 
+static int exit_on_failure(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	if (cap->args[0] & ~1ull)
+		return -EINVAL;
+	WRITE_ONCE(vm->exit_on_failure, cap->args[0]);
+	return 0;
+}
+
+static int show_platform_info(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	WRITE_ONCE(vm->no_platform_info, !cap->args[0]);
+	return 0;
+}
+
+static int disable_quirks(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	if (cap->args[0] & ~(u64)VM_QUIRKS)
+		return -EINVAL;
+	WRITE_ONCE(vm->quirks_off, cap->args[0]);
+	chips_lint0_quirk(vm, !(cap->args[0] & KVM_X86_QUIRK_LINT0_REENABLED));
+	return 0;
+}
+
+static int set_apic_bus(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	return chips_set_bus(vm, cap->args[0]);
+}
+
 static const struct {
 	u32 cap;
 	int (*enable)(struct vm *vm, const struct kvm_enable_cap *cap);
@@ -77,6 +106,10 @@ static const struct {
 	{ KVM_CAP_X86_USER_SPACE_MSR, use_msr_exits },
 	{ KVM_CAP_EXCEPTION_PAYLOAD, use_exception_payload },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, use_triple_fault_event },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, exit_on_failure },
+	{ KVM_CAP_MSR_PLATFORM_INFO, show_platform_info },
+	{ KVM_CAP_DISABLE_QUIRKS2, disable_quirks },
+	{ KVM_CAP_X86_APIC_BUS_CYCLES_NS, set_apic_bus },
 };
 
 long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap __user *arg)

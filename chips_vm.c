@@ -107,6 +107,28 @@ int chips_x2apic_api(struct vm *vm, u64 flags)
 	return 0;
 }
 
+int chips_set_bus(struct vm *vm, u64 cycle)
+{
+	int r = 0;
+
+	if (!cycle || cycle > LAPIC_MAX_CYCLE)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	if (vm->chips->mode == CHIPS_USER)
+		r = -ENXIO;
+	else if (vm->vcpus_begun)
+		r = -EINVAL;
+	else
+		vm->chips->chips.bus_cycle = cycle;
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
+void chips_lint0_quirk(struct vm *vm, bool on)
+{
+	WRITE_ONCE(vm->chips->chips.lint0_masked, !on);
+}
+
 int chips_init(struct vm *vm)
 {
 	struct vm_chips *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);

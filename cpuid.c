@@ -17,6 +17,7 @@
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 #include "vm_chips.h"
 
 /* Guests ask for the same leaf again and again. */
@@ -192,6 +193,16 @@ static u32 compacted_bytes(u64 xcr0)
 	return bytes;
 }
 
+/* MISC_ENABLE says whether MWAIT is there, if user space wants it so. */
+static void add_mwait(struct vcpu *vcpu, struct kvm_cpuid_entry2 *e)
+{
+	if (likely(vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT)))
+		return;
+	e->ecx &= ~F(MWAIT);
+	if (vcpu->msrs.misc_enable & MSR_IA32_MISC_ENABLE_MWAIT)
+		e->ecx |= F(MWAIT);
+}
+
 /* Bits that follow the vCPU's state. */
 static void add_state(struct vcpu *vcpu, u32 leaf, u32 index, struct kvm_cpuid_entry2 *e)
 {
@@ -201,6 +212,7 @@ static void add_state(struct vcpu *vcpu, u32 leaf, u32 index, struct kvm_cpuid_e
 		e->ecx &= ~F(OSXSAVE);
 		if (mode->cr4 & X86_CR4_OSXSAVE)
 			e->ecx |= F(OSXSAVE);
+		add_mwait(vcpu, e);
 	}
 	if ((leaf == 1 || leaf == 0x80000001) && !(mode->apic_base & MSR_IA32_APICBASE_ENABLE))
 		e->edx &= ~F(APIC);
@@ -334,4 +346,12 @@ void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	*ebx = out.ebx;
 	*ecx = out.ecx;
 	*edx = out.edx;
+}
+
+bool cpuid_has_mwait(struct vcpu *vcpu)
+{
+	u32 eax = 1, ebx, ecx = 0, edx;
+
+	cpuid_query(vcpu, &eax, &ebx, &ecx, &edx);
+	return ecx & F(MWAIT);
 }

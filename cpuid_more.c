@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* CPUID's lesser ioctls: the first form of setting it, and what only the emulator knows. */
+/* CPUID's lesser ioctls: the first form of setting it, what only the emulator knows, and XCR0. */
 #include <linux/kernel.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -64,4 +64,17 @@ int cpuid_emulated(struct kvm_cpuid2 __user *cpuid)
 	if (copy_to_user(cpuid->entries, emulated, sizeof(emulated)))
 		return -EFAULT;
 	return put_user((u32)ARRAY_SIZE(emulated), &cpuid->nent);
+}
+
+int cpuid_device_attr(const struct kvm_device_attr __user *arg, bool get)
+{
+	struct kvm_device_attr attr;
+
+	if (copy_from_user(&attr, arg, sizeof(attr)))
+		return -EFAULT;
+	if (attr.group || attr.attr != KVM_X86_XCOMP_GUEST_SUPP)
+		return -ENXIO;
+	if (!get)
+		return 0;
+	return put_user(fpu_xcr0_supported(), (u64 __user *)(unsigned long)attr.addr);
 }

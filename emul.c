@@ -19,6 +19,7 @@
 #include "mode.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 
 #define DR7_LOCAL	0x155ull	/* L0 to L3, LE */
 
@@ -127,14 +128,17 @@ static enum handled done(struct vcpu *vcpu)
 	return vcpu->io.then ? exit_to_user(vcpu, vcpu->io.then) : REENTER;
 }
 
-/* In an unprivileged process of the guest it is that process's problem, not the machine's. */
+/*
+ * In an unprivileged process of the guest it is that process's problem, not the machine's, unless
+ * user space wants to know.
+ */
 static enum handled failed(struct vcpu *vcpu)
 {
 	const struct emulate_ctxt *ctxt = vcpu->emul;
 	struct kvm_run *run = vcpu->run;
 
 	vcpu->stats.emulate_failed++;
-	if (vendor(get_cpl)(vcpu)) {
+	if (vendor(get_cpl)(vcpu) && !READ_ONCE(vcpu->vm->exit_on_failure)) {
 		event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
 		return REENTER;
 	}
@@ -393,20 +397,43 @@ enum handled emul_resume(struct vcpu *vcpu)
 	return act(vcpu, run_emulator(vcpu, NULL), NULL);
 }
 
+/* Where the instruction is in linear memory. */
+static gva_t code_address(struct emulate_ctxt *ctxt)
+{
+	struct emulate_segment cs;
+
+	if (ctxt->mode == INSN_LONG64)
+		return ctxt->rip;
+	ctxt->ops->get_segment(ctxt, SREG_CS, &cs);
+	return (u32)(ctxt->rip + cs.base);
+}
+
+enum handled emul_fix_call(struct vcpu *vcpu)
+{
+	static const u8 vmcall[] = { 0x0f, 0x01, 0xc1 }, vmmcall[] = { 0x0f, 0x01, 0xd9 };
+	struct emulate_ctxt *ctxt = vcpu->emul;
+	const u8 *native = ctxt->insn.op == OP_VMCALL ? vmmcall : vmcall;
+	enum emu_status status = EMU_UNHANDLED;
+
+	vcpu->run_error = 0;
+	if (ctxt->insn.length == sizeof(vmcall))
+		status = emul_mem_patch(ctxt, code_address(ctxt), native, sizeof(vmcall));
+	if (status == EMU_EXIT)
+		return FAIL;
+	if (status == EMU_FAULT || status == EMU_UNHANDLED)
+		event_queue_exception(vcpu, X86_TRAP_UD, false, 0);
+	return REENTER;
+}
+
 unsigned int emul_length(struct vcpu *vcpu)
 {
 	struct emulate_ctxt *ctxt = vcpu->emul;
-	struct emulate_segment cs;
 	unsigned int bytes, n = 0;
 	int decoded = INSN_MORE;
 	gva_t gva;
 
 	load_ctxt(vcpu);
-	gva = ctxt->rip;
-	if (ctxt->mode != INSN_LONG64) {
-		ctxt->ops->get_segment(ctxt, SREG_CS, &cs);
-		gva = (u32)(gva + cs.base);
-	}
+	gva = code_address(ctxt);
 	while (decoded == INSN_MORE && n < INSN_MAX_BYTES) {
 		bytes = min_t(unsigned int, INSN_MAX_BYTES - n, PAGE_SIZE - offset_in_page(gva));
 		if (emul_mem_fetch(ctxt, gva, ctxt->code + n, bytes))

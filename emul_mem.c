@@ -315,6 +315,21 @@ enum emu_status emul_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned i
 	return locate(ctxt, addr, bytes, &access, p);
 }
 
+enum emu_status emul_mem_patch(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
+			       unsigned int bytes)
+{
+	const struct mmu_access access = access_for(ctxt, 0, true);
+	enum emu_status status;
+	struct piece p[2];
+
+	status = locate(ctxt, addr, bytes, &access, p);
+	if (status)
+		return status;
+	if (p[0].device || (p[1].len && p[1].device))
+		return EMU_UNHANDLED;
+	return write_pieces(ctxt->priv, p, buf, false);
+}
+
 /* Breakpoints on the port or on the memory stop the guest between two elements. */
 enum emu_status emul_mem_io_block(struct emulate_ctxt *ctxt, u16 port, bool in, gva_t addr,
 				  unsigned int bytes, unsigned int *count)

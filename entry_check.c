@@ -174,6 +174,8 @@ int entry_check(struct vcpu *vcpu)
 		return -EINVAL;
 	if (vcpu->regs.rip >> 32 && mode_insn(vcpu) != INSN_LONG64)
 		return -EINVAL;
+	if ((mode->cr4 & X86_CR4_PCIDE) && !(mode->efer & EFER_LMA))
+		return -EINVAL;
 	if (vcpu->events.nmi_injected && vendor(get_shadow)(vcpu))
 		return -EINVAL;
 	return error_code_ok(vcpu) ? 0 : -EINVAL;

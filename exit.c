@@ -32,6 +32,7 @@
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 
 static bool dump_failed;
 module_param(dump_failed, bool, 0644);
@@ -195,10 +196,20 @@ static enum handled handle_pf(struct vcpu *vcpu, struct exit *exit)
 
 /* ---- exceptions and windows ---- */
 
-/* #UD is intercepted where CPUID offers an instruction that this processor lacks. */
-static bool only_in_software(struct vcpu *vcpu)
+/*
+ * To software it may be known: an instruction that CPUID offers and this processor lacks, or the
+ * hypercall of another maker's processors.
+ */
+static enum handled handle_undefined(struct vcpu *vcpu, struct exit *exit)
 {
-	return emul_length(vcpu) && vcpu->emul->insn.op == OP_INVPCID;
+	u8 op = emul_length(vcpu) ? vcpu->emul->insn.op : OP_OTHER;
+
+	if (op == OP_INVPCID)
+		return emul_one(vcpu, NULL);
+	if ((op == OP_VMCALL || op == OP_VMMCALL) &&
+	    vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_FIX_HYPERCALL_INSN))
+		return emul_fix_call(vcpu);
+	return handle_ud(vcpu, exit);
 }
 
 /*
@@ -240,8 +251,8 @@ static enum handled handle_exception(struct vcpu *vcpu, struct exit *exit)
 {
 	u8 vector = exit->exception.vector;
 
-	if (vector == X86_TRAP_UD && only_in_software(vcpu))
-		return emul_one(vcpu, NULL);
+	if (vector == X86_TRAP_UD)
+		return handle_undefined(vcpu, exit);
 	if (vector == X86_TRAP_AC && is_split_lock(vcpu))
 		return handle_split_lock(vcpu, exit);
 	if (vector == X86_TRAP_MC)
@@ -404,6 +415,14 @@ static enum handled handle_vmcall(struct vcpu *vcpu, struct exit *exit)
 	return skip(vcpu, exit);
 }
 
+/* MONITOR and MWAIT, which go on at once, as they may. */
+static enum handled handle_mwait(struct vcpu *vcpu, struct exit *exit)
+{
+	if (vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) || cpuid_has_mwait(vcpu))
+		return skip(vcpu, exit);
+	return handle_ud(vcpu, exit);
+}
+
 static enum handled handle_deliver(struct vcpu *vcpu, struct exit *exit)
 {
 	return emul_event(vcpu, &exit->delivering);
@@ -504,6 +523,7 @@ static const struct handler handlers[NR_EXIT_KINDS] = {
 	[EXIT_WBINVD]		= { handle_nothing, INSN, STAT(exits_other) },
 	[EXIT_PAUSE]		= { handle_nothing, INSN, STAT(exits_other) },
 	[EXIT_VMCALL]		= { handle_vmcall, INSN, STAT(exits_other) },
+	[EXIT_MWAIT]		= { handle_mwait, INSN, STAT(exits_other) },
 	[EXIT_UD]		= { handle_ud, 0, STAT(exits_other) },
 	[EXIT_EMULATE]		= { handle_emulate, OUTSIDE },
 	[EXIT_FAULT]		= { handle_fault, OUTSIDE },

@@ -73,6 +73,10 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return msr_feature_list((void __user *)arg);
 	case KVM_GET_MSRS:
 		return msr_get_features((void __user *)arg);
+	case KVM_HAS_DEVICE_ATTR:
+		return cpuid_device_attr((void __user *)arg, false);
+	case KVM_GET_DEVICE_ATTR:
+		return cpuid_device_attr((void __user *)arg, true);
 	}
 	return -ENOTTY;
 }

@@ -299,8 +299,6 @@ bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *s)
 		return false;
 	if (!apic_base_valid(vcpu, s->apic_base))
 		return false;
-	if ((s->cr4 & X86_CR4_PCIDE) && !(s->efer & EFER_LMA))
-		return false;
 	return long_mode_consistent(s);
 }
 

@@ -24,6 +24,7 @@
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
+#include "vm.h"
 #include "vm_chips.h"
 
 #define MAX_LIST	256
@@ -54,11 +55,12 @@ static const u32 saved[] = {
 	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207,
 	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
 	MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW,
-	MSR_KVM_STEAL_TIME, MSR_IA32_UCODE_REV, MSR_IA32_TSC_DEADLINE,
+	MSR_KVM_STEAL_TIME, MSR_IA32_UCODE_REV, MSR_IA32_TSC_DEADLINE, MSR_PLATFORM_INFO,
+	MSR_IA32_POWER_CTL,
 };
 
 /* What KVM_GET_MSR_FEATURE_INDEX_LIST says: those that tell what the processor is like. */
-static const u32 features[] = { MSR_IA32_UCODE_REV, DE_CFG };
+static const u32 features[] = { MSR_IA32_UCODE_REV, DE_CFG, MSR_IA32_PERF_CAPABILITIES };
 
 /*
  * Read as a constant. Writes of a value in @ignored are taken and forgotten: kernels set
@@ -74,6 +76,7 @@ static const struct constant {
 	{ MSR_IA32_UCODE_WRITE, MSR_IA32_UCODE_WRITE, 0, U64_MAX },
 	{ MSR_MTRRcap, MSR_MTRRcap, NR_VAR_MTRR | 0x500, 0 },
 	{ MSR_IA32_DEBUGCTLMSR, MSR_IA32_DEBUGCTLMSR, 0, 0 },
+	{ MSR_IA32_PERF_CAPABILITIES, MSR_IA32_PERF_CAPABILITIES, 0, 0 },
 	{ MSR_IA32_LASTBRANCHFROMIP, MSR_IA32_LASTINTTOIP, 0, 0 },
 	{ MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, 0, 0 },
 	{ MSR_F15H_PERF_CTL0, MSR_F15H_PERF_CTR5, 0, 0 },
@@ -243,6 +246,15 @@ static int set_hwcr(struct vcpu *vcpu, u64 data)
 	return 0;
 }
 
+/* CPUID does not fault: that bit is none that a VMM may promise its guest. */
+static int set_platform_info(struct vcpu *vcpu, u64 data, bool host)
+{
+	if (!host || data & MSR_PLATFORM_INFO_CPUID_FAULT)
+		return -EINVAL;
+	vcpu->msrs.platform_info = data;
+	return 0;
+}
+
 static bool is_apic_msr(const struct vcpu *vcpu, u32 index)
 {
 	return vcpu->chips && (index == MSR_IA32_TSC_DEADLINE ||
@@ -269,6 +281,8 @@ static u64 *kept(struct vcpu *vcpu, u32 index)
 		return &m->mtrr_def_type;
 	case MSR_IA32_MISC_ENABLE:
 		return &m->misc_enable;
+	case MSR_IA32_POWER_CTL:
+		return &m->power_ctl;
 	case MSR_TSC_AUX:
 		return &m->tsc_aux;
 	case DE_CFG:
@@ -287,6 +301,7 @@ static bool kept_valid(struct vcpu *vcpu, u32 index, u64 data)
 	case MSR_MTRRdefType:
 		return !(data & ~0xcffull) && mtrr_type_valid(data & 0xff);
 	case MSR_IA32_MISC_ENABLE:
+	case MSR_IA32_POWER_CTL:
 		return true;
 	case MSR_TSC_AUX:
 		return !(data >> 32);
@@ -332,6 +347,8 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		return 0;
 	case MSR_K7_HWCR:
 		return set_hwcr(vcpu, data);
+	case MSR_PLATFORM_INFO:
+		return set_platform_info(vcpu, data, host);
 	}
 	if (where) {
 		if (!kept_valid(vcpu, index, data))
@@ -391,6 +408,9 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_K7_HWCR:
 		*data = m->hwcr;
 		return 0;
+	case MSR_PLATFORM_INFO:
+		*data = m->platform_info;
+		return !host && READ_ONCE(vcpu->vm->no_platform_info) ? -EINVAL : 0;
 	}
 	if (where) {
 		*data = *where;
@@ -470,6 +490,9 @@ static int feature_read(u32 index, u64 *data)
 		return 0;
 	case DE_CFG:
 		*data = DE_CFG_LFENCE;
+		return 0;
+	case MSR_IA32_PERF_CAPABILITIES:
+		*data = 0;
 		return 0;
 	}
 	return -EINVAL;

@@ -282,7 +282,14 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_KVMCLOCK_CTRL:
 	case KVM_CAP_VCPU_ATTRIBUTES:
 	case KVM_CAP_ENFORCE_PV_FEATURE_CPUID:
+	case KVM_CAP_SYS_ATTRIBUTES:
+	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+	case KVM_CAP_SMALLER_MAXPHYADDR:
+	case KVM_CAP_MSR_PLATFORM_INFO:
+	case KVM_CAP_X86_APIC_BUS_CYCLES_NS:	/* and how long a cycle is, if nobody says else */
 		return 1;
+	case KVM_CAP_DISABLE_QUIRKS2:
+		return VM_QUIRKS;
 	case KVM_CAP_TSC_CONTROL:
 	case KVM_CAP_VM_TSC_CONTROL:
 		return tsc_scales();

@@ -186,6 +186,23 @@ int eventfd_ioeventfd(struct vm *vm, const struct kvm_ioeventfd *args);
 bool eventfd_signal_io(struct vm *vm, const struct io_access *a);
 
 /**
+ * chips_set_bus() - KVM_CAP_X86_APIC_BUS_CYCLES_NS
+ * @vm:		the VM
+ * @cycle:	of the local APICs' timers, in ns
+ *
+ * Process context; takes vm.lock. KVM API 7.36. Return: 0; -EINVAL: 0, longer than the timers can
+ * count with, or there is a vCPU; -ENXIO without local APICs.
+ */
+int chips_set_bus(struct vm *vm, u64 cycle);
+
+/**
+ * chips_lint0_quirk() - is LINT0 of the bootstrap processor the PIC's after reset?
+ * @vm:		the VM
+ * @on:		as KVM has it; else it is masked, as processors have it
+ */
+void chips_lint0_quirk(struct vm *vm, bool on);
+
+/**
  * eventfd_watches() - may an eventfd take a guest's write, depending on what is written?
  * @vm:	the VM
  * @a:	the write, or a read

@@ -286,4 +286,8 @@ struct kvm_userspace_memory_region2 { __u64 words[20]; };
 #define KVM_SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
 #endif
 
+#ifndef KVM_CAP_X86_APIC_BUS_CYCLES_NS	/* from 6.11 on */
+#define KVM_CAP_X86_APIC_BUS_CYCLES_NS 237
+#endif
+
 #endif

@@ -27,6 +27,17 @@ enum emu_status emul_mem_cmpxchg(struct emulate_ctxt *ctxt, gva_t addr, void *ol
 				 const void *new, unsigned int bytes, bool *swapped);
 enum emu_status emul_mem_io_block(struct emulate_ctxt *ctxt, u16 port, bool in, gva_t addr,
 				  unsigned int bytes, unsigned int *count);
+/**
+ * emul_mem_patch() - change code as the guest itself could
+ * @ctxt:	the emulation
+ * @addr:	linear address
+ * @buf: @bytes: what is to be there
+ *
+ * Return: EMU_DONE; EMU_FAULT: the guest may not; EMU_UNHANDLED: there is no RAM; EMU_RETRY;
+ * EMU_EXIT: vcpu.run_error is KVM_RUN's.
+ */
+enum emu_status emul_mem_patch(struct emulate_ctxt *ctxt, gva_t addr, const void *buf,
+			       unsigned int bytes);
 enum emu_status emul_mem_probe(struct emulate_ctxt *ctxt, gva_t addr, unsigned int bytes,
 			       unsigned int flags);
 
@@ -101,6 +112,15 @@ bool emul_unprotect(struct vcpu *vcpu, const struct mmu_fault *fault);
  * Return: bytes, or 0 if it could not be fetched or decoded.
  */
 unsigned int emul_length(struct vcpu *vcpu);
+
+/**
+ * emul_fix_call() - make a hypercall of another maker's processors one of this one's
+ * @vcpu:	loaded, slots held; emul_length() has decoded VMCALL or VMMCALL at rip
+ *
+ * The guest's code is changed, if the guest may write there; else it gets the #UD that the
+ * processor gave. Return: as exit_handle().
+ */
+enum handled emul_fix_call(struct vcpu *vcpu);
 
 /* ---- emul_atomic.c ---- */
 

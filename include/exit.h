@@ -37,6 +37,7 @@ enum exit_kind {
 	EXIT_WBINVD,
 	EXIT_PAUSE,
 	EXIT_VMCALL,
+	EXIT_MWAIT,		/* or MONITOR */
 	EXIT_UD,		/* an instruction the guest does not have */
 	EXIT_EMULATE,
 	EXIT_FAULT,		/* .exception, if the emulator does not know the instruction */

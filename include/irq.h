@@ -20,6 +20,7 @@ struct pic;
 struct pit;
 
 #define IRQ_MAX_APICS	1024	/* APICs in a VM */
+#define LAPIC_MAX_CYCLE	8000000u /* ns; a count that begins at 2^32 - 1 is below 2^63 ns */
 #define IRQ_MAX_IDS	4096	/* their ids are below that */
 #define IRQ_MAX_GSIS	4096	/* KVM_CAP_IRQ_ROUTING */
 #define IOAPIC_PINS	24
@@ -60,6 +61,8 @@ struct irq_msg {
  * @pic: @ioapic: @pit: NULL where the VM has none of its own
  * @wide_ids:	KVM_X2APIC_API_USE_32BIT_IDS
  * @no_broadcast_quirk: KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK
+ * @lint0_masked: after reset, in the bootstrap processor's APIC too
+ * @bus_cycle:	what the timers count, in ns; 0: 1 ns. Fixed before there is an APIC
  */
 struct irq_chips {
 	unsigned int nr_apics;
@@ -69,7 +72,8 @@ struct irq_chips {
 	struct pic *pic;
 	struct ioapic *ioapic;
 	struct pit *pit;
-	bool wide_ids, no_broadcast_quirk;
+	bool wide_ids, no_broadcast_quirk, lint0_masked;
+	u32 bus_cycle;
 };
 
 /**

@@ -176,6 +176,12 @@ int cpuid_take(struct vcpu *vcpu, struct kvm_cpuid_entry2 *entry, unsigned int n
 void cpuid_query(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 
 /**
+ * cpuid_has_mwait() - does the guest's CPUID have MONITOR and MWAIT?
+ * @vcpu:	the vCPU
+ */
+bool cpuid_has_mwait(struct vcpu *vcpu);
+
+/**
  * cpuid_reset() - what a vCPU answers before KVM_SET_CPUID2: nothing
  * @vcpu:	new
  */
@@ -199,6 +205,15 @@ int cpuid_set_old(struct vcpu *vcpu, struct kvm_cpuid __user *cpuid);
  * KVM API 4.88. Return: 0, -E2BIG, -EINVAL (padding), -ENOMEM or -EFAULT.
  */
 int cpuid_emulated(struct kvm_cpuid2 __user *cpuid);
+
+/**
+ * cpuid_device_attr() - KVM_GET_DEVICE_ATTR and KVM_HAS_DEVICE_ATTR on the device
+ * @arg:	user space's struct; KVM_X86_XCOMP_GUEST_SUPP is all there is
+ * @get:	the value, which is what fpu_xcr0_supported() says, goes where @arg wants it
+ *
+ * Process context. KVM API 4.80. Return: 0, -EFAULT, or -ENXIO: no such attribute.
+ */
+int cpuid_device_attr(const struct kvm_device_attr __user *arg, bool get);
 
 /* ---- msr.c ---- */
 

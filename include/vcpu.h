@@ -185,6 +185,7 @@ struct vcpu_cpuid {
 struct vcpu_msrs {
 	u64 pat, mtrr_def_type, mtrr_fixed[11], mtrr_var[16];
 	u64 misc_enable, tsc_aux, spec_ctrl, tsc_adjust, hwcr, de_cfg, ucode_rev;
+	u64 platform_info, power_ctl;
 };
 
 /**

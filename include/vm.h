@@ -80,6 +80,9 @@ struct vm_coalesced {
  * @msr_filter:	or NULL; replaced under @lock, read under @srcu
  * @msr_exits:	which refused MSR accesses are exits (KVM_MSR_EXIT_REASON_*)
  * @exception_payload: @triple_fault_event: turned on: KVM_GET_VCPU_EVENTS has these too
+ * @quirks_off:	KVM_X86_QUIRK_* of VM_QUIRKS that user space doesn't want
+ * @exit_on_failure: what the emulator doesn't know is an exit even in a process of the guest's
+ * @no_platform_info: MSR_PLATFORM_INFO is hidden from the guest
  * @tss_addr: @identity_addr: from user space, for VT-x
  * @mmu:	the MMU's part
  * @clock:	its time
@@ -113,6 +116,8 @@ struct vm {
 	struct msr_filter __rcu *msr_filter;
 	u32 msr_exits;
 	bool exception_payload, triple_fault_event;
+	bool exit_on_failure, no_platform_info;
+	u64 quirks_off;
 	gpa_t tss_addr, identity_addr;
 	struct mmu_vm mmu;
 	struct vm_clock clock;
@@ -122,6 +127,15 @@ struct vm {
 	char stats_id[48];
 	struct dentry *debugfs;
 };
+
+/* What KVM does that no processor would, and that guests or VMMs have come to need. */
+#define VM_QUIRKS	(KVM_X86_QUIRK_LINT0_REENABLED | KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
+			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN | KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+
+static inline bool vm_has_quirk(const struct vm *vm, u64 quirk)
+{
+	return !(READ_ONCE(vm->quirks_off) & quirk);
+}
 
 /**
  * vm_module_init() - get ready to make VMs

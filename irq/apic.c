@@ -210,7 +210,7 @@ static void reset_regs(struct lapic *apic)
 			reg_set(apic, reg, 0);
 	for (reg = REG_LVT_TIMER; reg <= REG_LVT_ERROR; reg += 16)
 		reg_set(apic, reg, LVT_MASKED);
-	if (apic->base & BASE_BSP)
+	if (apic->base & BASE_BSP && !READ_ONCE(apic->chips->lint0_masked))
 		reg_set(apic, REG_LVT_LINT0, LVT_EXTINT);
 	reg_set(apic, REG_VERSION, VERSION);
 	reg_set(apic, REG_DFR, DFR_FLAT);

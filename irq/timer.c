@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A local APIC's timer: Intel SDM 3A 11.5.4. Its bus runs at 1 GHz, so that a count is ns.
+ * A local APIC's timer: Intel SDM 3A 11.5.4. Its bus runs at 1 GHz, so that a count is ns,
+ * if user space has not set another rate.
  *
  * timer_lock protects when the timer is due; the host's timer is set under it, so that both always
  * agree. In TSC-deadline mode a deadline that has come stays readable until the vCPU looks for
@@ -23,9 +24,15 @@ static u32 divisor(u32 tdcr)
 	return 1u << ((((tdcr & 3) | (tdcr >> 1 & 4)) + 1) & 7);
 }
 
-static u32 lapic_divisor(const struct lapic *apic)
+static u32 bus_cycle(const struct lapic *apic)
 {
-	return divisor(reg_get(apic, REG_TDCR));
+	return apic->chips->bus_cycle ?: 1;
+}
+
+/* How long a count of the timer is. */
+static u64 count_ns(const struct lapic *apic)
+{
+	return (u64)divisor(reg_get(apic, REG_TDCR)) * bus_cycle(apic);
 }
 
 static u32 lvt_mode(const struct lapic *apic)
@@ -36,7 +43,7 @@ static u32 lvt_mode(const struct lapic *apic)
 /* timer_lock is held, as in all up to 'locked'. The period as its registers have it. */
 static void set_period(struct lapic *apic)
 {
-	u64 period = (u64)reg_get(apic, REG_TMICT) * lapic_divisor(apic);
+	u64 period = reg_get(apic, REG_TMICT) * count_ns(apic);
 
 	if (apic->timer_mode == MODE_PERIODIC && period)
 		period = max_t(u64, period, MIN_PERIOD);
@@ -123,7 +130,7 @@ static bool start_count(struct lapic *apic, u64 left)
 /* What is left of a count that was saved. */
 static u64 saved_left(const struct lapic *apic, u32 count)
 {
-	u64 left = (u64)count * lapic_divisor(apic);
+	u64 left = count * count_ns(apic);
 
 	if ((!left && apic->timer_mode == MODE_PERIODIC) || left > apic->timer_period)
 		return apic->timer_period;
@@ -137,14 +144,14 @@ static u64 time_left(const struct lapic *apic, u64 now)
 
 static bool change_divisor(struct lapic *apic, u32 tdcr)
 {
-	u32 old = lapic_divisor(apic), new = divisor(tdcr);
-	u64 now = irq_host_now();
+	u32 old = divisor(reg_get(apic, REG_TDCR)), new = divisor(tdcr);
+	u64 now = irq_host_now(), left = time_left(apic, now);
 
 	reg_set(apic, REG_TDCR, tdcr);
 	set_period(apic);
 	if (new == old || !apic->timer_due || apic->timer_mode == MODE_DEADLINE)
 		return false;
-	return arm(apic, now + time_left(apic, now) * new / old, now);
+	return arm(apic, now + left / old * new + left % old * new / old, now);
 }
 
 /* Between deadline and the others nothing goes on. Whether it is such a change. */
@@ -257,9 +264,8 @@ void lapic_timer_rearm(struct lapic *apic)
 /* Never 0 while it counts: that would be saved as a timer that has fired. */
 u32 timer_current(struct lapic *apic)
 {
-	u32 by = lapic_divisor(apic);
+	u64 by = count_ns(apic), left;
 	unsigned long flags;
-	u64 left;
 
 	if (apic->timer_mode > MODE_PERIODIC)
 		return 0;

@@ -25,6 +25,8 @@ static const u8 always[] = {
 	INTERCEPT_EXCEPTION + X86_TRAP_MC,	/* #MC is the host's */
 	/* Endless delivery of these two in microcode would hang the host: CVE-2015-5307. */
 	INTERCEPT_EXCEPTION + X86_TRAP_DB, INTERCEPT_EXCEPTION + X86_TRAP_AC,
+	/* What only software knows: see handle_undefined(). */
+	INTERCEPT_EXCEPTION + X86_TRAP_UD,
 	INTERCEPT_INTR, INTERCEPT_NMI, INTERCEPT_SMI, INTERCEPT_INIT,
 	INTERCEPT_RDPMC, INTERCEPT_CPUID, INTERCEPT_RSM, INTERCEPT_INVD, INTERCEPT_HLT,
 	INTERCEPT_INVLPG, INTERCEPT_INVLPGA, INTERCEPT_IOIO, INTERCEPT_MSR,
@@ -155,7 +157,4 @@ void svm_update_cpuid(struct vcpu *vcpu)
 	/* QEMU counts INT3 as an INT n. */
 	svm_intercept(svm, INTERCEPT_EXCEPTION + X86_TRAP_BP, int3);
 	svm_intercept(svm, INTERCEPT_INTN, int3);
-	/* An instruction that only the guest has reaches the emulator as #UD. */
-	svm_intercept(svm, INTERCEPT_EXCEPTION + X86_TRAP_UD,
-		      vcpu->cpuid.invpcid && !svm_caps.invpcid);
 }

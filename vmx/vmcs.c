@@ -272,8 +272,6 @@ void vmx_set_exceptions(struct vmx *vmx)
 
 	if (vmx->how != VMX_NATIVE)
 		exceptions = ~0u;
-	else if (vmx->emulate_ud)
-		exceptions |= BIT(X86_TRAP_UD);
 	if (vmx->int3_exits)
 		exceptions |= BIT(X86_TRAP_BP);
 	if (mmu_passthrough)
@@ -305,7 +303,6 @@ void vmx_update_cpuid(struct vcpu *vcpu)
 	if (vcpu->cpuid.invpcid)
 		ctl |= SECONDARY_EXEC_ENABLE_INVPCID;
 	ctl &= vmx_caps.cpu2_may;
-	vmx->emulate_ud = vcpu->cpuid.invpcid && !(ctl & SECONDARY_EXEC_ENABLE_INVPCID);
 	vmx->int3_exits = vcpu->guest_debug.control & KVM_GUESTDBG_USE_SW_BP;
 	vmx_set_exceptions(vmx);
 	vmx_set_cpu_ctl(vmx, vmx_caps.cpu & CPU_BASED_USE_MSR_BITMAPS, !vcpu->filter_msrs);

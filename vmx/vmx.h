@@ -91,7 +91,6 @@ struct vmx_host {
  * @nmi_blocked: likewise
  * @cr0: @cr4: @efer: @dr7: @cpu_ctl: @cpu2_ctl: @entry_ctl: @exceptions: likewise
  * @int3_exits:	user space has breakpoints in the guest's code
- * @emulate_ud:	#UD exits, as CPUID offers an instruction that the guest can't execute
  * @injected:	what the next entry delivers
  * @want_nmi:	an NMI window was asked for
  */
@@ -114,7 +113,7 @@ struct vmx {
 	bool nmi_blocked;
 	u64 cr0, cr4, efer, dr7;
 	u32 cpu_ctl, cpu2_ctl, entry_ctl, exceptions;
-	bool emulate_ud, int3_exits;
+	bool int3_exits;
 	struct event injected;
 	bool want_nmi;
 	struct vmx_host host;

@@ -143,7 +143,6 @@ TEST_F(m32, control_registers)
 	REFUSED(s.cr0 &= ~CR0_PE);
 	REFUSED(s.efer |= EFER_LMA);
 	REFUSED(s.efer |= EFER_LME);			/* PG without LMA */
-	REFUSED(s.cr4 |= CR4_PCIDE);
 	REFUSED(s.cs.l = 1);
 	EXPECT_DONE(guest_insn(self->v, INSN32("nop")));
 }

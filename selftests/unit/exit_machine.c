@@ -273,6 +273,17 @@ unsigned int emul_length(struct vcpu *vcpu)
 	return 3;
 }
 
+enum handled emul_fix_call(struct vcpu *vcpu)
+{
+	CHECK(!vcpu->mmu.atomic);
+	return REENTER;
+}
+
+bool cpuid_has_mwait(struct vcpu *vcpu)
+{
+	return false;
+}
+
 bool eventfd_watches(struct vm *vm, const struct io_access *a)
 {
 	return false;

@@ -58,6 +58,33 @@ static u64 tsc_now(void)
 	return irq_host_tsc(&cpu->apic, &khz);
 }
 
+/* A cycle of the bus of 40 ns, and one of the longest, which nothing overflows with. */
+TEST(slow_bus)
+{
+	begin_timer(PERIODIC);
+	host.chips.bus_cycle = 40;
+	put(cpu, TDCR, 3);			/* by 16 */
+	put(cpu, TMICT, 1000);
+	CHECK_EQ(cpu->timer_at, host.now + 640000);
+	advance(639);
+	CHECK_EQ(get(cpu, TMCCT), 1000);
+	advance(1);
+	CHECK_EQ(get(cpu, TMCCT), 999);
+	put(cpu, TDCR, 0);			/* by 2: as many counts are left */
+	CHECK_EQ(get(cpu, TMCCT), 999);
+	CHECK_EQ(cpu->timer_at, host.now + 999 * 80);
+	begin_timer(0);
+	host.chips.bus_cycle = LAPIC_MAX_CYCLE;
+	put(cpu, TDCR, 0xa);			/* by 128 */
+	put(cpu, TMICT, ~0u);
+	CHECK_EQ(cpu->timer_at, host.now + 0xffffffffull * 128 * LAPIC_MAX_CYCLE);
+	CHECK_EQ(get(cpu, TMCCT), ~0u);
+	put(cpu, TDCR, DIVIDE_BY_1);
+	CHECK_EQ(get(cpu, TMCCT), ~0u);
+	put(cpu, TDCR, 0xa);
+	CHECK_EQ(get(cpu, TMCCT), ~0u);
+}
+
 TEST(one_shot)
 {
 	begin_timer(0);
