@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """From the raw output of the runs to the table and the chart."""
+import collections
 import math
 import pathlib
 import statistics
@@ -8,6 +9,8 @@ EXIT_COST = 1500	# instructions' worth of a world switch, for the model
 EMPTY_LOOP = 2		# instructions of the per-exit rows that are the loop's own
 NAMES = {"native": "native", "kvm-npt1": "KVM npt=1", "kvm-npt0": "KVM npt=0",
          "umbra-cache0": "Umbra cache=0", "umbra": "Umbra"}
+# Which rows are wanted: names; @chips: part of the report -> names; @boot: yes or no
+Rows = collections.namedtuple("Rows", "work micro irq chips boot")
 COLOURS = {"native": "#555555", "kvm-npt1": "#a6cee3", "kvm-npt0": "#1f78b4",
            "umbra-cache0": "#fdbf6f", "umbra": "#e31a1c"}
 
@@ -100,9 +103,9 @@ def figure(data, system, part, row):
 
 def base_of(data, part, row):
     """What the same costs without a hypervisor; None if that was not measured."""
-    if part == "micro":
+    if part in ("micro", "irq"):
         return EMPTY_LOOP
-    native = figure(data, "native", part, row)
+    native = figure(data, "native", "pti-off" if part.startswith("chips") else part, row)
     return native["instructions"] if native else None
 
 
@@ -149,7 +152,7 @@ def cells(data, system, part, row):
     per_exit = ours / f["exits"] if guest and ours is not None and f["exits"] >= 0.02 else None
     return (NAMES[system], number(f["instructions"]), number(f["exits"], 2) if guest else "-",
             number(per_exit), number(modelled(f)),
-            ratio(f["instructions"], base) if part != "micro" else "-",
+            ratio(f["instructions"], base) if part not in ("micro", "irq") else "-",
             ratio(f["instructions"], npt0 and npt0["instructions"]),
             ratio(ours, overhead(data, "kvm-npt0", part, row), noise(data, part, row))
             if guest else "-",
@@ -175,15 +178,19 @@ overhead:     instructions - native's.
 """
 
 
-def table(data, guest, work, micro, boot, systems):
-    first = ["boot"] if boot else []
+def table(data, guest, rows, systems):
+    first = ["boot"] if rows.boot else []
     title = "Guest programs, " + ("" if guest == "amd64" else f"{guest}, ")
-    out = "".join(section(data, f"{title}pti={p}", f"pti-{p}", first + work, systems)
+    out = "".join(section(data, f"{title}pti={p}", f"pti-{p}", first + rows.work, systems)
                   for p in ("off", "on"))
-    out += section(data, "Per-exit costs (a guest without a kernel)", "micro", micro, systems)
+    out += "".join(section(data, f"Interrupt controllers in the kernel, {part[-1]} vCPU(s)", part,
+                           ["boot", *names], systems) for part, names in rows.chips.items())
+    out += section(data, "Per-exit costs (a guest without a kernel)", "micro", rows.micro, systems)
+    out += section(data, "Interrupts and eventfds (a guest without a kernel)", "irq", rows.irq,
+                   systems)
     seeds = {r["seeds"] for r in data["runs"].values()}
     return out + NOTES + f"seeds:        {'/'.join(str(s) for s in sorted(seeds))}\n" + \
-        goals(data, work, micro)
+        goals(data, rows)
 
 
 # ---- what was aimed at ----
@@ -213,9 +220,28 @@ def exit_goals(data, micro):
                 number(cost)
 
 
-def goals(data, work, micro):
-    every = [g for p in ("off", "on") for row in work for g in work_goals(data, f"pti-{p}", row)]
-    every += exit_goals(data, micro)
+def irq_goals(data, part, rows):
+    for row in rows:
+        ours, theirs = overhead(data, "umbra", part, row), overhead(data, "kvm-npt0", part, row)
+        if ours is not None and theirs:
+            yield f"{row}, {part}: overhead <= 0.5 of KVM npt=0's", ours <= 0.5 * theirs, \
+                f"{ours:,.0f} against {theirs:,.0f} instructions"
+
+
+def chips_goals(data, part, rows):
+    ours, theirs = figure(data, "umbra", part, "boot"), figure(data, "kvm-npt0", part, "boot")
+    if ours and theirs:
+        yield f"boot, {part}: fewer exits than KVM npt=0", ours["exits"] < theirs["exits"], \
+            f"{ours['exits']:,.0f} against {theirs['exits']:,.0f}"
+    yield from irq_goals(data, part, rows)
+
+
+def goals(data, rows):
+    every = [g for p in ("off", "on") for row in rows.work
+             for g in work_goals(data, f"pti-{p}", row)]
+    every += exit_goals(data, rows.micro)
+    every += irq_goals(data, "irq", rows.irq)
+    every += [g for part, names in rows.chips.items() for g in chips_goals(data, part, names)]
     if not every:
         return ""
     missed = [f"  {what}: {got}\n" for what, holds, got in every if not holds]
@@ -267,7 +293,7 @@ def legend(systems):
     return svg
 
 
-def chart(data, work, micro, systems):
+def chart(data, rows, systems):
     def relative(system, part, row):
         f, base = figure(data, system, part, row), base_of(data, part, row)
         return f["instructions"] / base if f and base else None
@@ -277,11 +303,12 @@ def chart(data, work, micro, systems):
         return f["instructions"] if f and system != "native" else None
 
     svg, y = legend(systems), 30
-    for part, rows, value, title in (
-            ("pti-off", work, relative, "instructions, native = 1, pti=off"),
-            ("pti-on", work, relative, "instructions, native = 1, pti=on"),
-            ("micro", micro, cost, "instructions per operation that exits")):
-        groups = bars(data, part, rows, systems, value)
+    for part, names, value, title in (
+            ("pti-off", rows.work, relative, "instructions, native = 1, pti=off"),
+            ("pti-on", rows.work, relative, "instructions, native = 1, pti=on"),
+            ("micro", rows.micro, cost, "instructions per operation that exits"),
+            ("irq", rows.irq, cost, "instructions per interrupt or signal")):
+        groups = bars(data, part, names, systems, value)
         if groups:
             more, y = panel(f"{title} (logarithmic)", groups, y)
             svg += more

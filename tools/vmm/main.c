@@ -51,7 +51,7 @@ static const char usage[] =
 "  -s, --stats            then print the counters of exits and of the MMU\n"
 "      --marks FILE       a line of all counters goes to FILE each time that the guest\n"
 "                         writes a byte to port 0xf6: the byte, nanoseconds since the\n"
-"                         start, counters that are not zero (of vCPU 0 and the VM)\n"
+"                         start, counters that are not zero (sums over vCPUs; the VM's)\n"
 "      --dump-on-error    print the registers of all vCPUs after a crash, an error or\n"
 "                         a timeout (after a crash the vCPU's own are always printed)\n"
 "  -h, --help             this text\n"

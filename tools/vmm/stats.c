@@ -116,7 +116,8 @@ struct source {
 static struct {
 	FILE *file;
 	u64 start_ns;
-	struct source source[2];
+	struct source vm, vcpu[MAX_VCPUS];
+	unsigned int nr_vcpus;
 } marks;
 
 static void open_source(struct source *src, int parent)
@@ -135,30 +136,47 @@ static void open_source(struct source *src, int parent)
 		die_errno("--marks: cannot read the kernel's counters");
 }
 
-static void mark_source(const struct source *src)
+/* The sum over all sources, which are of one kind. */
+static u64 sum_of(const struct source *src, unsigned int nr, const struct kvm_stats_desc *desc)
+{
+	u64 value, sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (read_all(src[i].fd, &value, sizeof(value),
+			     src[i].header.data_offset + desc->offset))
+			sum += value;
+	return sum;
+}
+
+static void mark_sources(const struct source *src, unsigned int nr)
 {
 	const struct kvm_stats_desc *desc;
-	u64 value;
+	u64 sum;
 	u32 i;
 
 	for (i = 0; i < src->header.num_desc; i++) {
 		desc = (const void *)(src->descs + i * src->desc_size);
-		if (is_plain(desc) && read_all(src->fd, &value, sizeof(value),
-					       src->header.data_offset + desc->offset) && value)
+		sum = is_plain(desc) ? sum_of(src, nr, desc) : 0;
+		if (sum)
 			fprintf(marks.file, " %.*s=%llu", (int)src->header.name_size, desc->name,
-				(unsigned long long)value);
+				(unsigned long long)sum);
 	}
 }
 
 void stats_open_marks(struct machine *m)
 {
+	unsigned int i;
+
 	if (!m->opt.marks)
 		return;
 	marks.file = fopen(m->opt.marks, "we");
 	if (!marks.file)
 		die_errno("cannot write %s", m->opt.marks);
-	open_source(&marks.source[0], m->vcpu[0].fd);
-	open_source(&marks.source[1], m->vm_fd);
+	for (i = 0; i < m->nr_vcpus; i++)
+		open_source(&marks.vcpu[i], m->vcpu[i].fd);
+	marks.nr_vcpus = m->nr_vcpus;
+	open_source(&marks.vm, m->vm_fd);
 	marks.start_ns = now_ns();
 }
 
@@ -168,8 +186,8 @@ void stats_mark(u8 mark)
 		return;
 	fprintf(marks.file, "mark=%u ns=%llu", mark,
 		(unsigned long long)(now_ns() - marks.start_ns));
-	mark_source(&marks.source[0]);
-	mark_source(&marks.source[1]);
+	mark_sources(marks.vcpu, marks.nr_vcpus);
+	mark_sources(&marks.vm, 1);
 	fputc('\n', marks.file);
 	fflush(marks.file);
 }

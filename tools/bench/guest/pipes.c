@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A token goes round through pipes; who has it touches his own pages. */
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -52,7 +53,17 @@ static int pids[MAX_RING];
 static unsigned int ring_size;
 static unsigned char laps;
 
-static void prepare(unsigned int nr, unsigned long size)
+/* Neighbours in the ring on different processors, where there is more than one. */
+static void go_to_cpu(unsigned int me)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(me % sysconf(_SC_NPROCESSORS_ONLN), &set);
+	expect(!sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+}
+
+static void prepare(unsigned int nr, unsigned long size, int spread)
 {
 	unsigned int i;
 
@@ -61,22 +72,32 @@ static void prepare(unsigned int nr, unsigned long size)
 		expect(!pipe(ring[i]), "pipe");
 	for (i = 1; i < nr; i++) {
 		pids[i] = fork();
-		if (!pids[i])
+		if (!pids[i]) {
+			if (spread)
+				go_to_cpu(i);
 			member(i, nr, size);
+		}
 		expect(pids[i] > 0, "fork");
 	}
+	if (spread)
+		go_to_cpu(0);
 	ring_size = nr;
 	laps = 0;
 }
 
 static void pair_prepare(unsigned long size)
 {
-	prepare(2, size);
+	prepare(2, size, 0);
 }
 
 static void ring_prepare(unsigned long size)
 {
-	prepare(MAX_RING, size);
+	prepare(MAX_RING, size, 0);
+}
+
+static void spread_prepare(unsigned long size)
+{
+	prepare(MAX_RING, size, 1);
 }
 
 /* An iteration is one hop of the token. */
@@ -110,5 +131,7 @@ const struct workload pipe_workloads[] = {
 	{ "pingpong", "2 processes pass a token and touch SIZE pages", 2000, 16, pair_prepare, run,
 	  finish },
 	{ "ring", "16 processes in a ring do that", 3200, 16, ring_prepare, run, finish },
+	{ "ring-cpus", "the same, with neighbours on different processors", 3200, 16,
+	  spread_prepare, run, finish },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL },
 };

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The rows: guest code, and the little that the VMM does for some of them. */
+#include <linux/kvm_para.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "irq.h"
+
+#define MSR_APIC_BASE	0x1b
+#define MSR_DEADLINE	0x6e0
+#define MSR_PV_EOI	0x4b564d04
+#define X2(reg)		(0x800 + ((reg) >> 4))
+#define BASE_X2APIC	(1ul << 10)
+
+#define REG_EOI		0xb0
+#define REG_SPIV	0xf0
+#define REG_ISR		0x100
+#define REG_ICR		0x300
+#define REG_ICR2	0x310
+#define REG_LVT_TIMER	0x320
+#define REG_TMICT	0x380
+#define REG_TDCR	0x3e0
+#define REG_SELF_IPI	0x3f0
+
+#define SPIV_ON		0x1ff
+#define SHORTHAND_SELF	(1u << 18)
+#define TIMER_DEADLINE	(2u << 17)
+#define DIVIDE_BY_1	0xb
+
+#define TIMER_TICKS	30000	/* longer than it takes to set the timer */
+#define HANDLERS	200	/* in service at a time */
+
+volatile u64 bench_ticks;
+static volatile u64 handled;
+static volatile u32 pv_eoi __attribute__((aligned(4)));
+
+/* ---- guest code: instructions ---- */
+
+static inline u64 tsc(void)
+{
+	u32 lo, hi;
+
+	asm volatile("lfence; rdtsc" : "=a" (lo), "=d" (hi) : : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+static inline void wrmsr(u32 msr, u64 value)
+{
+	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32)) : "memory");
+}
+
+static inline u64 rdmsr(u32 msr)
+{
+	u32 lo, hi;
+
+	asm volatile("rdmsr" : "=a" (lo), "=d" (hi) : "c" (msr) : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+static inline void xapic(u32 reg, u32 value)
+{
+	*(volatile u32 *)(APIC_PAGE + reg) = value;
+}
+
+static inline long hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d)
+{
+	long r = nr;
+
+	asm volatile("vmmcall" : "+a" (r) : "b" (a), "c" (b), "d" (c), "S" (d) : "memory");
+	return r;
+}
+
+static inline void irqs_on(void)
+{
+	asm volatile("sti" : : : "memory");
+}
+
+static inline void irqs_off(void)
+{
+	asm volatile("cli" : : : "memory");
+}
+
+/* As kernels do: nothing comes in between. */
+static inline void halt(void)
+{
+	asm volatile("sti; hlt; cli" : : : "memory");
+}
+
+static void x2apic_on(void)
+{
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_X2APIC);
+	wrmsr(X2(REG_SPIV), SPIV_ON);
+}
+
+/* ---- handlers ---- */
+
+#define HANDLER(name, text)				\
+	extern void name(void);				\
+	asm(".pushsection .text\n" #name ":\n"		\
+	    "	push %rax\n	push %rcx\n	push %rdx\n"	\
+	    "	incq handled\n" text			\
+	    "	pop %rdx\n	pop %rcx\n	pop %rax\n"	\
+	    "	iretq\n.popsection\n")
+
+#define EOI_X2	"	mov $0x80b, %ecx\n	xor %eax, %eax\n	xor %edx, %edx\n	wrmsr\n"
+#define EOI_X	"	mov $0xfee000b0, %eax\n	movl $0, (%rax)\n"
+
+HANDLER(on_irq_x2, EOI_X2);
+HANDLER(on_irq_x, EOI_X);
+HANDLER(on_irq_pv, "	btrl $0, pv_eoi\n	jc 1f\n" EOI_X2 "1:\n");
+/* Of other vCPUs: an answer to vCPU 0. */
+HANDLER(on_call_x2, EOI_X2 "	mov $0x830, %ecx\n	mov $0x50, %eax\n	wrmsr\n");
+HANDLER(on_call_x, EOI_X "	movl $0, 0x260(%rax)\n	movl $0x50, 0x250(%rax)\n");
+/* The last of three answers. */
+HANDLER(on_call_of_three, EOI_X2 "	cmpq $3, handled\n	jne 1f\n"
+	"	mov $0x830, %ecx\n	mov $0x50, %eax\n	wrmsr\n1:\n");
+HANDLER(on_doorbell, EOI_X2 "	mov $0x510, %edx\n	outl %eax, %dx\n");
+
+/* ---- guest code: around a row ---- */
+
+static u64 begin(void)
+{
+	guest_out(PORT_SYNC, 0);
+	return tsc();
+}
+
+static void end(u64 start)
+{
+	bench_ticks = tsc() - start;
+	guest_out(PORT_SYNC, 1);
+}
+
+#define TWICE(n, statement)					\
+	for (int round_ = 0; round_ < 2; round_++) {		\
+		u64 start_ = begin();				\
+								\
+		for (u64 i_ = 0; i_ < (n); i_++)		\
+			statement;				\
+		end(start_);					\
+	}							\
+	guest_done()
+
+/* ---- interrupts to itself ---- */
+
+static void self_x2(u64 n)
+{
+	x2apic_on();
+	irqs_on();
+	TWICE(n, wrmsr(X2(REG_SELF_IPI), VECTOR));
+}
+
+static void self_x(u64 n)
+{
+	xapic(REG_SPIV, SPIV_ON);
+	irqs_on();
+	TWICE(n, xapic(REG_ICR, SHORTHAND_SELF | VECTOR));
+}
+
+static void self_pv_eoi(u64 n)
+{
+	wrmsr(MSR_PV_EOI, (u64)&pv_eoi | 1);
+	self_x2(n);
+}
+
+/* HLT with an interrupt at the door: no time is spent in it. */
+static void pending_wait(u64 n)
+{
+	x2apic_on();
+	TWICE(n, { wrmsr(X2(REG_SELF_IPI), VECTOR); halt(); });
+}
+
+static void eoi_x2(u64 n)
+{
+	x2apic_on();
+	TWICE(n, wrmsr(X2(REG_EOI), 0));
+}
+
+static void eoi_x(u64 n)
+{
+	xapic(REG_SPIV, SPIV_ON);
+	TWICE(n, xapic(REG_EOI, 0));
+}
+
+/* So many interrupts are in service. */
+static void fill_isr(struct bench *b)
+{
+	struct kvm_lapic_state state;
+	int fd = b->vm->vcpu[0].fd;
+
+	if (ioctl(fd, KVM_GET_LAPIC, &state))
+		die("KVM_GET_LAPIC");
+	for (u32 vector = 255; vector > 255 - b->iterations; vector--)
+		state.regs[REG_ISR + vector / 32 * 16 + vector / 8 % 4] |= 1 << vector % 8;
+	if (ioctl(fd, KVM_SET_LAPIC, &state))
+		die("KVM_SET_LAPIC");
+}
+
+/* ---- between vCPUs ---- */
+
+static volatile u32 others_ready;
+
+static void sleeper(u64 n)
+{
+	x2apic_on();
+	__atomic_add_fetch(&others_ready, 1, __ATOMIC_SEQ_CST);
+	for (;;)
+		halt();
+}
+
+static void sleeper_x(u64 n)
+{
+	xapic(REG_SPIV, SPIV_ON);
+	__atomic_add_fetch(&others_ready, 1, __ATOMIC_SEQ_CST);
+	for (;;)
+		halt();
+}
+
+static void wait_for_others(u32 nr)
+{
+	while (others_ready != nr)
+		cpu_relax();
+}
+
+static void wait_until_handled(u64 nr)
+{
+	while (handled < nr)
+		halt();
+}
+
+static void call_x2(u64 n)
+{
+	x2apic_on();
+	wait_for_others(1);
+	TWICE(n, {
+		handled = 0;
+		wrmsr(X2(REG_ICR), 1ul << 32 | OTHER_VECTOR);
+		wait_until_handled(2);
+	});
+}
+
+static void call_x(u64 n)
+{
+	xapic(REG_SPIV, SPIV_ON);
+	wait_for_others(1);
+	TWICE(n, {
+		handled = 0;
+		xapic(REG_ICR2, 1u << 24);
+		xapic(REG_ICR, OTHER_VECTOR);
+		wait_until_handled(2);
+	});
+}
+
+/* To three, one by one and by a hypercall. */
+static void call_three(u64 n)
+{
+	x2apic_on();
+	wait_for_others(3);
+	TWICE(n, {
+		handled = 0;
+		for (u64 id = 1; id <= 3; id++)
+			wrmsr(X2(REG_ICR), id << 32 | OTHER_VECTOR);
+		wait_until_handled(4);
+	});
+}
+
+static void call_three_pv(u64 n)
+{
+	x2apic_on();
+	wait_for_others(3);
+	TWICE(n, {
+		handled = 0;
+		hypercall(KVM_HC_SEND_IPI, 7, 0, 1, OTHER_VECTOR);
+		wait_until_handled(4);
+	});
+}
+
+/* ---- the timer: what it costs beyond the time that it was set to ---- */
+
+static u64 one_deadline(void)
+{
+	u64 before = handled, start = tsc(), set;
+
+	wrmsr(MSR_DEADLINE, start + TIMER_TICKS);
+	set = tsc() - start;
+	while (handled == before)
+		;
+	return set + tsc() - start - TIMER_TICKS;
+}
+
+static u64 one_shot(void)
+{
+	u64 before = handled, start = tsc(), set;
+
+	wrmsr(X2(REG_TMICT), TIMER_TICKS);
+	set = tsc() - start;
+	while (handled == before)
+		;
+	return set + tsc() - start - TIMER_TICKS;
+}
+
+static void timer(u64 n, u64 (*once)(void))
+{
+	irqs_on();
+	for (int round = 0; round < 2; round++) {
+		u64 sum = 0;
+
+		begin();
+		for (u64 i = 0; i < n; i++)
+			sum += once();
+		bench_ticks = sum;
+		guest_out(PORT_SYNC, 1);
+	}
+	guest_done();
+}
+
+static void timer_deadline(u64 n)
+{
+	x2apic_on();
+	wrmsr(X2(REG_LVT_TIMER), TIMER_DEADLINE | VECTOR);
+	timer(n, one_deadline);
+}
+
+static void timer_one_shot(u64 n)
+{
+	x2apic_on();
+	wrmsr(X2(REG_LVT_TIMER), VECTOR);
+	wrmsr(X2(REG_TDCR), DIVIDE_BY_1);
+	timer(n, one_shot);
+}
+
+/* ---- eventfds ---- */
+
+static void add_irqfd(struct bench *b)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entry;
+	} routes = {
+		.head.nr = 1,
+		.entry = { .gsi = GSI, .type = KVM_IRQ_ROUTING_MSI,
+			   .u.msi = { .address_lo = APIC_PAGE, .data = VECTOR } },
+	};
+	struct kvm_irqfd args = { .gsi = GSI };
+
+	b->irqfd = eventfd(0, 0);
+	args.fd = b->irqfd;
+	if (ioctl(b->vm->fd, KVM_SET_GSI_ROUTING, &routes) ||
+	    ioctl(b->vm->fd, KVM_IRQFD, &args))
+		die("an irqfd");
+}
+
+static void add_ioeventfd(struct bench *b, u64 addr, u32 flags)
+{
+	struct kvm_ioeventfd args = { .addr = addr, .len = 4, .flags = flags };
+
+	b->ioeventfd = eventfd(0, 0);
+	args.fd = b->ioeventfd;
+	if (ioctl(b->vm->fd, KVM_IOEVENTFD, &args))
+		die("KVM_IOEVENTFD");
+}
+
+static void add_register(struct bench *b)
+{
+	add_ioeventfd(b, DEVICE_PAGE, 0);
+}
+
+static void add_port(struct bench *b)
+{
+	add_ioeventfd(b, PORT_DEVICE, KVM_IOEVENTFD_FLAG_PIO);
+}
+
+static void add_both(struct bench *b)
+{
+	add_irqfd(b);
+	add_port(b);
+}
+
+static void to_register(u64 n)
+{
+	TWICE(n, *(volatile u32 *)DEVICE_PAGE = 0);
+}
+
+static void to_port(u64 n)
+{
+	TWICE(n, guest_out(PORT_DEVICE, 0));
+}
+
+static void signal_irqfd(struct bench *b)
+{
+	if (eventfd_write(b->irqfd, 1))
+		die("an eventfd");
+}
+
+static void serve_irq(struct bench *b)
+{
+	bench_serve(b, PORT_IRQ, signal_irqfd);
+}
+
+static void ask_for_irq(u64 n)
+{
+	x2apic_on();
+	irqs_on();
+	TWICE(n, guest_out(PORT_IRQ, 0));
+}
+
+static void device_guest(u64 n)
+{
+	x2apic_on();
+	guest_out(PORT_DEVICE, 0);
+	for (;;)
+		halt();
+}
+
+static void wait_for_guest(struct bench *b)
+{
+	eventfd_t count;
+
+	if (eventfd_read(b->ioeventfd, &count))
+		die("the guest's answer");
+}
+
+/* As a device's thread: an interrupt to a halted guest, whose handler answers. */
+static void drive_device(struct bench *b)
+{
+	for (u32 i = 0; i < b->iterations; i++) {
+		signal_irqfd(b);
+		wait_for_guest(b);
+	}
+}
+
+const struct row rows[] = {
+	{ .name = "ipi-self", .iterations = 1000, .vcpus = 1, .guest = self_x2,
+	  .handler = on_irq_x2 },
+	{ .name = "ipi-self-xapic", .iterations = 1000, .vcpus = 1, .guest = self_x,
+	  .handler = on_irq_x },
+	{ .name = "ipi-self-pv-eoi", .iterations = 1000, .vcpus = 1, .guest = self_pv_eoi,
+	  .handler = on_irq_pv, .feature = 1 << KVM_FEATURE_PV_EOI },
+	{ .name = "eoi", .iterations = HANDLERS, .vcpus = 1, .guest = eoi_x2,
+	  .before = fill_isr },
+	{ .name = "eoi-xapic", .iterations = HANDLERS, .vcpus = 1, .guest = eoi_x,
+	  .before = fill_isr },
+	{ .name = "hlt", .iterations = 1000, .vcpus = 1, .guest = pending_wait,
+	  .handler = on_irq_x2 },
+	{ .name = "ipi", .iterations = 500, .vcpus = 2, .guest = call_x2, .other_guest = sleeper,
+	  .handler = on_irq_x2, .other_handler = on_call_x2 },
+	{ .name = "ipi-xapic", .iterations = 500, .vcpus = 2, .guest = call_x,
+	  .other_guest = sleeper_x, .handler = on_irq_x, .other_handler = on_call_x },
+	{ .name = "ipi-three", .iterations = 500, .vcpus = 4, .guest = call_three,
+	  .other_guest = sleeper, .handler = on_irq_x2, .other_handler = on_call_of_three },
+	{ .name = "ipi-three-pv", .iterations = 500, .vcpus = 4, .guest = call_three_pv,
+	  .other_guest = sleeper, .handler = on_irq_x2, .other_handler = on_call_of_three,
+	  .feature = 1 << KVM_FEATURE_PV_SEND_IPI },
+	{ .name = "timer-deadline", .iterations = 500, .vcpus = 1, .guest = timer_deadline,
+	  .handler = on_irq_x2 },
+	{ .name = "timer-one-shot", .iterations = 500, .vcpus = 1, .guest = timer_one_shot,
+	  .handler = on_irq_x2 },
+	{ .name = "irqfd", .iterations = 500, .vcpus = 1, .guest = ask_for_irq,
+	  .handler = on_irq_x2, .prepare = add_irqfd, .serve = serve_irq },
+	{ .name = "irqfd-wake", .iterations = 500, .vcpus = 1, .guest = device_guest,
+	  .handler = on_doorbell, .prepare = add_both, .before = wait_for_guest,
+	  .drive = drive_device },
+	{ .name = "mmio-eventfd", .iterations = 1000, .vcpus = 1, .guest = to_register,
+	  .prepare = add_register },
+	{ .name = "pio-eventfd", .iterations = 1000, .vcpus = 1, .guest = to_port,
+	  .prepare = add_port },
+	{ }
+};
