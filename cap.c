@@ -3,6 +3,8 @@
 #include <linux/kernel.h>
 #include <linux/uaccess.h>
 
+#include <asm/cpufeature.h>
+
 #include "cap.h"
 #include "chips.h"
 #include "compat.h"
@@ -93,6 +95,30 @@ static int set_apic_bus(struct vm *vm, const struct kvm_enable_cap *cap)
 	return chips_set_bus(vm, cap->args[0]);
 }
 
+u32 cap_exits(void)
+{
+	bool mwait = boot_cpu_has(X86_FEATURE_MWAIT) && boot_cpu_has(X86_FEATURE_ARAT) &&
+		     !boot_cpu_has_bug(X86_BUG_MONITOR);
+
+	return KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE |
+	       (mwait ? KVM_X86_DISABLE_EXITS_MWAIT : 0);
+}
+
+static int turn_exits_off(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	int r = -EINVAL;
+
+	if (cap->args[0] & ~(u64)cap_exits())
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	if (!vm->vcpus_begun) {
+		vm->exits_off |= cap->args[0];
+		r = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return r;
+}
+
 static const struct {
 	u32 cap;
 	int (*enable)(struct vm *vm, const struct kvm_enable_cap *cap);
@@ -105,6 +131,7 @@ static const struct {
 	{ KVM_CAP_X2APIC_API, x2apic_api },
 	{ KVM_CAP_X86_USER_SPACE_MSR, use_msr_exits },
 	{ KVM_CAP_EXCEPTION_PAYLOAD, use_exception_payload },
+	{ KVM_CAP_X86_DISABLE_EXITS, turn_exits_off },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, use_triple_fault_event },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, exit_on_failure },
 	{ KVM_CAP_MSR_PLATFORM_INFO, show_platform_info },

@@ -7,6 +7,7 @@
 #include "chips.h"
 #include "clock.h"
 #include "compat.h"
+#include "pv.h"
 #include "request.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -161,6 +162,20 @@ void irq_host_eoi(struct lapic *apic, u8 vector)
 		__set_bit(vector, vcpu->chips->eois);
 		vcpu_request(vcpu, REQ_EOI);
 	}
+}
+
+bool irq_host_offer_eoi(struct lapic *apic, u8 vector)
+{
+	struct vcpu *vcpu = vcpu_of(apic);
+	struct ioapic *ioapic = vcpu->vm->chips->chips.ioapic;
+
+	return pv_eoi_on(vcpu) && !(ioapic && ioapic_watches(ioapic, vector)) &&
+	       pv_offer_eoi(vcpu);
+}
+
+int irq_host_take_eoi(struct lapic *apic)
+{
+	return pv_take_eoi(vcpu_of(apic));
 }
 
 void irq_host_pit_timer(struct pit *pit, u64 when)

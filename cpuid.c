@@ -266,6 +266,7 @@ int cpuid_take(struct vcpu *vcpu, struct kvm_cpuid_entry2 *entry, unsigned int n
 {
 	int r = -EINVAL;
 
+	pv_fix_cpuid(vcpu->vm, entry, nr);
 	if (vcpu->stats.exits) {
 		r = same(vcpu, entry, nr) ? 0 : -EINVAL;
 		goto out;

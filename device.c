@@ -58,17 +58,21 @@ static bool is_within(gpa_t gpa, gpa_t start, u32 size)
 	return gpa >= start && gpa - start < size;
 }
 
-static void lapic_access(struct vcpu *vcpu, const struct io_access *a, void *data)
+/* Returns false where it would have to sleep. */
+static bool lapic_access(struct vcpu *vcpu, const struct io_access *a, void *data)
 {
 	struct lapic *apic = &vcpu->chips->apic;
 	u32 offset = offset_in_page(a->gpa);
 
+	if (lapic_settle_eoi(apic))
+		return false;
 	if (!a->write) {
 		lapic_mmio_read(apic, offset, a->len, data);
-		return;
+		return true;
 	}
 	lapic_mmio_write(apic, offset, a->len, a->data);
 	chips_look_again(vcpu);
+	return true;
 }
 
 static void ioapic_access(struct ioapic *ioapic, const struct io_access *a, void *data)
@@ -88,8 +92,8 @@ static bool memory_access(struct vcpu *vcpu, const struct io_access *a, void *da
 
 	if (lapic_enabled(apic) && !lapic_is_x2(apic) &&
 	    is_within(a->gpa, apic->base & PAGE_MASK, PAGE_SIZE))
-		lapic_access(vcpu, a, data);
-	else if (ioapic && is_within(a->gpa, IOAPIC_BASE, IOAPIC_SIZE))
+		return lapic_access(vcpu, a, data);
+	if (ioapic && is_within(a->gpa, IOAPIC_BASE, IOAPIC_SIZE))
 		ioapic_access(ioapic, a, data);
 	else
 		return false;

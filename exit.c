@@ -6,7 +6,6 @@
  * on shadow tables makes exits by the thousand, and most are handled there. A handler that would
  * have to sleep changes nothing and answers WAIT; it is called again where it may sleep.
  */
-#include <linux/kvm_para.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/thread_info.h>
@@ -28,6 +27,7 @@
 #include "mmu.h"
 #include "mode.h"
 #include "msr_filter.h"
+#include "pv.h"
 #include "request.h"
 #include "state.h"
 #include "vcpu.h"
@@ -406,10 +406,9 @@ static enum handled handle_nothing(struct vcpu *vcpu, struct exit *exit)
 	return skip(vcpu, exit);
 }
 
-/* No hypercall is offered; a guest that tries one is told so in KVM's way. */
 static enum handled handle_vmcall(struct vcpu *vcpu, struct exit *exit)
 {
-	long answer = vendor(get_cpl)(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+	long answer = pv_hypercall(vcpu, exit->long_mode);
 
 	vcpu->regs.gpr[GPR_RAX] = insn_trim(vcpu, exit, answer);
 	return skip(vcpu, exit);

@@ -15,6 +15,7 @@
 #include "event.h"
 #include "exit.h"
 #include "halt.h"
+#include "pv.h"
 #include "request.h"
 #include "state.h"
 #include "vcpu.h"
@@ -37,7 +38,7 @@ static bool has_event(struct vcpu *vcpu)
 {
 	const struct vcpu_events *e = &vcpu->events;
 
-	if (vcpu_trapped(vcpu) || e->nmi_injected)
+	if (vcpu_trapped(vcpu) || e->nmi_injected || READ_ONCE(vcpu->pv.unhalted))
 		return true;
 	if (!e->nmi_masked && (e->nmi_pending || test_bit(REQ_NMI, &vcpu->requests)))
 		return true;
@@ -103,11 +104,20 @@ static bool wait_for_event(struct vcpu *vcpu)
 	return signal_pending(current);
 }
 
+static void wake(struct vcpu *vcpu)
+{
+	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	WRITE_ONCE(vcpu->pv.unhalted, false);
+}
+
 static bool is_ready(struct vcpu *vcpu)
 {
 	vcpu_accept_sipi(vcpu);
+	/* In any case: it can't be done while it waits. */
+	if (vcpu->chips)
+		lapic_settle_eoi(&vcpu->chips->apic);
 	if (vcpu->mp_state == KVM_MP_STATE_HALTED && has_event(vcpu))
-		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		wake(vcpu);
 	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE ||
 	       test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
 }
@@ -119,6 +129,7 @@ enum handled vcpu_settle(struct vcpu *vcpu, int *srcu)
 	while (!is_ready(vcpu)) {
 		if (!vcpu->chips)
 			return exit_to_user(vcpu, KVM_EXIT_HLT);
+		pv_away(vcpu);
 		srcu_read_unlock(&vcpu->vm->srcu, *srcu);
 		interrupted = wait_for_event(vcpu);
 		*srcu = srcu_read_lock(&vcpu->vm->srcu);

@@ -55,8 +55,8 @@ static const u32 saved[] = {
 	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207,
 	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
 	MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW,
-	MSR_KVM_STEAL_TIME, MSR_IA32_UCODE_REV, MSR_IA32_TSC_DEADLINE, MSR_PLATFORM_INFO,
-	MSR_IA32_POWER_CTL,
+	MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN, MSR_IA32_UCODE_REV, MSR_IA32_TSC_DEADLINE,
+	MSR_PLATFORM_INFO, MSR_IA32_POWER_CTL,
 };
 
 /* What KVM_GET_MSR_FEATURE_INDEX_LIST says: those that tell what the processor is like. */
@@ -263,8 +263,11 @@ static bool is_apic_msr(const struct vcpu *vcpu, u32 index)
 
 static int set_apic_msr(struct vcpu *vcpu, u32 index, u64 data, bool host)
 {
-	int r = lapic_msr_write(&vcpu->chips->apic, index, data, host);
+	int r = lapic_settle_eoi(&vcpu->chips->apic);
 
+	if (r)
+		return r;
+	r = lapic_msr_write(&vcpu->chips->apic, index, data, host);
 	chips_look_again(vcpu);
 	return r;
 }
@@ -417,7 +420,8 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 		return 0;
 	}
 	if (is_apic_msr(vcpu, index))
-		return lapic_msr_read(&vcpu->chips->apic, index, data);
+		return lapic_settle_eoi(&vcpu->chips->apic) ?:
+		       lapic_msr_read(&vcpu->chips->apic, index, data);
 	if (index == MSR_IA32_TSC_DEADLINE && host) {
 		*data = 0;	/* it is in the list, and travels */
 		return 0;

@@ -4,9 +4,11 @@
 #include <linux/errno.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include <asm/kvm_para.h>
 
+#include "chips.h"
 #include "clock.h"
 #include "compat.h"
 #include "mmu.h"
@@ -14,10 +16,13 @@
 #include "request.h"
 #include "vcpu.h"
 #include "vm.h"
+#include "vm_chips.h"
 
 /* Ports need no delay. */
 #define FEATURES (BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_CLOCKSOURCE2) |	\
-		  BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) | BIT(KVM_FEATURE_NOP_IO_DELAY))
+		  BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) | BIT(KVM_FEATURE_NOP_IO_DELAY) | \
+		  BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_PV_UNHALT) |		\
+		  BIT(KVM_FEATURE_PV_SEND_IPI) | BIT(KVM_FEATURE_PV_SCHED_YIELD))
 #define STEAL_FEATURES (BIT(KVM_FEATURE_STEAL_TIME) | BIT(KVM_FEATURE_PV_TLB_FLUSH))
 
 /* A guest that writes to it all the time does not hold its host up. */
@@ -36,13 +41,14 @@ void pv_leaves(struct kvm_cpuid_entry2 *leaf)
 	leaf[1].eax = FEATURES | (sched_info_on() ? STEAL_FEATURES : 0);
 }
 
-static const struct kvm_cpuid_entry2 *leaf_of(const struct vcpu_cpuid *c, u32 function)
+static struct kvm_cpuid_entry2 *leaf_of(struct kvm_cpuid_entry2 *entry, unsigned int nr,
+					u32 function)
 {
 	unsigned int i;
 
-	for (i = 0; i < c->nr; i++)
-		if (c->entry[i].function == function)
-			return &c->entry[i];
+	for (i = 0; i < nr; i++)
+		if (entry[i].function == function)
+			return &entry[i];
 	return NULL;
 }
 
@@ -53,25 +59,37 @@ static bool is_signature(const struct kvm_cpuid_entry2 *e)
 }
 
 /* They may stand behind the leaves of another hypervisor's interface. */
-static u32 features_in_cpuid(const struct vcpu_cpuid *c)
+static struct kvm_cpuid_entry2 *features_leaf(struct kvm_cpuid_entry2 *entry, unsigned int nr)
 {
 	const struct kvm_cpuid_entry2 *e;
 	u32 base;
 
 	for (base = KVM_CPUID_SIGNATURE; base < KVM_CPUID_SIGNATURE + 0x10000; base += 0x100) {
-		e = leaf_of(c, base);
-		if (!e || !is_signature(e))
-			continue;
-		e = leaf_of(c, base + KVM_CPUID_FEATURES - KVM_CPUID_SIGNATURE);
-		return e ? e->eax : 0;
+		e = leaf_of(entry, nr, base);
+		if (e && is_signature(e))
+			return leaf_of(entry, nr,
+				       base + KVM_CPUID_FEATURES - KVM_CPUID_SIGNATURE);
 	}
-	return 0;
+	return NULL;
 }
 
-/* Unless user space says otherwise the guest has all, whatever CPUID tells it. */
-static bool has(const struct vcpu *vcpu, unsigned int feature)
+bool pv_has(const struct vcpu *vcpu, unsigned int feature)
 {
-	return !vcpu->cpuid.enforce_pv || features_in_cpuid(&vcpu->cpuid) & BIT(feature);
+	const struct vcpu_cpuid *c = &vcpu->cpuid;
+	const struct kvm_cpuid_entry2 *e;
+
+	if (!c->enforce_pv)
+		return true;
+	e = features_leaf(c->entry, c->nr);
+	return e && e->eax & BIT(feature);
+}
+
+void pv_fix_cpuid(const struct vm *vm, struct kvm_cpuid_entry2 *entry, unsigned int nr)
+{
+	struct kvm_cpuid_entry2 *e = features_leaf(entry, nr);
+
+	if (e && READ_ONCE(vm->exits_off) & KVM_X86_DISABLE_EXITS_HLT)
+		e->eax &= ~(u32)BIT(KVM_FEATURE_PV_UNHALT);
 }
 
 /* ---- steal time ---- */
@@ -172,6 +190,65 @@ static void update_steal(struct vcpu *vcpu)
 	add_steal(vcpu, newly_stolen(&vcpu->pv));
 }
 
+/* ---- end of interrupt ---- */
+
+#define EOI_ALIGN 4
+
+bool pv_eoi_on(const struct vcpu *vcpu)
+{
+	return vcpu->pv.eoi & KVM_MSR_ENABLED;
+}
+
+static gpa_t eoi_gpa(const struct vcpu *vcpu)
+{
+	return vcpu->pv.eoi & ~(u64)KVM_MSR_ENABLED;
+}
+
+static const u8 eoi_offered = 1, eoi_not_offered;
+
+/* It is no loss if the page is not there right now. */
+bool pv_offer_eoi(struct vcpu *vcpu)
+{
+	int r;
+
+	pagefault_disable();
+	r = mmu_write_guest(&vcpu->mmu, eoi_gpa(vcpu), &eoi_offered, 1);
+	pagefault_enable();
+	return !r;
+}
+
+static int take_eoi(struct vcpu *vcpu)
+{
+	return mmu_cmpxchg_guest(&vcpu->mmu, eoi_gpa(vcpu), &eoi_offered, &eoi_not_offered, 1);
+}
+
+/* Where memory has gone the guest can't have ended it. */
+int pv_take_eoi(struct vcpu *vcpu)
+{
+	int r;
+
+	pagefault_disable();
+	r = take_eoi(vcpu);
+	pagefault_enable();
+	if (r < 0 && vcpu->mmu.atomic)
+		return -EAGAIN;
+	if (r < 0)
+		r = take_eoi(vcpu);
+	return r != 1;
+}
+
+static int set_eoi(struct vcpu *vcpu, u64 data)
+{
+	int r = vcpu->chips ? lapic_settle_eoi(&vcpu->chips->apic) : 0;
+
+	if (r)
+		return r;
+	if (data & (EOI_ALIGN - 1) & ~(u64)KVM_MSR_ENABLED)
+		return -EINVAL;
+	vcpu->pv.eoi = data;
+	return 0;
+}
+
 void pv_update(struct vcpu *vcpu)
 {
 	if (vcpu_take_request(vcpu, REQ_CLOCK))
@@ -199,10 +276,13 @@ static int check_msr(const struct vcpu *vcpu, u32 index)
 	case MSR_KVM_STEAL_TIME:
 		feature = KVM_FEATURE_STEAL_TIME;
 		break;
+	case MSR_KVM_PV_EOI_EN:
+		feature = KVM_FEATURE_PV_EOI;
+		break;
 	default:
 		return -ENOENT;
 	}
-	return has(vcpu, feature) ? 0 : -EINVAL;
+	return pv_has(vcpu, feature) ? 0 : -EINVAL;
 }
 
 int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data)
@@ -222,6 +302,9 @@ int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data)
 		return 0;
 	case MSR_KVM_STEAL_TIME:
 		*data = vcpu->pv.steal;
+		return 0;
+	case MSR_KVM_PV_EOI_EN:
+		*data = vcpu->pv.eoi;
 		return 0;
 	}
 	return -ENOENT;
@@ -244,6 +327,8 @@ int pv_set_msr(struct vcpu *vcpu, u32 index, u64 data)
 		return 0;
 	case MSR_KVM_STEAL_TIME:
 		return set_steal(vcpu, data);
+	case MSR_KVM_PV_EOI_EN:
+		return set_eoi(vcpu, data);
 	}
 	return -ENOENT;
 }

@@ -110,6 +110,7 @@ static enum handled prepare(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_NMI))
 		event_take_nmis(vcpu);
 	take_event_request(vcpu);
+	chips_settle(vcpu);
 	event_inject(vcpu);
 	return REENTER;
 }
@@ -130,6 +131,20 @@ static bool event_waits(const struct vcpu *vcpu)
 	       e->nmi_pending || e->nmi_masked || e->irq_waits;
 }
 
+/* Returns false where it would have to sleep. */
+static bool inject_atomic(struct vcpu *vcpu)
+{
+	bool settled;
+
+	vcpu->mmu.atomic = true;
+	settled = chips_settle(vcpu);
+	vcpu->mmu.atomic = false;
+	if (unlikely(!settled))
+		return false;
+	event_inject(vcpu);
+	return true;
+}
+
 /* Between two entries: the part of prepare() that needs neither sleep nor user space. */
 static bool prepare_atomic(struct vcpu *vcpu)
 {
@@ -141,7 +156,7 @@ static bool prepare_atomic(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
 		vcpu_flush_tlb(vcpu);
 	if (take_event_request(vcpu) || event_waits(vcpu))
-		event_inject(vcpu);
+		return inject_atomic(vcpu);
 	return true;
 }
 
@@ -204,6 +219,16 @@ static enum handled enter(struct vcpu *vcpu, struct exit *exit, int *srcu)
 	return r;
 }
 
+/* What waits for this thread, and who. */
+static int let_others_run(struct vcpu *vcpu)
+{
+	if (vcpu->pv.yields) {
+		vcpu->pv.yields = false;
+		yield();
+	}
+	return guest_work_pending() ? guest_work() : 0;
+}
+
 static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 {
 	struct srcu_struct *slots = &vcpu->vm->srcu;
@@ -212,11 +237,11 @@ static enum handled run_loop(struct vcpu *vcpu, int *srcu)
 	int err;
 
 	do {
-		if (guest_work_pending()) {
-			if (need_resched())
+		if (guest_work_pending() || unlikely(vcpu->pv.yields)) {
+			if (need_resched() || vcpu->pv.yields)
 				pv_away(vcpu);
 			srcu_read_unlock(slots, *srcu);
-			err = guest_work();
+			err = let_others_run(vcpu);
 			*srcu = srcu_read_lock(slots);
 			if (err)
 				return interrupted(vcpu);
@@ -279,6 +304,8 @@ int vcpu_run(struct vcpu *vcpu)
 	r = begin(vcpu);
 	if (r == REENTER)
 		r = run_loop(vcpu, &srcu);
+	if (vcpu->chips)
+		lapic_settle_eoi(&vcpu->chips->apic);
 	srcu_read_unlock(&vcpu->vm->srcu, srcu);
 	if (unlikely(vcpu->guest_debug.stepping))
 		guest_debug_end(vcpu);

@@ -101,6 +101,8 @@ static int get_mp_state(struct vcpu *vcpu, struct kvm_mp_state *state)
 {
 	vcpu_accept_sipi(vcpu);
 	state->mp_state = vcpu->mp_state;
+	if (state->mp_state == KVM_MP_STATE_HALTED && READ_ONCE(vcpu->pv.unhalted))
+		state->mp_state = KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
 

@@ -16,6 +16,14 @@ static bool has_extint(const struct vcpu *vcpu)
 	return pic && pic_output(pic) && lapic_takes_extint(&vcpu->chips->apic);
 }
 
+bool chips_settle(struct vcpu *vcpu)
+{
+	struct lapic *apic = &vcpu->chips->apic;
+
+	return !vcpu->chips || !apic->eoi_offered || lapic_is_idle(apic) ||
+	       !lapic_settle_eoi(apic);
+}
+
 bool chips_has_irq(struct vcpu *vcpu)
 {
 	return lapic_pending(&vcpu->chips->apic) >= 0 || has_extint(vcpu);
@@ -28,6 +36,9 @@ int chips_take_irq(struct vcpu *vcpu)
 
 	if (has_extint(vcpu))
 		return pic_take(vcpu->vm->chips->chips.pic);
+	/* It came after chips_settle(), so its request is still there. */
+	if (unlikely(apic->eoi_offered))
+		return -1;
 	vector = lapic_pending(apic);
 	if (vector >= 0)
 		lapic_take(apic, vector);
@@ -67,6 +78,7 @@ int chips_get_lapic(struct vcpu *vcpu, struct kvm_lapic_state *state)
 {
 	if (!vcpu->chips)
 		return -EINVAL;
+	lapic_settle_eoi(&vcpu->chips->apic);
 	lapic_get_state(&vcpu->chips->apic, state);
 	return 0;
 }

@@ -314,6 +314,8 @@ long vm_check_extension(unsigned long cap)
 		return 1;
 	case KVM_CAP_IRQ_ROUTING:
 		return IRQ_MAX_GSIS;
+	case KVM_CAP_X86_DISABLE_EXITS:
+		return cap_exits();
 	case KVM_CAP_X2APIC_API:
 		return KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	case KVM_CAP_COALESCED_MMIO:

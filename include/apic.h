@@ -25,6 +25,7 @@ enum { APIC_INIT, APIC_SIPI };
  * @base:	IA32_APIC_BASE
  * @deadline_mode_allowed: CPUID says that there is a TSC-deadline timer
  * @renamed:	counted in @chips->nr_renamed
+ * @eoi_offered: the guest may end @in_service without a write: lapic_settle_eoi()
  * @ppr:	processor priority; @in_service: highest vector of @isr, -1: none
  * @sipi_vector: of APIC_SIPI
  * @pending:	APIC_INIT, APIC_SIPI, set by anyone
@@ -41,7 +42,7 @@ enum { APIC_INIT, APIC_SIPI };
 struct lapic {
 	struct irq_chips *chips;
 	u32 id;
-	bool deadline_mode_allowed, renamed;
+	bool deadline_mode_allowed, renamed, eoi_offered;
 	u8 ppr, sipi_vector;
 	s16 in_service;
 	u64 base;
@@ -153,6 +154,21 @@ int lapic_msr_write(struct lapic *apic, u32 index, u64 data, bool host);
  * @apic:	by its vCPU's thread
  */
 void lapic_eoi(struct lapic *apic);
+
+/**
+ * lapic_settle_eoi() - has the guest ended the interrupt that it may end without a write?
+ * @apic:	by its vCPU's thread, before what goes by the interrupts in service
+ *
+ * That is: an access to the APIC's registers or state, and lapic_pending() and lapic_take(), unless
+ * nothing is in the IRR. Return: 0; -EAGAIN: irq_host_take_eoi() has said so, nothing has changed.
+ */
+int lapic_settle_eoi(struct lapic *apic);
+
+/**
+ * lapic_is_idle() - is nothing in the IRR?
+ * @apic:	by its vCPU's thread
+ */
+bool lapic_is_idle(const struct lapic *apic);
 
 /**
  * lapic_tpr() - task priority, bits 7:4 of which are CR8

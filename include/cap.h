@@ -27,4 +27,11 @@ long vm_enable_cap(struct vm *vm, const struct kvm_enable_cap __user *arg);
  */
 long vcpu_enable_cap(struct vcpu *vcpu, const struct kvm_enable_cap __user *arg);
 
+/**
+ * cap_exits() - which exits can be turned off?
+ *
+ * Return: KVM_X86_DISABLE_EXITS_*.
+ */
+u32 cap_exits(void);
+
 #endif

@@ -88,6 +88,35 @@ struct irq_chips {
  */
 int irq_deliver(struct irq_chips *chips, struct lapic *src, const struct irq_msg *msg);
 
+/**
+ * irq_by_id() - a vCPU's APIC
+ * @chips:	the VM's
+ * @id:		any number
+ *
+ * Any context. Return: NULL: there is none.
+ */
+struct lapic *irq_by_id(const struct irq_chips *chips, u32 id);
+
+#define IRQ_MANY_IDS	128
+
+/**
+ * irq_deliver_many() - send one message to many
+ * @chips:	the VM's
+ * @ids:	a bitmap of IRQ_MANY_IDS: APIC ids, counted from @first
+ * @first:	any number
+ * @msg:	@msg->dest is not looked at
+ *
+ * Any context. APICs that aren't there are left out. Return: how many there were.
+ */
+int irq_deliver_many(struct irq_chips *chips, const unsigned long *ids, u32 first,
+		     const struct irq_msg *msg);
+
+/**
+ * irq_msg_of_icr() - what a value of the ICR's lower half sends
+ * @low:	the value
+ */
+struct irq_msg irq_msg_of_icr(u32 low);
+
 /* ---- asked of the host, whoever that is ---- */
 
 /**
@@ -165,6 +194,24 @@ void irq_host_acked(struct irq_chips *chips, unsigned int chip, unsigned int pin
  * Goes to the I/O APIC (ioapic_eoi()) if ioapic_watches(), or to user space where that is there.
  */
 void irq_host_eoi(struct lapic *apic, u8 vector);
+
+/**
+ * irq_host_offer_eoi() - let the guest end an interrupt without a write, if it knows how to
+ * @apic:	its vCPU's thread calls, about to enter its guest; it may be where nothing may sleep
+ * @vector:	edge-triggered, the highest in service; nothing else is waiting
+ *
+ * Return: false: no; it writes to the EOI register, as ever.
+ */
+bool irq_host_offer_eoi(struct lapic *apic, u8 vector);
+
+/**
+ * irq_host_take_eoi() - take that back
+ * @apic:	as irq_host_offer_eoi()
+ *
+ * Return: 1: taken back; 0: the guest has ended the interrupt; -EAGAIN: to be asked again where it
+ * may sleep.
+ */
+int irq_host_take_eoi(struct lapic *apic);
 
 /**
  * irq_host_pit_timer() - set when pit_timer_fired() is to be called

@@ -15,6 +15,9 @@ struct vcpu;
  * @stopped:	the page is to tell that the guest was stopped; it has not yet
  * @cpu: @next:	where it was written, and the jiffy from which on it is too old, if the clock is not
  *		stable
+ * @eoi:	MSR_KVM_PV_EOI_EN: gpa of a byte | 1, or not
+ * @unhalted:	KVM_HC_KICK_CPU came; set by other vCPUs
+ * @yields:	KVM_HC_SCHED_YIELD: the thread is to let others run
  * @steal:	MSR_KVM_STEAL_TIME: gpa of its struct kvm_steal_time | 1, or not
  * @thread:	that ran the vCPU last; it had waited for a processor for @waited nanoseconds
  */
@@ -23,12 +26,17 @@ struct vcpu_pv {
 	bool stopped;
 	int cpu;
 	unsigned long next;
+	u64 eoi;
+	bool unhalted, yields;
 	u64 steal;
 	const void *thread;
 	u64 waited;
 };
 
 #define PV_LEAVES 2
+
+struct vcpu_cpuid;
+struct vm;
 
 /**
  * pv_leaves() - the hypervisor's leaves of CPUID, as far as they are offered
@@ -55,6 +63,53 @@ int pv_get_msr(const struct vcpu *vcpu, u32 index, u64 *data);
  * Return: 0; -ENOENT; -EINVAL for #GP(0); -EAGAIN: it is to be tried again where it may sleep.
  */
 int pv_set_msr(struct vcpu *vcpu, u32 index, u64 data);
+
+/**
+ * pv_has() - may the guest use a feature?
+ * @vcpu:	any
+ * @feature:	KVM_FEATURE_*
+ *
+ * Unless user space says otherwise (KVM_CAP_ENFORCE_PV_FEATURE_CPUID) it has all.
+ */
+bool pv_has(const struct vcpu *vcpu, unsigned int feature);
+
+/**
+ * pv_fix_cpuid() - take out of CPUID what makes no sense in a VM
+ * @vm:		whose HLT may not exit: then nobody is kicked out of one
+ * @entry:	user space's list; @nr: of it
+ */
+void pv_fix_cpuid(const struct vm *vm, struct kvm_cpuid_entry2 *entry, unsigned int nr);
+
+/**
+ * pv_eoi_on() - does the guest know how to end an interrupt without a write?
+ * @vcpu:	any
+ */
+bool pv_eoi_on(const struct vcpu *vcpu);
+
+/**
+ * pv_offer_eoi() - tell it that it may
+ * @vcpu:	as irq_host_offer_eoi() has it
+ *
+ * Return: whether it has been told.
+ */
+bool pv_offer_eoi(struct vcpu *vcpu);
+
+/**
+ * pv_take_eoi() - take that back
+ * @vcpu:	loaded, slots held; may sleep unless vcpu->mmu.atomic
+ *
+ * Return: as irq_host_take_eoi().
+ */
+int pv_take_eoi(struct vcpu *vcpu);
+
+/**
+ * pv_hypercall() - VMCALL or VMMCALL by the guest's kernel
+ * @vcpu:	loaded; preemption may be off
+ * @wide:	in 64-bit mode
+ *
+ * Linux Documentation/virt/kvm/x86/hypercalls.rst. Return: for RAX.
+ */
+long pv_hypercall(struct vcpu *vcpu, bool wide);
 
 /**
  * pv_sched_in() - the vCPU's thread runs

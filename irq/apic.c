@@ -71,6 +71,21 @@ static void recheck(struct lapic *apic)
 		irq_host_kick(apic);
 }
 
+bool lapic_is_idle(const struct lapic *apic)
+{
+	return highest_vector(apic->irr) < 0;
+}
+
+/*
+ * An interrupt that waits, or that the I/O APIC wants to hear of, needs the exit. One that comes
+ * from now on kicks, and the offer is taken back before it is looked at.
+ */
+static void offer_eoi(struct lapic *apic, u8 vector)
+{
+	apic->eoi_offered = !test_bit(vector, apic->tmr) && lapic_is_idle(apic) &&
+			    irq_host_offer_eoi(apic, vector);
+}
+
 /* Others look at IRR, then ISR (the RTC): a vector on its way is in both, never in neither. */
 void lapic_take(struct lapic *apic, u8 vector)
 {
@@ -80,21 +95,44 @@ void lapic_take(struct lapic *apic, u8 vector)
 	clear_bit(vector, apic->irr);
 	apic->in_service = max_t(int, apic->in_service, vector);
 	update_ppr(apic);
+	offer_eoi(apic, vector);
 }
 
-void lapic_eoi(struct lapic *apic)
+/* Whether there was one to be ended. */
+static bool end_interrupt(struct lapic *apic)
 {
 	int vector = apic->in_service;
 	unsigned long *word;
 
 	if (vector < 0)
-		return;
+		return false;
 	word = &apic->isr[BIT_WORD(vector)];
 	WRITE_ONCE(*word, *word & ~BIT_MASK(vector));
 	apic->in_service = highest_vector(apic->isr);
 	update_ppr(apic);
 	irq_host_eoi(apic, vector);
-	recheck(apic);
+	return true;
+}
+
+void lapic_eoi(struct lapic *apic)
+{
+	if (end_interrupt(apic))
+		recheck(apic);
+}
+
+int lapic_settle_eoi(struct lapic *apic)
+{
+	int left;
+
+	if (likely(!apic->eoi_offered))
+		return 0;
+	left = irq_host_take_eoi(apic);
+	if (left < 0)
+		return left;
+	apic->eoi_offered = false;
+	if (!left)
+		end_interrupt(apic);
+	return 0;
 }
 
 void lapic_set_tpr(struct lapic *apic, u8 tpr)
@@ -199,6 +237,7 @@ static void clear_vectors(struct lapic *apic)
 		WRITE_ONCE(apic->tmr[i], 0);
 	}
 	apic->in_service = -1;
+	apic->eoi_offered = false;
 }
 
 static void reset_regs(struct lapic *apic)
@@ -310,11 +349,9 @@ static void write_spiv(struct lapic *apic, u32 value)
 		reg_set(apic, reg, reg_get(apic, reg) | LVT_MASKED);
 }
 
-static void send_ipi(struct lapic *apic, u32 low, u32 dest)
+struct irq_msg irq_msg_of_icr(u32 low)
 {
-	struct irq_msg msg = {
-		.dest = dest,
-		.wide = lapic_is_x2(apic),
+	return (struct irq_msg){
 		.logical = low & BIT(11),
 		.shorthand = low >> 18 & 3,
 		.mode = low >> 8 & 7,
@@ -322,7 +359,14 @@ static void send_ipi(struct lapic *apic, u32 low, u32 dest)
 		.level = low & BIT(15),
 		.assert = low & BIT(14),
 	};
+}
 
+static void send_ipi(struct lapic *apic, u32 low, u32 dest)
+{
+	struct irq_msg msg = irq_msg_of_icr(low);
+
+	msg.dest = dest;
+	msg.wide = lapic_is_x2(apic);
 	irq_deliver(apic->chips, apic, &msg);
 }
 
@@ -534,6 +578,7 @@ static void set_regs(struct lapic *apic, const struct kvm_lapic_state *state)
 	set_bitmap(apic->isr, state, REG_ISR);
 	set_bitmap(apic->irr, state, REG_IRR);
 	apic->in_service = highest_vector(apic->isr);
+	apic->eoi_offered = false;
 	update_ppr(apic);
 }
 

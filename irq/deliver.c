@@ -88,7 +88,7 @@ bool lapic_take_sipi(struct lapic *apic, u8 *vector)
 	return true;
 }
 
-static inline struct lapic *lapic_by_id(const struct irq_chips *chips, u32 id)
+struct lapic *irq_by_id(const struct irq_chips *chips, u32 id)
 {
 	if (id >= IRQ_MAX_IDS)
 		return NULL;
@@ -201,7 +201,7 @@ static int deliver_cluster(struct irq_chips *chips, const struct irq_msg *msg)
 	int sum = -1;
 
 	for (; members; members &= members - 1) {
-		struct lapic *apic = lapic_by_id(chips, first + __ffs(members));
+		struct lapic *apic = irq_by_id(chips, first + __ffs(members));
 
 		if (apic && lapic_is_x2(apic))
 			add(&sum, take(apic, msg));
@@ -211,7 +211,7 @@ static int deliver_cluster(struct irq_chips *chips, const struct irq_msg *msg)
 
 static int deliver_one(struct irq_chips *chips, const struct irq_msg *msg)
 {
-	struct lapic *apic = lapic_by_id(chips, msg->dest);
+	struct lapic *apic = irq_by_id(chips, msg->dest);
 
 	return apic && lapic_enabled(apic) ? take(apic, msg) : -1;
 }
@@ -239,4 +239,25 @@ int irq_deliver(struct irq_chips *chips, struct lapic *src, const struct irq_msg
 	if (msg->mode == IRQ_LOWEST && (msg->logical || msg->dest != XAPIC_ALL || msg->shorthand))
 		return deliver_lowest(chips, src, msg);
 	return deliver_all(chips, src, msg);
+}
+
+int irq_deliver_many(struct irq_chips *chips, const unsigned long *ids, u32 first,
+		     const struct irq_msg *msg)
+{
+	unsigned int i;
+	int found = 0;
+
+	if (msg->level && !msg->assert)
+		return 0;
+	for (i = 0; i < IRQ_MANY_IDS; i++) {
+		struct lapic *apic = NULL;
+
+		if (test_bit(i, ids) && first + i >= first)
+			apic = irq_by_id(chips, first + i);
+		if (!apic || !lapic_enabled(apic))
+			continue;
+		take(apic, msg);
+		found++;
+	}
+	return found;
 }

@@ -39,7 +39,8 @@ static const u8 always[] = {
 	INTERCEPT_MCOMMIT, INTERCEPT_TLBSYNC,
 };
 
-static void init_intercepts(struct svm *svm)
+/* @off: KVM_X86_DISABLE_EXITS_*; no PAUSE exits anyway */
+static void init_intercepts(struct svm *svm, u32 off)
 {
 	unsigned int i;
 
@@ -49,6 +50,12 @@ static void init_intercepts(struct svm *svm)
 	for (i = 0; i < 8; i++) {
 		svm_intercept(svm, INTERCEPT_DR_READ + i, true);
 		svm_intercept(svm, INTERCEPT_DR_WRITE + i, true);
+	}
+	if (off & KVM_X86_DISABLE_EXITS_HLT)
+		svm_intercept(svm, INTERCEPT_HLT, false);
+	if (off & KVM_X86_DISABLE_EXITS_MWAIT) {
+		svm_intercept(svm, INTERCEPT_MONITOR, false);
+		svm_intercept(svm, INTERCEPT_MWAIT, false);
 	}
 }
 
@@ -103,7 +110,7 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	vcpu_flush_tlb(vcpu);
 	svm->step = false;
 	svm->injected = (struct event){};
-	init_intercepts(svm);
+	init_intercepts(svm, vcpu->vm->exits_off);
 	svm_reset_segments(svm);
 	svm_update_mode(vcpu);
 	svm_update_cpuid(vcpu);

@@ -59,6 +59,9 @@ static void save_guest(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);
 
+	/* An exit ends a HLT, as on AMD-V: guests look what woke them. */
+	if (unlikely(vmx->halts))
+		vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	vmx->rip = vmcs_read(GUEST_RIP);
 	vmx->rsp = vmcs_read(GUEST_RSP);
 	vmx->rflags = vmcs_read(GUEST_RFLAGS);

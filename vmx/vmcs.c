@@ -75,10 +75,23 @@ void vmx_vcpu_destroy(struct vcpu *vcpu)
 	vcpu->backend = NULL;
 }
 
-static void init_controls(struct vmx *vmx)
+/* What user space does not want to exit: KVM_X86_DISABLE_EXITS_*. */
+static void turn_exits_off(struct vmx *vmx, u32 off)
+{
+	if (off & KVM_X86_DISABLE_EXITS_HLT)
+		vmx->cpu_ctl &= ~CPU_BASED_HLT_EXITING;
+	if (off & KVM_X86_DISABLE_EXITS_MWAIT)
+		vmx->cpu_ctl &= ~(CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING);
+	if (off & KVM_X86_DISABLE_EXITS_PAUSE)
+		vmx->cpu2_ctl &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	vmx->halts = off & KVM_X86_DISABLE_EXITS_HLT;
+}
+
+static void init_controls(struct vmx *vmx, u32 exits_off)
 {
 	vmx->cpu_ctl = vmx_caps.cpu;
 	vmx->cpu2_ctl = vmx_caps.cpu2;
+	turn_exits_off(vmx, exits_off);
 	if (!vmx->vpid)
 		vmx->cpu2_ctl &= ~SECONDARY_EXEC_ENABLE_VPID;
 	vmx->entry_ctl = vmx_caps.entry;
@@ -178,7 +191,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx->cr4 = 0;
 	vmx->dr7 = 0;
 	vmx->efer = ~0ull;
-	init_controls(vmx);
+	init_controls(vmx, vcpu->vm->exits_off);
 	vmx_update_tsc(vcpu);
 	init_msr_lists(vmx);
 	init_host();

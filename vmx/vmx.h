@@ -79,6 +79,7 @@ struct vmx_host {
  * @launched:	... and VMRESUME is due, not VMLAUNCH
  * @entered:	the host's state is partly lost since the vCPU was loaded
  * @msrs_loaded: the processor holds @msr
+ * @halts:	HLT does not exit
  * @recheck:	@how is to be found anew
  * @how:	enum vmx_how
  * @alone:	enum vmx_alone: the next entry is for one instruction
@@ -102,7 +103,7 @@ struct vmx {
 	u16 vpid, vpid_now;
 	int cpu;
 	bool loaded, launched, entered, msrs_loaded;
-	bool recheck, pe;
+	bool halts, recheck, pe;
 	u8 how, alone, root_level;
 	u8 seg_valid, seg_dirty;
 	struct kvm_segment seg[8];

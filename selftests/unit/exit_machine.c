@@ -196,6 +196,11 @@ int chips_set_apic_base(struct vcpu *vcpu, u64 base, bool host)
 	return 0;
 }
 
+long pv_hypercall(struct vcpu *vcpu, bool wide)
+{
+	return -1;
+}
+
 u32 msr_exit_reason(const struct vcpu *vcpu, int err)
 {
 	return 0;

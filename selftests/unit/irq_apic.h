@@ -33,6 +33,8 @@ enum {
  * @eoi_vector:	the last one
  * @timer_at:	its timer is set to that; 0: not
  * @tsc:	its TSC at time 0
+ * @pv_eoi:	the guest can end interrupts without a write, if it finds @offered; memory of both is
+ *		out of reach while @away
  */
 struct cpu {
 	struct lapic apic;
@@ -40,6 +42,7 @@ struct cpu {
 	u8 eoi_vector;
 	u64 timer_at;
 	u64 tsc;
+	bool pv_eoi, offered, away;
 };
 
 struct host {
@@ -74,5 +77,8 @@ int take_next(struct cpu *cpu);
 void advance(u64 ns);
 
 bool in(struct cpu *cpu, u32 bitmap, u8 vector);
+
+/* As a guest does at the end of its handler: by a write, unless it is offered better. */
+void end_interrupt(struct cpu *cpu);
 
 #endif

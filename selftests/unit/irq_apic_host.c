@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The fake host of irq_apic_test. */
+#include <linux/errno.h>
+
 #include "irq_apic.h"
 
 struct host host;
@@ -49,6 +51,37 @@ void irq_host_eoi(struct lapic *apic, u8 vector)
 {
 	cpu_of(apic)->eois++;
 	cpu_of(apic)->eoi_vector = vector;
+}
+
+bool irq_host_offer_eoi(struct lapic *apic, u8 vector)
+{
+	struct cpu *cpu = cpu_of(apic);
+
+	CHECK(!cpu->offered);
+	CHECK_EQ(apic->in_service, vector);
+	cpu->offered = cpu->pv_eoi && !cpu->away;
+	return cpu->offered;
+}
+
+int irq_host_take_eoi(struct lapic *apic)
+{
+	struct cpu *cpu = cpu_of(apic);
+	bool was = cpu->offered;
+
+	if (cpu->away)
+		return -EAGAIN;
+	cpu->offered = false;
+	return was;
+}
+
+void end_interrupt(struct cpu *cpu)
+{
+	if (cpu->offered) {
+		cpu->offered = false;
+		return;
+	}
+	CHECK_EQ(lapic_settle_eoi(&cpu->apic), 0);
+	put(cpu, EOI, 0);
 }
 
 struct cpu *add_cpu(u32 id)

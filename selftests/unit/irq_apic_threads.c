@@ -88,6 +88,16 @@ void irq_host_smi(struct lapic *apic)
 	irq_host_kick(apic);
 }
 
+bool irq_host_offer_eoi(struct lapic *apic, u8 vector)
+{
+	return false;
+}
+
+int irq_host_take_eoi(struct lapic *apic)
+{
+	return 1;
+}
+
 void irq_host_eoi(struct lapic *apic, u8 vector)
 {
 	CHECK_EQ(test_bit(vector, apic->tmr), vector & 1);
