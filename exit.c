@@ -24,6 +24,7 @@
 #include "halt.h"
 #include "guest_debug.h"
 #include "insn.h"
+#include "memslot.h"
 #include "mmu.h"
 #include "mode.h"
 #include "msr_filter.h"
@@ -161,14 +162,48 @@ static enum handled pf_emulate(struct vcpu *vcpu, struct exit *exit)
 	return WAIT;
 }
 
+static bool same_access(struct mmu_access a, struct mmu_access b)
+{
+	return a.write == b.write && a.fetch == b.fetch && a.user == b.user && a.ac == b.ac;
+}
+
+/* A device's page is looked up once: nothing of ours would remember it, as no spte stands for it. */
+static bool is_known_device(const struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	return vcpu->device.root_uses == vcpu->mmu.root_uses &&
+	       !((vcpu->device.gva ^ f->gva) & PAGE_MASK) &&
+	       same_access(vcpu->device.access, f->access) &&
+	       !memslot_find(vcpu->vm, vcpu->device.gpa >> PAGE_SHIFT);
+}
+
+static void learn_device(struct vcpu *vcpu, const struct mmu_fault *f)
+{
+	if (f->to_table || memslot_find(vcpu->vm, f->gpa >> PAGE_SHIFT))
+		return;
+	vcpu->device.root_uses = vcpu->mmu.root_uses;
+	vcpu->device.gva = f->gva;
+	vcpu->device.gpa = f->gpa & PAGE_MASK;
+	vcpu->device.access = f->access;
+}
+
 static enum mmu_verdict pf_walk(struct vcpu *vcpu, const struct exit *exit)
 {
-	vcpu->fault = (struct mmu_fault){
+	struct mmu_fault *f = &vcpu->fault;
+	enum mmu_verdict verdict;
+
+	*f = (struct mmu_fault){
 		.gva = exit->pf.gva,
 		.error = exit->pf.error,
 		.access = pf_access(vcpu, exit->pf.error),
 	};
-	return mmu_fault(&vcpu->mmu, &vcpu->fault);
+	if (is_known_device(vcpu, f)) {
+		f->gpa = vcpu->device.gpa | (f->gva & ~PAGE_MASK);
+		return MMU_EMULATE;
+	}
+	verdict = mmu_fault(&vcpu->mmu, f);
+	if (verdict == MMU_EMULATE)
+		learn_device(vcpu, f);
+	return verdict;
 }
 
 static enum handled handle_pf(struct vcpu *vcpu, struct exit *exit)

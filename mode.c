@@ -332,6 +332,7 @@ int mode_apply_pdptes(struct vcpu *vcpu, const u64 pdpte[4])
 void mode_invlpg(struct vcpu *vcpu, gva_t gva)
 {
 	vcpu->io.code.valid = false;
+	vcpu_forget_device(vcpu);
 	mmu_invlpg(&vcpu->mmu, gva);
 }
 

@@ -55,4 +55,15 @@ static inline unsigned long memslot_hva(const struct memslot *slot, gfn_t gfn)
 	return slot->hva + (memslot_index(slot, gfn) << 12);
 }
 
+struct vm;
+
+/**
+ * memslot_find() - the slot of a gfn
+ * @vm:		the VM
+ * @gfn:	guest frame
+ *
+ * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
+ */
+struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
+
 #endif

@@ -43,15 +43,6 @@ static inline struct memslots *memslots_of(struct vm *vm)
 }
 
 /**
- * memslot_find() - the slot of a gfn
- * @vm:		the VM
- * @gfn:	guest frame
- *
- * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
- */
-struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
-
-/**
  * memslot_by_id() - the slot that user space calls so
  * @vm:	the VM; slots_lock is held
  * @id:	its number for it

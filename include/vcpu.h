@@ -247,6 +247,8 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @sigset:	KVM_SET_SIGNAL_MASK
  * @ring:	frames written
  * @code:	instructions that made exits, by their place; @code_here: the last one's bytes
+ * @device:	where the last page fault was that went to no slot: what was accessed how, and where that
+ *		is, while mmu_vcpu.root_uses is what it was: a TLB of one entry
  * @fault:	the last page fault; @fault_kept: handle_pf() answered WAIT, and means to emulate it
  */
 struct vcpu {
@@ -289,6 +291,12 @@ struct vcpu {
 	bool sigset_active;
 	sigset_t sigset;
 	struct vcpu_stats stats;
+	struct {
+		u64 root_uses;		/* 0: nothing is known */
+		gva_t gva;
+		gpa_t gpa;
+		struct mmu_access access;
+	} device;
 	struct mmu_fault fault;
 	bool fault_kept;
 	struct vcpu_ring ring;
@@ -320,6 +328,12 @@ static inline const u64 *vcpu_db(const struct vcpu *vcpu)
 static inline bool vcpu_trapped(const struct vcpu *vcpu)
 {
 	return vcpu->events.exception.type != EVENT_NONE || test_bit(REQ_DEBUG, &vcpu->requests);
+}
+
+/* Forget where the last device's page is. */
+static inline void vcpu_forget_device(struct vcpu *vcpu)
+{
+	vcpu->device.root_uses = 0;
 }
 
 /* Forget all translations before the next entry. */

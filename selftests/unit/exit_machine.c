@@ -27,6 +27,7 @@ unsigned int code_bytes;
 bool cs_l, cs_db;
 enum mmu_verdict verdict;
 bool to_table, refuse;
+bool no_memory;
 unsigned int faults, emulated, unprotects;
 gva_t invalidated;
 gpa_t written;
@@ -199,6 +200,13 @@ int chips_set_apic_base(struct vcpu *vcpu, u64 base, bool host)
 long pv_hypercall(struct vcpu *vcpu, bool wide)
 {
 	return -1;
+}
+
+struct memslot *memslot_find(struct vm *vm, gfn_t gfn)
+{
+	static struct memslot slot;
+
+	return no_memory ? NULL : &slot;
 }
 
 u32 msr_exit_reason(const struct vcpu *vcpu, int err)

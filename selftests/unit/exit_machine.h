@@ -17,6 +17,7 @@ extern unsigned int code_bytes;
 extern bool cs_l, cs_db;
 extern enum mmu_verdict verdict;
 extern bool to_table;
+extern bool no_memory;		/* at any address: it is a device's */
 extern bool refuse;		/* what may fail for lack of memory fails, where it may not sleep */
 
 extern unsigned int faults, emulated, unprotects;

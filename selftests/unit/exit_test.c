@@ -39,6 +39,8 @@ static void start(enum insn_mode mode)
 	verdict = MMU_FIXED;
 	to_table = refuse = false;
 	faults = emulated = unprotects = 0;
+	no_memory = false;
+	v.mmu.root_uses = 1;
 	invalidated = 0;
 	written = 0;
 }
@@ -249,6 +251,44 @@ TEST(one_walk_for_a_fault)
 	CHECK_EQ(act(&exit), REENTER);
 	CHECK_EQ(faults, 5);
 	CHECK_EQ(emulated, 4);
+}
+
+static enum handled touch(gva_t gva, u32 error)
+{
+	struct exit exit = exit_of(EXIT_PF);
+
+	verdict = MMU_EMULATE;
+	exit.pf.gva = gva;
+	exit.pf.error = error;
+	return act(&exit);
+}
+
+/* Where a device's page is stays known as long as a TLB might know it, for accesses of that kind. */
+TEST(device_is_walked_to_once)
+{
+	start(INSN_LONG64);
+	no_memory = true;
+	CHECK_EQ(touch(0x7010, PFERR_WRITE), REENTER);
+	CHECK_EQ(touch(0x7020, PFERR_WRITE), REENTER);
+	CHECK_EQ(faults, 1);
+	CHECK_EQ(emulated, 2);
+	CHECK_EQ(v.fault.gpa & 0xfff, 0x20);
+	CHECK_EQ(touch(0x7020, 0), REENTER);		/* a read */
+	CHECK_EQ(touch(0x8020, 0), REENTER);		/* another page */
+	CHECK_EQ(faults, 3);
+	CHECK_EQ(touch(0x8030, PFERR_USER), REENTER);
+	CHECK_EQ(touch(0x8030, PFERR_USER), REENTER);
+	CHECK_EQ(faults, 4);
+	mode_invlpg(&v, 0x1000);
+	CHECK_EQ(touch(0x8030, PFERR_USER), REENTER);
+	CHECK_EQ(faults, 5);
+	v.mmu.root_uses++;				/* CR3 */
+	CHECK_EQ(touch(0x8030, PFERR_USER), REENTER);
+	CHECK_EQ(faults, 6);
+	no_memory = false;				/* a slot is made */
+	CHECK_EQ(touch(0x8030, PFERR_USER), REENTER);
+	CHECK_EQ(touch(0x8030, PFERR_USER), REENTER);
+	CHECK_EQ(faults, 8);
 }
 
 /* A store to a table that stays in sync. */
