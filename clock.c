@@ -279,7 +279,7 @@ int clock_write_wall(struct vcpu *vcpu, u64 gpa)
 	if (!gpa)
 		return 0;
 	wall = wall_clock(vcpu->vm);
-	write_versioned(vcpu, gpa, &wall, sizeof(wall));
+	write_versioned(vcpu, gpa_from_guest(gpa), &wall, sizeof(wall));
 	return 0;
 }
 
@@ -314,7 +314,7 @@ static u8 told_stopped(struct vcpu *vcpu, gpa_t gpa)
 
 void clock_update(struct vcpu *vcpu)
 {
-	gpa_t gpa = vcpu->pv.system_time & ~1ull;
+	gpa_t gpa = gpa_from_guest(vcpu->pv.system_time & ~1ull);
 	struct pvclock_vcpu_time_info page;
 
 	if (!(vcpu->pv.system_time & KVM_MSR_ENABLED))

@@ -92,7 +92,7 @@ int memslot_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 
 	if (READ_ONCE(vm->ring_bytes))
 		return -ENXIO;
-	if (log->slot >= UMBRA_MAX_SLOTS)
+	if (!memslot_id_valid(log->slot))
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
 	slot = memslot_by_id(vm, log->slot);
@@ -119,7 +119,7 @@ int memslot_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log
 
 	if (READ_ONCE(vm->ring_bytes))
 		return -ENXIO;
-	if (log->slot >= UMBRA_MAX_SLOTS || log->first_page % BITS_PER_LONG)
+	if (!memslot_id_valid(log->slot) || log->first_page % BITS_PER_LONG)
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
 	slot = memslot_by_id(vm, log->slot);
@@ -178,7 +178,7 @@ struct batch {
 /* User space says which frames: any. */
 static void batch_protect(struct vm *vm, struct batch *b)
 {
-	struct memslot *slot = b->slot < UMBRA_MAX_SLOTS ? memslot_by_id(vm, b->slot) : NULL;
+	struct memslot *slot = memslot_by_id(vm, b->slot);
 
 	if (slot && b->mask)
 		mmu_slot_wrprotect(&vm->mmu, slot, b->offset, b->mask);

@@ -25,7 +25,7 @@ static bool is_whole(struct vcpu *vcpu, const struct insn *insn, const struct in
 
 static bool load_device(struct vcpu *vcpu, const struct insn *insn)
 {
-	struct io_access a = { .gpa = vcpu->fault.gpa, .len = insn->src.bytes };
+	struct io_access a = { .gpa = vcpu->fault.gpa & ~GPA_SMM, .len = insn->src.bytes };
 	u64 value = 0;
 
 	if (insn->dst.kind != OPND_REG || !device_access(vcpu, &a, &value))
@@ -36,7 +36,9 @@ static bool load_device(struct vcpu *vcpu, const struct insn *insn)
 
 static bool store_device(struct vcpu *vcpu, u64 value, unsigned int bytes)
 {
-	struct io_access a = { .gpa = vcpu->fault.gpa, .len = bytes, .write = true };
+	struct io_access a = {
+		.gpa = vcpu->fault.gpa & ~GPA_SMM, .len = bytes, .write = true,
+	};
 
 	memcpy(a.data, &value, sizeof(value));
 	return device_access(vcpu, &a, NULL);

@@ -129,7 +129,7 @@ static enum emu_status access_device(struct vcpu *vcpu, const struct piece *p, v
 
 	for (done = 0; done < p->len && !status; done += a.len) {
 		a = (struct io_access) {
-			.gpa = p->gpa + done,
+			.gpa = (p->gpa & ~GPA_SMM) + done,
 			.len = min_t(unsigned int, p->len - done, sizeof(a.data)),
 			.write = write,
 		};

@@ -131,7 +131,7 @@ static enum handled pf_in_delivery(struct vcpu *vcpu, const struct exit *exit,
 	if (f->to_table && emul_unprotect(vcpu, f))
 		return REENTER;
 	return exit_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 4,
-				   (u64)exit->delivering.vector, exit->hw_reason, f->gpa,
+				   (u64)exit->delivering.vector, exit->hw_reason, f->gpa & ~GPA_SMM,
 				   (u64)f->error);
 }
 

@@ -95,6 +95,12 @@ static void set_edit(struct vm *vm, struct memslots *set, struct memslot *out, s
 		set_add(set, to_slot(in), nr);
 }
 
+/* SMM sees hardly any memory that others don't. */
+static u64 pages_of(const struct memslot *slot)
+{
+	return slot && !(slot->base_gfn & GFN_SMM) ? slot->npages : 0;
+}
+
 /*
  * @in takes the place of @out; either may be NULL. When this returns nobody uses the set that was
  * there before.
@@ -107,7 +113,7 @@ static void slots_change(struct vm *vm, struct memslot *out, struct memslot *in)
 	rcu_assign_pointer(vm->slots, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	set_edit(vm, old, out, in);
-	vm->slot_pages += (in ? in->npages : 0) - (out ? out->npages : 0);
+	vm->slot_pages += pages_of(in) - pages_of(out);
 }
 
 /* The id stands for @slot, no longer for the one before it: then it can't fail. */
@@ -132,6 +138,7 @@ static int slot_create(struct vm *vm, const struct memslot *want)
 	if (r)
 		goto out_mmu;
 	slots_change(vm, NULL, slot);
+	mmu_slot_shown(&vm->mmu);
 	return 0;
 
 out_mmu:
@@ -191,6 +198,7 @@ static int slot_move(struct vm *vm, struct memslot *old, const struct memslot *w
 	slot_name(vm, slot);
 	slot_free(old);
 	slots_change(vm, NULL, slot);
+	mmu_slot_shown(&vm->mmu);
 	return 0;
 }
 
@@ -260,7 +268,7 @@ static bool region_valid(const struct kvm_userspace_memory_region *r)
 {
 	u64 top = TASK_SIZE_MAX;
 
-	if (r->slot >= UMBRA_MAX_SLOTS)
+	if (!memslot_id_valid(r->slot))
 		return false;
 	if (r->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY))
 		return false;
@@ -284,6 +292,8 @@ int memslot_set(struct vm *vm, const struct kvm_userspace_memory_region *region)
 
 	if (!region_valid(region))
 		return -EINVAL;
+	if (memslot_id_space(region->slot))
+		want.base_gfn |= GFN_SMM;
 	if (region->flags & KVM_MEM_READONLY)
 		want.flags |= MEMSLOT_READONLY;
 	if (region->flags & KVM_MEM_LOG_DIRTY_PAGES)

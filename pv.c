@@ -96,7 +96,7 @@ void pv_fix_cpuid(const struct vm *vm, struct kvm_cpuid_entry2 *entry, unsigned 
 
 static gpa_t steal_gpa(const struct vcpu *vcpu)
 {
-	return vcpu->pv.steal & KVM_STEAL_VALID_BITS;
+	return gpa_from_guest(vcpu->pv.steal & KVM_STEAL_VALID_BITS);
 }
 
 static gpa_t preempted_gpa(const struct vcpu *vcpu)

@@ -138,7 +138,7 @@ static int translate(struct vcpu *vcpu, struct kvm_translation *tr)
 	} while (r == -EAGAIN && !fatal_signal_pending(current));
 	if (r == -EAGAIN)
 		return -EINTR;
-	tr->physical_address = r ? ~0ull : gpa;
+	tr->physical_address = r ? ~0ull : gpa & ~GPA_SMM;
 	tr->valid = !r;
 	tr->writeable = 1;
 	tr->usermode = 0;

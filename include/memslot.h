@@ -16,7 +16,7 @@
 
 /**
  * struct memslot - one guest memory region
- * @base_gfn:	first guest frame
+ * @base_gfn:	first guest frame; with GFN_SMM the slot is one of SMM's
  * @npages:	number of 4 KiB frames, never 0
  * @hva:	host virtual address of the first frame, page aligned
  * @flags:	MEMSLOT_*
@@ -60,7 +60,7 @@ struct vm;
 /**
  * memslot_find() - the slot of a gfn
  * @vm:		the VM
- * @gfn:	guest frame
+ * @gfn:	guest frame, with GFN_SMM as SMM sees it
  *
  * Under srcu or slots_lock; mmu.lock alone does not keep the slots. Return: slot or NULL.
  */

@@ -45,6 +45,7 @@ struct link_page;
  * @smep:	CR4.SMEP, only while @wp is clear (else it changes no spte)
  * @smap:	CR4.SMAP, only while @wp is clear
  * @maxphyaddr:	the guest's MAXPHYADDR, which says what bits are reserved
+ * @smm:	the guest's addresses are those of SMM (GFN_SMM); uppermost, so that it is soon got
  */
 union mmu_role {
 	u32 word;
@@ -61,7 +62,8 @@ union mmu_role {
 		u32 smep:1;
 		u32 smap:1;
 		u32 maxphyaddr:6;
-		u32 unused:6;
+		u32 unused:5;
+		u32 smm:1;
 	};
 };
 
@@ -76,11 +78,12 @@ union mmu_role {
  * @cr0: @cr3: @cr4: @efer: as the guest sees them
  * @maxphyaddr:	guest physical address bits, 32 to 52
  * @gbpages:	guest CPUID offers 1 GiB pages
+ * @smm:	the processor is in SMM
  */
 struct mmu_regs {
 	u64 cr0, cr3, cr4, efer;
 	u8 maxphyaddr;
-	bool gbpages;
+	bool gbpages, smm;
 };
 
 /**
@@ -110,7 +113,7 @@ enum mmu_verdict { MMU_FIXED, MMU_RETRY, MMU_EMULATE, MMU_INJECT, MMU_ERROR, MMU
  * struct mmu_fault - a page fault of the hardware on shadow tables, and its result
  * @gva: @error: from the processor: faulting address and error code
  * @access:	what was attempted
- * @gpa:	result: guest physical address (EMULATE)
+ * @gpa:	result: guest physical address, with GPA_SMM in SMM (EMULATE)
  * @inject_error: result: architectural error code (INJECT)
  * @err:	result: negative errno (ERROR)
  * @to_table:	result: EMULATE because a shadowed page table is written
@@ -164,13 +167,14 @@ struct mmu_cache {
  * @commit_due:	something was zapped: page_commit() before the lock is let go
  * @audit_due:	something was freed, and the audit is on
  * @going:	sptes of a slot that is not found any more are being dropped
+ * @smm:	there is, or was, a slot of SMM's: frames may be seen in two address spaces
  * @era:	grows when all shadow pages are dropped
  */
 struct mmu_vm {
 	spinlock_t lock;
 	unsigned int work;
 	unsigned int era;
-	bool going;
+	bool going, smm;
 	bool commit_due, audit_due;
 	struct hlist_head *hash;
 	unsigned int hash_bits;
@@ -397,6 +401,15 @@ void mmu_vcpu_destroy(struct mmu_vcpu *m);
 int mmu_slot_create(struct mmu_vm *vm, struct memslot *slot);
 
 /**
+ * mmu_slot_shown() - a new slot is found from now on
+ * @vm:		the VM
+ *
+ * Tables in its frames that are shadowed in the other address space are to be watched in this one,
+ * too. May sleep; takes mmu_vm.lock; the caller serialises slot changes. On return they are.
+ */
+void mmu_slot_shown(struct mmu_vm *vm);
+
+/**
  * mmu_slot_gone() - remove every spte and shadow page of a slot's frames
  * @vm:		the VM
  * @slot:	lookups don't find it any more
@@ -566,7 +579,7 @@ bool mmu_peek(struct mmu_vcpu *m, gva_t gva, u64 *data);
  * @gva:	linear address
  * @access:	what is attempted; NULL: no permission checks, no A/D update
  *		(KVM_TRANSLATE, debuggers)
- * @gpa:	result
+ * @gpa:	result, with GPA_SMM in SMM
  * @error:	result: architectural page-fault error code
  *
  * May sleep; the caller holds the slots. Return: 0; -EFAULT: the guest's page
@@ -578,7 +591,7 @@ int mmu_translate(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access
 /**
  * mmu_write_guest() - write guest memory, and notice if it is a page table
  * @m:		the vCPU on whose behalf
- * @gpa:	where; [@gpa, @gpa + @len) is in one page
+ * @gpa:	where, with GPA_SMM in SMM's address space; [@gpa, @gpa + @len) is in one page
  * @src: @len:	what; a naturally aligned 1, 2, 4 or 8 bytes are stored at once
  *
  * Shadow pages of the frame are brought up to date. May sleep; takes

@@ -42,6 +42,14 @@ static inline struct memslots *memslots_of(struct vm *vm)
 				     !refcount_read(&vm->users));
 }
 
+/* User space's number of a slot has in its upper half which address space: 0, or 1 for SMM's. */
+#define memslot_id_space(id)	((id) >> 16)
+
+static inline bool memslot_id_valid(u32 id)
+{
+	return memslot_id_space(id) < UMBRA_MEM_SPACES && (id & 0xffff) < UMBRA_MAX_SLOTS;
+}
+
 /**
  * memslot_by_id() - the slot that user space calls so
  * @vm:	the VM; slots_lock is held

@@ -30,6 +30,22 @@ typedef u64 gfn_t;	/* guest frame number: gpa >> 12 */
 typedef u64 hpa_t;	/* host physical address */
 typedef u64 hfn_t;	/* host frame number: hpa >> 12 */
 
+/*
+ * A guest has two physical address spaces: that of processors in SMM, and that of all others. In a
+ * gfn or gpa a bit above all that a guest can address (52 bits) says which. It is set where the
+ * guest's registers and entries are read, and taken away where an address goes to a device or to
+ * user space.
+ */
+#define GFN_SMM_BIT	40
+#define GFN_SMM		(1ull << GFN_SMM_BIT)
+#define GPA_SMM		(GFN_SMM << 12)
+
+/* A number that the guest calls an address in its memory; one of more than 52 bits leads nowhere. */
+static inline gpa_t gpa_from_guest(u64 number)
+{
+	return number >> 52 ? number | 1ull << 63 : number;
+}
+
 /**
  * canonical_in() - is a linear address canonical?
  * @addr:	the address

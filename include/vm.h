@@ -17,7 +17,8 @@
 #include "irq.h"
 #include "mmu.h"
 
-#define UMBRA_MAX_SLOTS		32764
+#define UMBRA_MAX_SLOTS		32764	/* in each of ... */
+#define UMBRA_MEM_SPACES	2	/* KVM's address spaces: that of SMM is number 1 */
 #define UMBRA_MAX_VCPUS		IRQ_MAX_APICS
 #define UMBRA_MAX_VCPU_IDS	IRQ_MAX_IDS
 
@@ -67,7 +68,7 @@ struct vm_coalesced {
  * @chips:	interrupt controllers
  * @slots_lock:	serialises changes of @slots (before mmu.lock)
  * @slot_ids:	the slots by user space's numbers; protected by slots_lock
- * @slot_pages:	frames in all slots; protected by slots_lock
+ * @slot_pages:	frames in all slots but SMM's; protected by slots_lock
  * @log_options: KVM_DIRTY_LOG_*: how the dirty log works; protected by slots_lock
  * @ring_bytes:	of each vCPU's dirty ring, 0: there is none; set under @lock, before vCPUs
  * @dying:	slot out of @slots whose sptes are being dropped; protected by mmu.lock

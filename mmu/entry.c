@@ -139,6 +139,26 @@ bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
 	return protected;
 }
 
+static bool frame_protect(struct mmu_vm *vm, gfn_t gfn)
+{
+	const struct memslot *slot = host_slot(vm, gfn);
+
+	return slot && rmap_protect(vm, slot, gfn);
+}
+
+/*
+ * A guest table is to be tracked. The other address space may show the same memory at the same
+ * place: nothing may write to it there either.
+ */
+bool table_protect(struct mmu_vm *vm, gfn_t gfn)
+{
+	bool protected = frame_protect(vm, gfn);
+
+	if (unlikely(vm->smm))
+		protected |= frame_protect(vm, gfn ^ GFN_SMM);
+	return protected;
+}
+
 /* The guest's entry behind a spte. */
 u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index)
 {

@@ -76,6 +76,7 @@ struct page_history {
  * @era:	mmu_vm.era when it was made
  * @used:	USED_* bits: a walk went through it since somebody looked last
  * @obsolete:	zapped; lives until the last vCPU lets go of it
+ * @twin:	it counts as tracked in a slot of the other address space, too
  * @unsync:	the guest may write the table freely, see sync.c
  * @resync:	out of sync, and to be tracked again
  * @synced_at:	mmu_vm.sync_clock when a spte last changed, while @unsync
@@ -95,6 +96,7 @@ struct shadow_page {
 	u16 present;
 	u8 used;
 	bool obsolete;
+	bool twin;
 	bool unsync;
 	bool resync;
 	unsigned int era;
@@ -221,10 +223,10 @@ void zap_all(struct mmu_vm *vm, bool relax);
 struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn);
 int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
 
-/* All live shadow pages of a guest table's frame, those with none excluded. */
+/* All live shadow pages of a guest table's frame in both address spaces, those with none excluded. */
 #define for_each_shadow_of(vm, sp, n, g)					\
 	hlist_for_each_entry_safe(sp, n, page_bucket(vm, g), hash)		\
-		if (sp->gfn == (g) && !sp->role.metaphysical)
+		if (!((sp->gfn ^ (g)) & ~GFN_SMM) && !sp->role.metaphysical)
 
 /* ---- cache.c: objects allocated before the lock is taken ---- */
 
@@ -299,6 +301,9 @@ bool pte_reserved(union mmu_role role, u64 pte, int level);
 unsigned int pte_access(union mmu_role role, u64 pte);
 gfn_t pte_gfn(union mmu_role role, u64 pte, int level);
 
+/* The address space that a role's frames are in: GFN_SMM or 0. */
+#define role_space(role)	((gfn_t)(role).smm << GFN_SMM_BIT)
+
 /* Bytes of an entry in the guest tables that a role stands for. */
 #define role_entry_bytes(role)	((role).glevels == 2 ? 4u : 8u)
 
@@ -339,6 +344,7 @@ void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int ind
 union mmu_role child_role(union mmu_role parent, unsigned int index, unsigned int access);
 bool rmap_drop_first(struct mmu_vm *vm, struct link *head);
 bool rmap_protect(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn);
+bool table_protect(struct mmu_vm *vm, gfn_t gfn);
 u64 entry_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int index);
 bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int first,
 		 unsigned int n, u64 *gpte);

@@ -22,9 +22,10 @@
 /* So many shadow pages can change over to another hash table in one go. */
 #define REHASH_MAX 1024
 
+/* Pages of both address spaces are in one: see for_each_shadow_of(). */
 struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn)
 {
-	return &vm->hash[hash_64(gfn, vm->hash_bits)];
+	return &vm->hash[hash_64(gfn & ~GFN_SMM, vm->hash_bits)];
 }
 
 /* A bucket for each page of the quota, so that chains stay short. */
@@ -57,15 +58,11 @@ int page_hash_resize(struct mmu_vm *vm, unsigned long pages)
 
 static void page_write_protect(struct mmu_vm *vm, struct shadow_page *sp)
 {
-	const struct memslot *slot = host_slot(vm, sp->gfn);
-	bool changed;
-
-	if (!slot)
+	if (!host_slot(vm, sp->gfn))
 		return;
 	gfn_track_count(vm, sp, 1);
-	changed = rmap_protect(vm, slot, sp->gfn);
 	/* From here on every write is seen; only now may entries be read. */
-	flush_if(vm, changed);
+	flush_if(vm, table_protect(vm, sp->gfn));
 }
 
 /* The shadow page with this identity, or NULL. */

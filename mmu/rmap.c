@@ -83,12 +83,23 @@ bool gfn_is_tracked(struct mmu_vm *vm, const struct memslot *slot, gfn_t gfn)
 	return link_at(vm, id)->prev;
 }
 
-/* The guest's table is counted as tracked (@by 1), or no more (@by -1). */
-void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by)
+static bool frame_track_count(struct mmu_vm *vm, gfn_t gfn, int by)
 {
-	const struct memslot *slot = host_slot(vm, sp->gfn);
+	const struct memslot *slot = host_slot(vm, gfn);
 	int level;
 
 	for (level = 1; slot && level <= MEMSLOT_LEVELS; level++)
-		rmap_head(vm, slot, sp->gfn, level)->prev += by;
+		rmap_head(vm, slot, gfn, level)->prev += by;
+	return slot;
+}
+
+/*
+ * The guest's table is counted as tracked (@by 1), or no more (@by -1); in the other address space
+ * too, if there was a slot when it began to be.
+ */
+void gfn_track_count(struct mmu_vm *vm, struct shadow_page *sp, int by)
+{
+	frame_track_count(vm, sp->gfn, by);
+	if (unlikely(by > 0 ? vm->smm : sp->twin))
+		sp->twin = frame_track_count(vm, sp->gfn ^ GFN_SMM, by) && by > 0;
 }

@@ -23,6 +23,7 @@ static union mmu_role role_of(const struct mmu_regs *regs, unsigned int glevels)
 
 	role.glevels = glevels;
 	role.access = ACC_ALL;
+	role.smm = regs->smm;
 	if (!glevels)
 		return role;
 	role.wp = !!(regs->cr0 & CR0_WP);
@@ -197,7 +198,8 @@ static void root_select(struct mmu_vcpu *m, bool flush)
 static bool mode_flushes(const struct mmu_regs *a, const struct mmu_regs *b)
 {
 	return (a->cr0 ^ b->cr0) != CR0_WP || a->cr4 != b->cr4 || a->efer != b->efer ||
-	       a->cr3 != b->cr3 || a->maxphyaddr != b->maxphyaddr || a->gbpages != b->gbpages;
+	       a->cr3 != b->cr3 || a->maxphyaddr != b->maxphyaddr || a->gbpages != b->gbpages ||
+	       a->smm != b->smm;
 }
 
 /* Reserved bits don't depend on the supervisor's restrictions. */
@@ -255,7 +257,8 @@ static bool pdptes_valid(const struct mmu_vcpu *m, const u64 pdpte[4])
 static noinline_for_stack int pdptes_load(struct mmu_vcpu *m, u64 cr3)
 {
 	u64 pdpte[4];
-	int r = host_read(m->vm, cr3 & GENMASK_ULL(31, 5), pdpte, sizeof(pdpte));
+	int r = host_read(m->vm, role_space(m->role) << PAGE_BITS | (cr3 & GENMASK_ULL(31, 5)),
+			  pdpte, sizeof(pdpte));
 
 	/* No memory reads as all ones. */
 	if (r)
@@ -369,7 +372,7 @@ static void root_make_long(struct mmu_vcpu *m, struct mmu_root *r)
 	union mmu_role role = m->role;
 
 	r->level = role.level = m->role.glevels;
-	root_set(m, r, 0, (m->regs.cr3 & PTE_FRAME) >> PAGE_BITS, role);
+	root_set(m, r, 0, role_space(role) | (m->regs.cr3 & PTE_FRAME) >> PAGE_BITS, role);
 	r->hpa = host_table_hpa(r->page[0]->spt);
 }
 
@@ -378,17 +381,18 @@ static bool pae_part(const struct mmu_vcpu *m, int i, gfn_t *gfn, union mmu_role
 {
 	*role = m->role;
 	role->level = 2;
+	*gfn = role_space(*role);
 	switch (m->role.glevels) {
 	case 0:
 		role->metaphysical = 1;
-		*gfn = (gfn_t)i << 18;
+		*gfn |= (gfn_t)i << 18;
 		return true;
 	case 2:
 		role->quadrant = i;
-		*gfn = (m->regs.cr3 & m->format->frame) >> PAGE_BITS;
+		*gfn |= (m->regs.cr3 & m->format->frame) >> PAGE_BITS;
 		return true;
 	default:
-		*gfn = (m->pdpte[i] & PTE_FRAME) >> PAGE_BITS;
+		*gfn |= (m->pdpte[i] & PTE_FRAME) >> PAGE_BITS;
 		return m->pdpte[i] & PTE_P;
 	}
 }

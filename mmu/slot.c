@@ -29,6 +29,8 @@ int mmu_slot_create(struct mmu_vm *vm, struct memslot *slot)
 		return -ENOMEM;
 	for (level = 1; level <= MEMSLOT_LEVELS; level++)
 		slot->rmap_base[level - 1] = base + heads[level - 1];
+	if (slot->base_gfn & GFN_SMM)
+		WRITE_ONCE(vm->smm, true);
 	return 0;
 }
 
@@ -40,6 +42,16 @@ void mmu_slot_free(struct mmu_vm *vm, struct memslot *slot)
 	for (level = 1; level <= MEMSLOT_LEVELS; level++)
 		heads += slot_heads(slot, level);
 	links_free_heads(vm, slot->rmap_base[0], heads);
+}
+
+/*
+ * What frames of a slot are tracked is counted when a table's shadow is made, in the slots that
+ * there are: those made before this one are made again.
+ */
+void mmu_slot_shown(struct mmu_vm *vm)
+{
+	if (vm->smm)
+		zap_all(vm, true);
 }
 
 /* The memory of tables goes: what comes in its place may hold other entries that nobody writes. */

@@ -137,13 +137,11 @@ static bool sync_entries(struct mmu_vm *vm, struct mmu_cache *cache, struct shad
 /* Track a frame again; its shadows are in sync when this returns. */
 void resync_frame(struct mmu_vm *vm, struct mmu_cache *cache, gfn_t gfn)
 {
-	const struct memslot *slot = host_slot(vm, gfn);
 	struct shadow_page *sp;
 	struct hlist_node *n;
 
 	/* From here on every write is seen; only then may entries be believed. */
-	if (slot)
-		flush_if(vm, rmap_protect(vm, slot, gfn));
+	flush_if(vm, table_protect(vm, gfn));
 	for_each_shadow_of(vm, sp, n, gfn) {
 		if (!sp->unsync)
 			continue;

@@ -96,13 +96,16 @@ gfn_t pte_gfn(union mmu_role role, u64 pte, int level)
 {
 	bool large = level > 1 && pte_is_leaf(role, pte, level);
 
+	gfn_t space = role_space(role);
+
 	if (role.glevels == 2 && large)
-		return (pte & GENMASK_ULL(31, 22)) >> PAGE_BITS | (pte & GENMASK_ULL(20, 13)) << 7;
+		return space | (pte & GENMASK_ULL(31, 22)) >> PAGE_BITS |
+		       (pte & GENMASK_ULL(20, 13)) << 7;
 	if (role.glevels == 2)
-		return (pte & GENMASK_ULL(31, 12)) >> PAGE_BITS;
+		return space | (pte & GENMASK_ULL(31, 12)) >> PAGE_BITS;
 	if (large)
 		pte &= ~(BIT_ULL(PAGE_BITS + 9 * (level - 1)) - 1);
-	return (pte & PTE_FRAME) >> PAGE_BITS;
+	return space | (pte & PTE_FRAME) >> PAGE_BITS;
 }
 
 static unsigned int guest_index(const struct pt_format *fmt, gva_t gva, int level)
@@ -132,12 +135,13 @@ static bool walk_start(const struct mmu_vcpu *m, struct walk *w, gfn_t *table)
 {
 	u64 entry = m->regs.cr3;
 
+	*table = role_space(m->role);
 	if (m->role.glevels == 3) {
 		entry = m->pdpte[w->gva >> 30 & 3];
-		*table = (entry & PTE_FRAME) >> PAGE_BITS;
+		*table |= (entry & PTE_FRAME) >> PAGE_BITS;
 		return entry & PTE_P;
 	}
-	*table = (entry & m->format->frame) >> PAGE_BITS;
+	*table |= (entry & m->format->frame) >> PAGE_BITS;
 	return true;
 }
 
@@ -297,7 +301,7 @@ int walk_guest(struct mmu_vcpu *m, gva_t gva, const struct mmu_access *access, s
 	*w = (struct walk) { .gva = gva, .level = 1, .access = ACC_ALL, .dirty = true };
 	if (m->role.glevels < 4)
 		w->gva &= U32_MAX;
-	w->gfn = w->gva >> PAGE_BITS;
+	w->gfn = role_space(m->role) | w->gva >> PAGE_BITS;
 	if (!m->format)
 		return 0;
 	if (access)
@@ -359,7 +363,7 @@ int walk_page(struct mmu_vcpu *m, const struct shadow_page *sp, const struct mmu
 	w->level = 1;
 	w->access = sp->role.access;
 	if (!m->format) {
-		w->gfn = gva >> PAGE_BITS;
+		w->gfn = role_space(m->role) | gva >> PAGE_BITS;
 		w->dirty = true;
 		return 0;
 	}

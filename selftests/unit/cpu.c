@@ -402,7 +402,7 @@ static void read_pdptes(const struct vcpu *v, u64 cr3, u64 pdpte[4])
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		gpa_t gpa = (cr3 & 0xffffffe0) + i * 8;
+		gpa_t gpa = ref_space(&v->regs) + (cr3 & 0xffffffe0) + i * 8;
 		struct vpage *page = gfn_page(gpa / PAGE);
 
 		/* No memory there reads as ones. */
@@ -457,6 +457,19 @@ void guest_set_mode(struct vcpu *v, u64 cr0, u64 cr4, u64 efer)
 	mmu_set_mode(&v->m, &v->regs);
 	if (flush)
 		oracle_guest_flush(v);
+	if (uses_pdptes(&v->regs))
+		EXPECT(!guest_set_cr3(v, v->regs.cr3) || mach.interleaved, "bad PDPTEs");
+}
+
+/* SMI or RSM, which leave no translation behind; the registers stay. */
+void guest_set_smm(struct vcpu *v, bool smm)
+{
+	if (v->regs.smm == smm)
+		return;
+	v->regs.smm = smm;
+	v->in_guest = false;
+	mmu_set_mode(&v->m, &v->regs);
+	oracle_guest_flush(v);
 	if (uses_pdptes(&v->regs))
 		EXPECT(!guest_set_cr3(v, v->regs.cr3) || mach.interleaved, "bad PDPTEs");
 }

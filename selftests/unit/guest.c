@@ -77,7 +77,8 @@ gpa_t entry_at(struct vcpu *v, u64 va, unsigned int level)
 	u64 table = ref_root(&v->regs, v->regs.cr3);
 
 	if (is_pae(v))
-		table = v->arch.root[v->arch.nr_roots - 1].pdpte[va >> 30 & 3] & ~(PAGE - 1);
+		table = ref_space(&v->regs) |
+			(v->arch.root[v->arch.nr_roots - 1].pdpte[va >> 30 & 3] & ~(PAGE - 1));
 	for (; l > level; l--) {
 		gpa_t gpa = ref_entry_gpa(&v->regs, l, table, va);
 

@@ -308,7 +308,7 @@ static int find_page(gpa_t gpa, unsigned int len, bool write, struct vpage **pag
 	struct slot *slot = slot_of(gpa / PAGE);
 
 	EXPECT(gpa % PAGE + len <= PAGE, "guest memory access across a page");
-	EXPECT(gpa >> 52 == 0, "guest memory access at 0x%llx", gpa);
+	EXPECT((gpa & ~GPA_SMM) >> 52 == 0, "guest memory access at 0x%llx", gpa);
 	if (!slot || (write && slot->mem.flags & MEMSLOT_READONLY))
 		return -ENXIO;
 	*page = vmm_page(memslot_hva(&slot->mem, gpa / PAGE));

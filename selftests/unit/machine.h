@@ -302,6 +302,7 @@ gpa_t ref_entry_gpa(const struct mmu_regs *regs, unsigned int level, u64 table, 
 struct ref_step ref_decode(const struct mmu_regs *regs, unsigned int level, u64 raw);
 bool ref_pdptes_ok(const struct mmu_regs *regs, const u64 pdpte[4]);
 u64 ref_root(const struct mmu_regs *regs, u64 cr3);
+gpa_t ref_space(const struct mmu_regs *regs);
 bool ref_permits(const struct mmu_regs *regs, const struct mmu_access *access, bool w, bool u,
 		 bool nx);
 u32 ref_error(const struct mmu_regs *regs, const struct mmu_access *access, u32 bits);
@@ -353,6 +354,7 @@ struct outcome guest_store_as(struct vcpu *v, u64 va, const void *src, unsigned 
 struct outcome guest_cmpxchg(struct vcpu *v, u64 va, u64 old, u64 new, unsigned int len);
 void guest_write_table(struct vcpu *v, gpa_t gpa, u64 value, unsigned int len);
 void guest_set_mode(struct vcpu *v, u64 cr0, u64 cr4, u64 efer);
+void guest_set_smm(struct vcpu *v, bool smm);
 int guest_set_cr3(struct vcpu *v, u64 cr3);
 int guest_set_cr3_noflush(struct vcpu *v, u64 cr3);
 void guest_invlpg(struct vcpu *v, u64 va);

@@ -159,6 +159,7 @@ struct memslot *slot_add(int id, u64 base_gfn, u64 npages, unsigned long hva, u3
 	}
 	slot->born = ++mach.now;
 	slot->used = true;
+	mmu_slot_shown(&mach.vm);
 	return &slot->mem;
 }
 

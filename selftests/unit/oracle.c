@@ -299,7 +299,7 @@ static bool root_explains(struct search *s, unsigned int n)
 
 		if (!(pdpte & P))
 			return entry_explains(s, 3, &p, 0, 0, NEVER);
-		p.table = pdpte & 0x000ffffffffff000ull;
+		p.table = ref_space(regs) | (pdpte & 0x000ffffffffff000ull);
 	}
 	return walk_explains(s, n, levels, &p);
 }
@@ -310,8 +310,9 @@ static bool allowed(struct search *s)
 	unsigned int i, n;
 
 	if (!ref_levels(&s->v->regs)) {
-		struct path p = { .table = s->va & ~(PAGE - 1), .w = true, .u = true };
+		struct path p = { .w = true, .u = true };
 
+		p.table = ref_space(&s->v->regs) | (s->va & ~(PAGE - 1));
 		return leaf_explains(s, &p, 12);
 	}
 	for (n = s->v->arch.nr_roots; n--;) {

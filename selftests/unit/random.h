@@ -26,6 +26,7 @@
 	X(MODE, 3)							\
 	X(TOGGLE, 4)							\
 	X(TRANSLATE, 2)							\
+	X(SMM, 3)							\
 	X(UNPROTECT, 1)							\
 	X(DROP_ROOT, 1)							\
 	X(SWAP_OUT, 2)							\
@@ -40,6 +41,7 @@
 	X(DIRTY_LOG, 2)							\
 	X(SLOT_FLAGS, 1)						\
 	X(SLOT_MOVE, 1)							\
+	X(SLOT_SMM, 2)							\
 	X(SLOT_DELETE, 1)						\
 	X(SLOT_ADD, 2)							\
 	X(SHRINK, 1)							\
@@ -65,7 +67,7 @@ struct op {
 /**
  * struct program
  * @mode:	of all vCPUs, at first
- * @params:	which of mmu/'s switches are off, by bit (random_ops.c)
+ * @params:	which of mmu/'s switches are off, by bit (random_ops.c), and what else differs
  */
 struct program {
 	enum mode mode;
@@ -75,9 +77,13 @@ struct program {
 	struct op *op;
 };
 
-/* Which @params are possible: the last turns mmu_passthrough on. How long a program can be. */
+/*
+ * Which @params are possible: these turn mmu_passthrough on, and begin with slots of SMM's. How
+ * long a program can be.
+ */
 #define STRAIGHT_PARAM	(1u << 8)
-#define ALL_PARAMS	(1u << 9)
+#define SMM_PARAM	(1u << 9)
+#define ALL_PARAMS	(1u << 10)
 #define DECODED_OPS	100
 
 /* The guest's physical memory. */
@@ -88,6 +94,9 @@ struct program {
 #define LARGE_FRAMES	1024ull
 #define ROM_GFN		0x60ull
 
+/* SMM sees what others see in slot 0, and something else at HIGH_GFN. */
+#define SMM_SLOT	4
+
 /**
  * struct world - what the operations share
  * @nested:	this one runs inside another
@@ -95,7 +104,7 @@ struct program {
  * @window:	an address that the host is invalidating, or 0
  */
 struct world {
-	unsigned long small_hva, large_hva, high_hva, rom_hva;
+	unsigned long small_hva, large_hva, high_hva, rom_hva, smm_hva;
 	bool nested, host_busy, slots_busy;
 	int unfinished;
 	unsigned long window;

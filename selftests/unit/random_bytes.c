@@ -24,7 +24,7 @@ bool program_decode(struct program *program, const u8 *data, size_t size)
 		return false;
 	program->mode = data[0] % NR_MODES;
 	program->nr_vcpus = 1 + data[1] % 3;
-	program->params = (data[2] | (data[1] & 0x80) << 1) % ALL_PARAMS;
+	program->params = (data[2] | (data[1] & 0x80) << 1 | (data[1] & 0x40) << 3) % ALL_PARAMS;
 	program->nr = (size - HEADER_BYTES) / OP_BYTES;
 	if (program->nr > DECODED_OPS)
 		program->nr = DECODED_OPS;

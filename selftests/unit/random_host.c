@@ -4,9 +4,11 @@
 
 struct world world;
 
-static const struct { u64 gfn, npages; unsigned long *hva; } places[4] = {
+static const struct { u64 gfn, npages; unsigned long *hva; } places[6] = {
 	{ 0, SMALL_FRAMES, &world.small_hva }, { LARGE_GFN, LARGE_FRAMES, &world.large_hva },
 	{ HIGH_GFN, SMALL_FRAMES, &world.high_hva }, { ROM_GFN, 16, &world.rom_hva },
+	{ GFN_SMM, SMALL_FRAMES, &world.small_hva },
+	{ GFN_SMM | HIGH_GFN, SMALL_FRAMES, &world.smm_hva },
 };
 
 void add_slot(int id, u32 flags)
@@ -57,6 +59,20 @@ static void op_dirty_log(const struct op *op)
 
 	if (mach.slot[id].used && !mach.slot[id].going && mach.slot[id].mem.dirty_bitmap)
 		dirty_log_get(id);
+}
+
+/* Slots that only SMM sees come and go; their logs are their own. */
+static void op_slot_smm(const struct op *op)
+{
+	int id = SMM_SLOT + (op->a & 1);
+
+	if (mach.slot[id].used && !mach.slot[id].going && mach.slot[id].mem.dirty_bitmap &&
+	    op->b & 2)
+		dirty_log_get(id);
+	else if (op->b & 4)
+		delete_slot(id);
+	else
+		add_slot(id, op->b & 1 ? MEMSLOT_LOG_DIRTY : 0);
 }
 
 /* A notifier's window that stays open for some operations. */
@@ -125,6 +141,8 @@ void slot_op(const struct op *op)
 		op_slot_flags(op);
 	else if (op->kind == OP_SLOT_MOVE)
 		op_slot_move();
+	else if (op->kind == OP_SLOT_SMM)
+		op_slot_smm(op);
 	else if (op->kind == OP_SLOT_DELETE)
 		delete_slot(op->a % 4);
 	else

@@ -12,6 +12,8 @@
  *	    0x60   read-only (slot 3)
  *	    0x200  large host pages (slot 1)
  *	    0x100000  above 4 GiB (slot 2)
+ *
+ * Slots of SMM's (4 and 5) show the first frames once more, and others above 4 GiB.
  */
 #include <linux/moduleparam.h>
 
@@ -56,7 +58,7 @@ void program_make(struct program *program, u64 seed, unsigned int nr)
 	program->nr_vcpus = 1 + random_next(&state) % 3;
 	program->params = random_next(&state) & random_next(&state) & random_next(&state) &
 			  (ALL_PARAMS - 1);
-	program->params ^= random_next(&state) & STRAIGHT_PARAM;
+	program->params ^= random_next(&state) & (STRAIGHT_PARAM | SMM_PARAM);
 	program->nr = nr;
 	for (i = 0; i < nr; i++) {
 		struct op *op = &program->op[i];
@@ -141,7 +143,7 @@ u64 pick_entry(const struct vcpu *v, u32 r, u32 where)
 static gpa_t pick_entry_gpa(const struct vcpu *v, u32 r)
 {
 	static const u64 narrow[] = { 0, 4, 2048, 4092, 2044, 4 }, wide[] = { 0, 8, 2048, 4088 };
-	gpa_t table = (r >> 3) % TABLE_FRAMES * PAGE;
+	gpa_t table = ref_space(&v->regs) + (r >> 3) % TABLE_FRAMES * PAGE;
 	bool small = ref_levels(&v->regs) == 2 && ref_entry_size(&v->regs) == 4;
 
 	if ((r >> 8) % 16 == 0)
@@ -268,7 +270,7 @@ static bool pdptes_good(struct vcpu *v, u64 cr3)
 	if (ref_levels(&v->regs) != 2 || !(v->regs.cr4 & CR4_PAE))
 		return true;
 	for (i = 0; i < 4; i++) {
-		gpa_t gpa = (cr3 & 0xffffffe0) + i * 8;
+		gpa_t gpa = ref_space(&v->regs) + (cr3 & 0xffffffe0) + i * 8;
 		struct vpage *page = gfn_page(gpa / PAGE);
 
 		if (!page || page->gone || page->poisoned)
@@ -354,6 +356,19 @@ static void op_translate(struct vcpu *v, const struct op *op)
 	EXPECT(r || gpa == walk.gpa, "mmu_translate() gave 0x%llx", gpa);
 }
 
+/* Without a slot of its own SMM would see nothing. */
+static void op_smm(struct vcpu *v)
+{
+	struct mmu_regs regs = v->regs;
+	bool good;
+
+	v->regs.smm = !regs.smm;
+	good = pdptes_good(v, regs.cr3);
+	v->regs = regs;
+	if (good && (regs.smm || mach.slot[SMM_SLOT].used))
+		guest_set_smm(v, !regs.smm);
+}
+
 static void guest_op(struct vcpu *v, const struct op *op)
 {
 	switch (op->kind) {
@@ -387,6 +402,8 @@ static void guest_op(struct vcpu *v, const struct op *op)
 		return op_toggle(v, op);
 	case OP_TRANSLATE:
 		return op_translate(v, op);
+	case OP_SMM:
+		return op_smm(v);
 	case OP_UNPROTECT:
 		mmu_unprotect(&v->m, op->a % TABLE_FRAMES * PAGE);
 		return;
@@ -517,7 +534,8 @@ static void start(const struct program *program)
 	world.large_hva = vmm_mmap(LARGE_FRAMES, 2);
 	world.high_hva = vmm_mmap(SMALL_FRAMES, 1);
 	world.rom_hva = vmm_mmap(16, 1);
-	for (i = 0; i < 4; i++)
+	world.smm_hva = vmm_mmap(SMALL_FRAMES, 1);
+	for (i = 0; i < (program->params & SMM_PARAM ? 6 : 4); i++)
 		add_slot(i, 0);
 	fill_tables(program, program->nr ? program->op[0].d : 0);
 	for (i = 0; i < nr_vcpus; i++)

@@ -25,6 +25,12 @@ unsigned int ref_levels(const struct mmu_regs *regs)
 	return regs->cr4 & CR4_LA57 ? 5 : 4;
 }
 
+/* SMM has physical addresses of its own. */
+gpa_t ref_space(const struct mmu_regs *regs)
+{
+	return regs->smm ? GPA_SMM : 0;
+}
+
 unsigned int ref_entry_size(const struct mmu_regs *regs)
 {
 	return pae_format(regs) ? 8 : 4;
@@ -94,9 +100,13 @@ static struct ref_step decode_64(const struct mmu_regs *regs, unsigned int level
 
 struct ref_step ref_decode(const struct mmu_regs *regs, unsigned int level, u64 raw)
 {
+	struct ref_step step;
+
 	if (!(raw & P))
 		return (struct ref_step){ .kind = REF_ABSENT };
-	return pae_format(regs) ? decode_64(regs, level, raw) : decode_32(regs, level, raw);
+	step = pae_format(regs) ? decode_64(regs, level, raw) : decode_32(regs, level, raw);
+	step.next |= ref_space(regs);
+	return step;
 }
 
 /* Table 4-8. */
@@ -114,9 +124,9 @@ bool ref_pdptes_ok(const struct mmu_regs *regs, const u64 pdpte[4])
 /* Where CR3 points (not with PAE). */
 u64 ref_root(const struct mmu_regs *regs, u64 cr3)
 {
-	if (!(regs->efer & EFER_LMA))
-		return cr3 & bits(31, 12);
-	return cr3 & bits(51, 12);
+	unsigned int top = regs->efer & EFER_LMA ? 51 : 31;
+
+	return ref_space(regs) | (cr3 & bits(top, 12));
 }
 
 /* SDM 4.6. */
@@ -190,14 +200,14 @@ void ref_walk_now(const struct mmu_regs *regs, const u64 pdpte[4], u64 va,
 	unsigned int level = ref_levels(regs);
 	u64 table = ref_root(regs, regs->cr3);
 
-	*walk = (struct ref_walk){ .w = true, .u = true, .gpa = va };
+	*walk = (struct ref_walk){ .w = true, .u = true, .gpa = ref_space(regs) | va };
 	if (!level)
 		return;
 	if (level == 2 && pae_format(regs)) {
 		table = pdpte[va >> 30 & 3];
 		if (!(table & P))
 			fault(walk, 0);
-		table &= bits(51, 12);
+		table = ref_space(regs) | (table & bits(51, 12));
 	}
 	while (!walk->fault && walk_level(regs, level, &table, va, walk))
 		level--;
