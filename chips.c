@@ -43,9 +43,9 @@ void irq_host_nmi(struct lapic *apic)
 	vcpu_nmi(vcpu_of(apic));
 }
 
-/* Without SMM there is nobody to take it. */
 void irq_host_smi(struct lapic *apic)
 {
+	vcpu_smi(vcpu_of(apic));
 }
 
 static void set_timer(struct hrtimer *timer, u64 when)

@@ -11,6 +11,7 @@
 #include "emulate.h"
 #include "mode.h"
 #include "msr_filter.h"
+#include "smm.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -253,6 +254,29 @@ static enum emu_status op_wbinvd(struct emulate_ctxt *ctxt)
 	return EMU_DONE;
 }
 
+static enum emu_status op_rsm(struct emulate_ctxt *ctxt)
+{
+	struct vcpu *vcpu = ctxt->priv;
+	bool halt;
+	int err = smm_leave(vcpu, &halt);
+
+	if (err == -EINVAL)
+		return emulate_raise(ctxt, EMU_UD, 0);
+	if (err == -ESHUTDOWN)
+		return EMU_RETRY;	/* it does not come to that */
+	if (err)
+		return emul_error(vcpu, err);
+	memcpy(ctxt->regs, vcpu->regs.gpr, sizeof(ctxt->regs));
+	ctxt->rip = vcpu->regs.rip;
+	ctxt->rflags = vcpu->regs.rflags;
+	ctxt->shadow = vendor(get_shadow)(vcpu);
+	if (halt)
+		vcpu->io.then = KVM_EXIT_HLT;
+	return EMU_DONE;
+}
+
+static_assert(EMU_SHADOW_STI == (int)SHADOW_STI && EMU_SHADOW_MOV_SS == (int)SHADOW_MOV_SS);
+
 const struct emulate_ops emul_ops = {
 	.fetch = emul_mem_fetch,
 	.read = emul_mem_read,
@@ -281,4 +305,5 @@ const struct emulate_ops emul_ops = {
 	.invlpg = op_invlpg,
 	.invpcid = op_invpcid,
 	.wbinvd = op_wbinvd,
+	.rsm = op_rsm,
 };

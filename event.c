@@ -20,6 +20,7 @@
 #include "event.h"
 #include "exit.h"
 #include "request.h"
+#include "smm.h"
 #include "vcpu.h"
 #include "vendor.h"
 #include "vm.h"
@@ -202,9 +203,10 @@ static bool irqs_open(struct vcpu *vcpu)
 	return (vcpu->regs.rflags & X86_EFLAGS_IF) && !vendor(get_shadow)(vcpu);
 }
 
+/* A step over the IRET of an NMI's handler may be left over, and end in SMM: that unmasks nothing. */
 static bool nmis_open(struct vcpu *vcpu)
 {
-	return !vcpu->events.nmi_masked && !vendor(get_shadow)(vcpu);
+	return !vcpu->events.nmi_masked && !vcpu->smm.inside && !vendor(get_shadow)(vcpu);
 }
 
 /* Is there an interrupt for a guest that takes one now? The controllers in here are asked. */
@@ -262,7 +264,8 @@ void event_inject(struct vcpu *vcpu)
 		inject_irq(vcpu);
 	}
 	e->irq_waits = more_irqs(vcpu);
-	vendor(open_windows)(vcpu, e->irq_waits, e->nmi_pending || e->nmi_masked);
+	vendor(open_windows)(vcpu, e->irq_waits,
+			     (e->nmi_pending || e->nmi_masked) && !vcpu->smm.inside);
 }
 
 /* All is still queued, and event_inject() decides anew. An NMI is masked already: it must go. */
@@ -302,18 +305,6 @@ int event_nmi(struct vcpu *vcpu)
 	e->nmi_pending = min(e->nmi_pending + 1, MAX_PENDING_NMIS);
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
-}
-
-static u8 shadow_to_user(u32 shadow)
-{
-	return (shadow & SHADOW_STI ? KVM_X86_SHADOW_INT_STI : 0) |
-	       (shadow & SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
-}
-
-static u32 shadow_from_user(u8 shadow)
-{
-	return (shadow & KVM_X86_SHADOW_INT_STI ? SHADOW_STI : 0) |
-	       (shadow & KVM_X86_SHADOW_INT_MOV_SS ? SHADOW_MOV_SS : 0);
 }
 
 /* INT3 and INTO are not shown: the instruction runs again. */
@@ -360,6 +351,7 @@ void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 	events->nmi.pending = e->nmi_pending;
 	events->nmi.masked = e->nmi_masked;
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	smm_get_events(vcpu, events);
 	get_extras(vcpu, events);
 }
 
@@ -378,10 +370,10 @@ static bool is_pending(const struct kvm_vcpu_events *events)
 	return events->flags & KVM_VCPUEVENT_VALID_PAYLOAD && events->exception.pending;
 }
 
-/* There is no SMM, and no software interrupt waits to be injected. */
-static bool events_valid(const struct vm *vm, const struct kvm_vcpu_events *events)
+/* No software interrupt waits to be injected. */
+static bool events_valid(const struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
-	if (events->flags & ~valid_flags(vm))
+	if (events->flags & ~valid_flags(vcpu->vm))
 		return false;
 	if ((events->exception.injected || is_pending(events)) &&
 	    !entry_exception_ok(events->exception.nr, events->exception.has_error_code,
@@ -392,8 +384,7 @@ static bool events_valid(const struct vm *vm, const struct kvm_vcpu_events *even
 		return false;
 	if (events->interrupt.injected && events->interrupt.soft)
 		return false;
-	return !(events->flags & KVM_VCPUEVENT_VALID_SMM) ||
-	       !(events->smi.smm || events->smi.pending || events->smi.smm_inside_nmi);
+	return smm_events_valid(vcpu, events);
 }
 
 static void set_interrupts(struct vcpu_events *e, const struct kvm_vcpu_events *events)
@@ -438,7 +429,7 @@ int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
 	struct vcpu_events *e = &vcpu->events;
 
-	if (!events_valid(vcpu->vm, events))
+	if (!events_valid(vcpu, events))
 		return -EINVAL;
 	set_interrupts(e, events);
 	set_user_exception(vcpu, events);
@@ -448,6 +439,8 @@ int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 		vendor(set_shadow)(vcpu, shadow_from_user(events->interrupt.shadow));
 		vcpu->debug.held = 0;
 	}
+	if (events->flags & KVM_VCPUEVENT_VALID_SMM)
+		smm_set_events(vcpu, events);
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;
 }

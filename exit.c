@@ -232,14 +232,14 @@ static enum handled handle_pf(struct vcpu *vcpu, struct exit *exit)
 /* ---- exceptions and windows ---- */
 
 /*
- * To software it may be known: an instruction that CPUID offers and this processor lacks, or the
- * hypercall of another maker's processors.
+ * To software it may be known: an instruction that CPUID offers and this processor lacks, RSM in
+ * SMM, or the hypercall of another maker's processors.
  */
 static enum handled handle_undefined(struct vcpu *vcpu, struct exit *exit)
 {
 	u8 op = emul_length(vcpu) ? vcpu->emul->insn.op : OP_OTHER;
 
-	if (op == OP_INVPCID)
+	if (op == OP_INVPCID || (op == OP_RSM && vcpu->smm.inside))
 		return emul_one(vcpu, NULL);
 	if ((op == OP_VMCALL || op == OP_VMMCALL) &&
 	    vm_has_quirk(vcpu->vm, KVM_X86_QUIRK_FIX_HYPERCALL_INSN))

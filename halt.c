@@ -17,6 +17,7 @@
 #include "halt.h"
 #include "pv.h"
 #include "request.h"
+#include "smm.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -38,7 +39,7 @@ static bool has_event(struct vcpu *vcpu)
 {
 	const struct vcpu_events *e = &vcpu->events;
 
-	if (vcpu_trapped(vcpu) || e->nmi_injected || READ_ONCE(vcpu->pv.unhalted))
+	if (vcpu_trapped(vcpu) || e->nmi_injected || READ_ONCE(vcpu->pv.unhalted) || smm_due(vcpu))
 		return true;
 	if (!e->nmi_masked && (e->nmi_pending || test_bit(REQ_NMI, &vcpu->requests)))
 		return true;
@@ -60,11 +61,17 @@ static void start_at(struct vcpu *vcpu, u8 page)
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
+/* In SMM INIT has to wait. */
+static bool takes_init(const struct vcpu *vcpu)
+{
+	return vcpu->chips && READ_ONCE(vcpu->chips->apic.pending) && !vcpu->smm.inside;
+}
+
 void vcpu_accept_sipi(struct vcpu *vcpu)
 {
 	u8 page;
 
-	if (!vcpu->chips || !READ_ONCE(vcpu->chips->apic.pending))
+	if (!takes_init(vcpu))
 		return;
 	if (lapic_take_init(&vcpu->chips->apic)) {
 		vcpu_init(vcpu);
@@ -78,15 +85,14 @@ void vcpu_accept_sipi(struct vcpu *vcpu)
 
 bool vcpu_must_settle(const struct vcpu *vcpu)
 {
-	return vcpu->mp_state != KVM_MP_STATE_RUNNABLE ||
-	       (vcpu->chips && READ_ONCE(vcpu->chips->apic.pending));
+	return vcpu->mp_state != KVM_MP_STATE_RUNNABLE || takes_init(vcpu);
 }
 
 /* May the vCPU look what there is for it? */
 static bool is_woken(struct vcpu *vcpu)
 {
 	return test_bit(REQ_TRIPLE_FAULT, &vcpu->requests) ||
-	       (vcpu->chips && READ_ONCE(vcpu->chips->apic.pending)) ||
+	       takes_init(vcpu) ||
 	       (vcpu->mp_state == KVM_MP_STATE_HALTED && has_event(vcpu));
 }
 
@@ -116,8 +122,10 @@ static bool is_ready(struct vcpu *vcpu)
 	/* In any case: it can't be done while it waits. */
 	if (vcpu->chips)
 		lapic_settle_eoi(&vcpu->chips->apic);
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED && has_event(vcpu))
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && has_event(vcpu)) {
+		vcpu->smm.halted = smm_due(vcpu);
 		wake(vcpu);
+	}
 	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE ||
 	       test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
 }

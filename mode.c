@@ -62,6 +62,7 @@ static void tell_mmu(struct vcpu *vcpu)
 		.efer = vcpu->mode.efer,
 		.maxphyaddr = vcpu->cpuid.maxphyaddr,
 		.gbpages = vcpu->cpuid.gbpages,
+		.smm = vcpu->smm.inside,
 	};
 
 	mmu_set_mode(&vcpu->mmu, &regs);
@@ -310,6 +311,11 @@ int mode_apply(struct vcpu *vcpu)
 	err = mmu_set_cr3(&vcpu->mmu, vcpu->mode.cr3, true);
 	vendor(update_mode)(vcpu);
 	return err ? -EINVAL : 0;
+}
+
+void mode_memory_changed(struct vcpu *vcpu)
+{
+	tell_mmu(vcpu);
 }
 
 bool mode_has_pdptes(const struct vcpu *vcpu)

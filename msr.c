@@ -56,7 +56,7 @@ static const u32 saved[] = {
 	0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f,
 	MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW,
 	MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN, MSR_IA32_UCODE_REV, MSR_IA32_TSC_DEADLINE,
-	MSR_PLATFORM_INFO, MSR_IA32_POWER_CTL,
+	MSR_PLATFORM_INFO, MSR_IA32_POWER_CTL, MSR_IA32_SMBASE, MSR_SMI_COUNT,
 };
 
 /* What KVM_GET_MSR_FEATURE_INDEX_LIST says: those that tell what the processor is like. */
@@ -326,6 +326,15 @@ static int set_constant(u32 index, u64 data)
 	return 0;
 }
 
+/* The guest changes it in the state that RSM loads. */
+static int set_smbase(struct vcpu *vcpu, u64 data, bool host)
+{
+	if (!host || data > U32_MAX)
+		return -EINVAL;
+	vcpu->smm.base = data;
+	return 0;
+}
+
 int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 {
 	u64 *where = kept(vcpu, index);
@@ -352,6 +361,13 @@ int msr_write(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		return set_hwcr(vcpu, data);
 	case MSR_PLATFORM_INFO:
 		return set_platform_info(vcpu, data, host);
+	case MSR_IA32_SMBASE:
+		return set_smbase(vcpu, data, host);
+	case MSR_SMI_COUNT:
+		if (!host)
+			return -EINVAL;
+		vcpu->smm.count = data;
+		return 0;
 	}
 	if (where) {
 		if (!kept_valid(vcpu, index, data))
@@ -414,6 +430,12 @@ int msr_read(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_PLATFORM_INFO:
 		*data = m->platform_info;
 		return !host && READ_ONCE(vcpu->vm->no_platform_info) ? -EINVAL : 0;
+	case MSR_IA32_SMBASE:
+		*data = vcpu->smm.base;
+		return host ? 0 : -EINVAL;
+	case MSR_SMI_COUNT:
+		*data = vcpu->smm.count;
+		return 0;
 	}
 	if (where) {
 		*data = *where;

@@ -77,3 +77,9 @@ void vcpu_nmi(struct vcpu *vcpu)
 	vcpu_request(vcpu, REQ_NMI);
 	vcpu_kick(vcpu);
 }
+
+void vcpu_smi(struct vcpu *vcpu)
+{
+	vcpu_request(vcpu, REQ_SMI);
+	vcpu_kick(vcpu);
+}

@@ -9,6 +9,7 @@
  * for long: a change of slots never waits for a guest that does not exit.
  */
 #include <linux/interrupt.h>
+#include <linux/smp.h>
 
 #include "chips.h"
 #include "compat.h"
@@ -25,6 +26,7 @@
 #include "mode.h"
 #include "pv.h"
 #include "request.h"
+#include "smm.h"
 #include "state.h"
 #include "sync_regs.h"
 #include "trace.h"
@@ -98,7 +100,9 @@ static enum handled prepare(struct vcpu *vcpu)
 
 	if (r != REENTER)
 		return r;
-	err = load_root(vcpu);
+	err = unlikely(smm_asked(vcpu)) ? smm_enter(vcpu) : 0;
+	if (!err)
+		err = load_root(vcpu);
 	if (err)
 		return exit_fail(vcpu, err);
 	if (vcpu_take_request(vcpu, REQ_FLUSH_TLB))
@@ -169,6 +173,9 @@ static bool enter_once(struct vcpu *vcpu, struct exit *exit)
 		event_cancel(vcpu);
 		return false;
 	}
+	/* An event goes before the SMI that waits: as soon as that is delivered, come back. */
+	if (unlikely(vcpu->smm.pending && !vcpu->smm.inside))
+		smp_send_reschedule(smp_processor_id());
 	guest_timing_enter();
 	trace_umbra_enter(vcpu->id, vcpu->regs.rip);
 	debug_enter(vcpu);
@@ -288,7 +295,7 @@ static void show_state(struct vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(vcpu->regs.rflags & X86_EFLAGS_IF);
-	run->flags = 0;
+	run->flags = vcpu->smm.inside ? KVM_RUN_X86_SMM : 0;
 	run->cr8 = vcpu->mode.cr8;
 	run->apic_base = vcpu->mode.apic_base;
 	run->ready_for_interrupt_injection = vcpu->vm->chips->mode == CHIPS_KERNEL ||

@@ -14,6 +14,7 @@
 #include "mmu.h"
 #include "mode.h"
 #include "request.h"
+#include "smm.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -92,24 +93,34 @@ int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
 }
 
 /* @pdpte: PAE's, or NULL: they are in guest memory. */
-static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs, const u64 *pdpte)
+static int load_machine(struct vcpu *vcpu, const struct kvm_sregs *sregs, const u64 *pdpte)
 {
 	const struct kvm_segment *seg = (const struct kvm_segment *)sregs;
 	struct vcpu_mode *mode = &vcpu->mode;
 	unsigned int i;
 
 	mode->cr0 = mode_settled_cr0(sregs->cr0);
-	mode->cr2 = sregs->cr2;
 	mode->cr3 = sregs->cr3;
 	mode->cr4 = sregs->cr4;
-	mode_set_cr8(vcpu, sregs->cr8);
 	mode->efer = sregs->efer;
-	mode_load_apic_base(vcpu, sregs->apic_base);
 	vendor(set_dt)(vcpu, VCPU_DTR_GDT, &sregs->gdt);
 	vendor(set_dt)(vcpu, VCPU_DTR_IDT, &sregs->idt);
 	for (i = 0; i < ARRAY_SIZE(sregs_order); i++)
 		vendor(set_segment)(vcpu, sregs_order[i], &seg[i]);
 	return pdpte ? mode_apply_pdptes(vcpu, pdpte) : mode_apply(vcpu);
+}
+
+int state_load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	return load_machine(vcpu, sregs, NULL);
+}
+
+static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs, const u64 *pdpte)
+{
+	vcpu->mode.cr2 = sregs->cr2;
+	mode_set_cr8(vcpu, sregs->cr8);
+	mode_load_apic_base(vcpu, sregs->apic_base);
+	return load_machine(vcpu, sregs, pdpte);
 }
 
 static void queue_irq(struct vcpu *vcpu, const struct kvm_sregs *sregs)
@@ -217,6 +228,8 @@ static void reset(struct vcpu *vcpu)
 	memset(&vcpu->events, 0, sizeof(vcpu->events));
 	memset(&vcpu->io, 0, sizeof(vcpu->io));
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	vcpu->smm = (struct vcpu_smm){ .base = SMBASE_RESET };
+	vcpu_take_request(vcpu, REQ_SMI);
 	debug_reset(vcpu);
 	msr_reset(vcpu);
 	vcpu->pv = (struct vcpu_pv){ .cpu = -1 };
@@ -236,9 +249,11 @@ void vcpu_init(struct vcpu *vcpu)
 {
 	const struct vcpu_mode mode = vcpu->mode;
 	const struct vcpu_msrs msrs = vcpu->msrs;
+	const u32 smbase = vcpu->smm.base;
 
 	reset(vcpu);
 	vcpu->msrs = msrs;
+	vcpu->smm.base = smbase;
 	vcpu->mode.cr0 = (mode.cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
 	vcpu->mode.xcr0 = mode.xcr0;
 	vcpu->mode.apic_base = mode.apic_base;

@@ -24,6 +24,8 @@
 #include "mce.h"
 #include "halt.h"
 #include "mmu.h"
+#include "request.h"
+#include "smm.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -113,6 +115,10 @@ static int set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *state)
 		return 0;
 	}
 	if (!vcpu->chips)
+		return -EINVAL;
+	/* In SMM, or on the way there, INIT waits. */
+	if (state->mp_state != KVM_MP_STATE_UNINITIALIZED &&
+	    (vcpu->smm.inside || smm_asked(vcpu)))
 		return -EINVAL;
 	switch (state->mp_state) {
 	case KVM_MP_STATE_UNINITIALIZED:
@@ -360,6 +366,9 @@ static long locked_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return arg ? -EINVAL : run(vcpu);
 	case KVM_NMI:
 		return event_nmi(vcpu);
+	case KVM_SMI:
+		vcpu_request(vcpu, REQ_SMI);
+		return 0;
 	case KVM_SET_SIGNAL_MASK:
 		return set_signal_mask(vcpu, uarg);
 	case KVM_SET_CPUID2:

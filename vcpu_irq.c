@@ -45,6 +45,19 @@ int chips_take_irq(struct vcpu *vcpu)
 	return vector;
 }
 
+bool chips_has_init(const struct vcpu *vcpu)
+{
+	return vcpu->chips && test_bit(APIC_INIT, &vcpu->chips->apic.pending);
+}
+
+void chips_set_init(struct vcpu *vcpu, bool init)
+{
+	if (vcpu->chips && init)
+		set_bit(APIC_INIT, &vcpu->chips->apic.pending);
+	else if (vcpu->chips)
+		clear_bit(APIC_INIT, &vcpu->chips->apic.pending);
+}
+
 void chips_set_tpr(struct vcpu *vcpu, u64 cr8)
 {
 	if (!vcpu->chips)

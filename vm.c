@@ -341,6 +341,10 @@ long vm_check_extension(unsigned long cap)
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
 		return DIRTY_RING_ENTRIES * sizeof(struct kvm_dirty_gfn);
+	case KVM_CAP_X86_SMM:
+		return 1;
+	case KVM_CAP_MULTI_ADDRESS_SPACE:
+		return UMBRA_MEM_SPACES;
 	case KVM_CAP_NR_MEMSLOTS:
 		return UMBRA_MAX_SLOTS;
 	}

@@ -46,7 +46,7 @@ static const exec_fn executors[OP_COUNT] = {
 	[OP_LLDT] = exec_lldt, [OP_LTR] = exec_lldt,
 	[OP_VERR ... OP_LSL] = exec_query_segment,
 	[OP_INVLPG] = exec_invlpg, [OP_INVPCID] = exec_invpcid,
-	[OP_INVD] = exec_wbinvd, [OP_WBINVD] = exec_wbinvd,
+	[OP_INVD] = exec_wbinvd, [OP_WBINVD] = exec_wbinvd, [OP_RSM] = exec_rsm,
 };
 
 enum emu_status emulate_raise(struct emulate_ctxt *ctxt, u8 vector, u32 error)
@@ -188,7 +188,8 @@ enum emu_status emulate(struct emulate_ctxt *ctxt)
 		restore_state(ctxt);
 		return status;
 	}
-	if (ctxt->task_switched)
+	/* Flags and all are another's. */
+	if (ctxt->task_switched || ctxt->insn.op == OP_RSM)
 		return EMU_DONE;
 	if (!ctxt->rep_partial && ctxt->insn.op != OP_IRET)
 		ctxt->rflags &= ~FL_RF;

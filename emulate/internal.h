@@ -269,5 +269,6 @@ enum emu_status exec_query_segment(struct emulate_ctxt *ctxt);
 enum emu_status exec_invlpg(struct emulate_ctxt *ctxt);
 enum emu_status exec_invpcid(struct emulate_ctxt *ctxt);
 enum emu_status exec_wbinvd(struct emulate_ctxt *ctxt);
+enum emu_status exec_rsm(struct emulate_ctxt *ctxt);
 
 #endif

@@ -491,3 +491,9 @@ enum emu_status exec_wbinvd(struct emulate_ctxt *ctxt)
 		return status;
 	return ctxt->ops->wbinvd ? ctxt->ops->wbinvd(ctxt) : EMU_UNHANDLED;
 }
+
+/* From any privilege level: Intel SDM vol. 3C 32.4.1. */
+enum emu_status exec_rsm(struct emulate_ctxt *ctxt)
+{
+	return ctxt->ops->rsm ? ctxt->ops->rsm(ctxt) : EMU_UNHANDLED;
+}

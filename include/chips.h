@@ -117,6 +117,19 @@ bool chips_settle(struct vcpu *vcpu);
 int chips_take_irq(struct vcpu *vcpu);
 
 /**
+ * chips_has_init() - does an INIT wait, for example for the end of SMM?
+ * @vcpu:	any
+ */
+bool chips_has_init(const struct vcpu *vcpu);
+
+/**
+ * chips_set_init() - ... from now on, or no more (KVM_SET_VCPU_EVENTS)
+ * @vcpu:	locked; without an APIC nothing happens
+ * @init:	whether
+ */
+void chips_set_init(struct vcpu *vcpu, bool init);
+
+/**
  * chips_set_tpr() - CR8 was written
  * @vcpu:	its own thread calls
  * @cr8:	0 to 15

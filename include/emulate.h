@@ -339,6 +339,8 @@ struct emulate_ctxt;
  * @invlpg:	invalidate one linear address
  * @invpcid:	INVPCID of @type with its descriptor's two words, and all checks on them
  * @wbinvd:	write back and invalidate caches
+ * @rsm:	RSM: leave SMM for the state that was saved, that of @ctxt (registers, rip, rflags,
+ *		shadow) included; #UD outside SMM
  */
 struct emulate_ops {
 	enum emu_status (*fetch)(struct emulate_ctxt *ctxt, gva_t addr, void *buf,
@@ -387,6 +389,7 @@ struct emulate_ops {
 	enum emu_status (*invlpg)(struct emulate_ctxt *ctxt, gva_t addr);
 	enum emu_status (*invpcid)(struct emulate_ctxt *ctxt, u64 type, u64 pcid, gva_t addr);
 	enum emu_status (*wbinvd)(struct emulate_ctxt *ctxt);
+	enum emu_status (*rsm)(struct emulate_ctxt *ctxt);
 };
 
 /* Interrupt shadow that the emulated instruction leaves behind. */

@@ -5,8 +5,22 @@
 
 #include <linux/kvm.h>
 #include "exit.h"
+#include "vendor.h"
 
 struct vcpu;
+
+/* Interrupt shadows as KVM_GET_VCPU_EVENTS has them. */
+static inline u8 shadow_to_user(u32 shadow)
+{
+	return (shadow & SHADOW_STI ? KVM_X86_SHADOW_INT_STI : 0) |
+	       (shadow & SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+}
+
+static inline u32 shadow_from_user(u8 shadow)
+{
+	return (shadow & KVM_X86_SHADOW_INT_STI ? SHADOW_STI : 0) |
+	       (shadow & KVM_X86_SHADOW_INT_MOV_SS ? SHADOW_MOV_SS : 0);
+}
 
 /**
  * event_queue_exception() - an exception for the guest

@@ -116,6 +116,12 @@ bool mode_valid_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
 int mode_apply(struct vcpu *vcpu);
 
 /**
+ * mode_memory_changed() - the vCPU is in SMM now, or not any more, and nothing else changed
+ * @vcpu:	loaded, slots held
+ */
+void mode_memory_changed(struct vcpu *vcpu);
+
+/**
  * mode_has_pdptes() - is it PAE paging?
  * @vcpu:	the vCPU
  *

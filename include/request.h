@@ -19,6 +19,7 @@ enum {
 	REQ_MSR_FILTER,		/* the VM has another filter of MSRs */
 	REQ_DEBUG,		/* a #DB is for user space, which debugs the guest */
 	REQ_RING_FULL,		/* the dirty ring counted as full */
+	REQ_SMI,		/* an SMI came */
 };
 
 /**
@@ -38,6 +39,14 @@ void vcpu_kick(struct vcpu *vcpu);
  * Any context.
  */
 void vcpu_nmi(struct vcpu *vcpu);
+
+/**
+ * vcpu_smi() - an SMI from anywhere
+ * @vcpu:	any
+ *
+ * Any context. Several that are not taken yet are one.
+ */
+void vcpu_smi(struct vcpu *vcpu);
 
 /**
  * vm_make_request() - ask all vCPUs of a VM for something and wait until seen

@@ -33,6 +33,16 @@ int state_get_regs(struct vcpu *vcpu, struct kvm_regs *regs);
 int state_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
 int state_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs);
 int state_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
+
+/**
+ * state_load_sregs() - what SMI and RSM load: segments, tables, control registers but CR2 and CR8
+ * @vcpu:	loaded, slots held
+ * @sregs:	good, but for PDPTEs
+ *
+ * Return: 0; -EINVAL: PDPTEs are bad, and the state is to be loaded that was there before.
+ */
+int state_load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
+
 int state_get_sregs2(struct vcpu *vcpu, struct kvm_sregs2 *sregs2);
 int state_set_sregs2(struct vcpu *vcpu, const struct kvm_sregs2 *sregs2);
 int state_get_fpu(struct vcpu *vcpu, struct kvm_fpu *fpu);

@@ -56,6 +56,7 @@
 	X(exits_user, CUMULATIVE)	/* returns to user space */	\
 	X(irq_injections, CUMULATIVE)					\
 	X(nmi_injections, CUMULATIVE)					\
+	X(smis, CUMULATIVE)		/* SMIs taken */		\
 	X(exception_injections, CUMULATIVE)				\
 	X(emulated, CUMULATIVE)		/* instructions emulated */	\
 	X(emulate_failed, CUMULATIVE)

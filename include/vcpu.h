@@ -106,6 +106,21 @@ struct vcpu_events {
 	bool nmi_masked, irq_waits;
 };
 
+/**
+ * struct vcpu_smm - System Management Mode (smm.c)
+ * @inside:	the processor is in it
+ * @pending:	an SMI waits
+ * @inside_nmi:	NMIs were masked when it came
+ * @halted:	the SMI that waits has ended a HLT
+ * @base:	SMBASE
+ * @count:	SMIs that were taken: MSR_SMI_COUNT
+ */
+struct vcpu_smm {
+	bool inside, pending, inside_nmi, halted;
+	u32 base;
+	u64 count;
+};
+
 /* One device access of the instruction being emulated (io.c). */
 struct io_access {
 	gpa_t gpa;		/* or the port */
@@ -275,6 +290,7 @@ struct vcpu {
 	struct vcpu_debug debug;
 	struct vcpu_guest_debug guest_debug;
 	struct vcpu_events events;
+	struct vcpu_smm smm;
 	struct vcpu_io io;
 	struct vcpu_cpuid cpuid;
 	struct vcpu_msrs msrs;

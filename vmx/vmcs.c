@@ -305,7 +305,10 @@ void vmx_set_cpu_ctl(struct vmx *vmx, u32 bits, bool on)
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, ctl);
 }
 
-/* INVPCID exits because INVLPG does; where it is not known it is #UD, and the emulator's. */
+/*
+ * INVPCID exits because INVLPG does; where it is not known it is #UD, and the emulator's. So is RSM,
+ * which is one to guests everywhere.
+ */
 void vmx_update_cpuid(struct vcpu *vcpu)
 {
 	struct vmx *vmx = to_vmx(vcpu);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Plant one bug at a time (mutants.txt) into a copy of mmu/, of irq/ or (run/) of the run loop; the tests
-# must notice each.
+# Plant one bug at a time (mutants.txt) into a copy of mmu/, of irq/, of smm.c or (run/) of the run loop; the
+# tests must notice each.
 
 here=$(cd "$(dirname "$0")" && pwd)
 source=${MMU:-$here/../../mmu}
@@ -33,6 +33,7 @@ programs() {
 	irq/apic.c | irq/deliver.c | irq/timer.c) echo irq_apic_test ;;
 	irq/*)	echo "${irq_programs[@]}" ;;
 	run/*)	echo wake_test ;;
+	smm.c)	echo smm_test ;;
 	*)	echo mmu_test mmu_random ;;
 	esac
 }
@@ -43,7 +44,7 @@ build() {
 	for program in $(programs "$1"); do
 		targets+=("$work/build/$program")
 	done
-	make -s -C "$here" MMU="$work/mmu" IRQ="$work/irq" RUN="$work/run" O="$work/build" SAN= \
+	make -s -C "$here" MMU="$work/mmu" IRQ="$work/irq" RUN="$work/run" SMM="$work/smm.c" O="$work/build" SAN= \
 		"${targets[@]}" >"$work/log" 2>&1
 }
 
@@ -82,13 +83,14 @@ original() {
 	case $1 in
 	irq/*)	echo "$irq/${1#irq/}" ;;
 	run/*)	echo "$run/${1#run/}" ;;
+	smm.c)	echo "$here/../../smm.c" ;;
 	*)	echo "$source/$1" ;;
 	esac
 }
 
 copy() {
 	case $1 in
-	irq/* | run/*) echo "$work/$1" ;;
+	irq/* | run/* | smm.c) echo "$work/$1" ;;
 	*)	echo "$work/mmu/$1" ;;
 	esac
 }
