@@ -37,11 +37,7 @@
 
 #define RFLAGS_VALID	0x3f7fd5ull
 
-/**
- * struct smm_state - what is saved
- * @shadow:	KVM_X86_SHADOW_INT_*
- * @halted:	the SMI ended a HLT
- */
+/* What is saved. @shadow: KVM_X86_SHADOW_INT_*; @halted: the SMI ended a HLT */
 struct smm_state {
 	u64 gpr[NR_GPRS], rip, rflags;
 	u32 dr6, dr7, base;
