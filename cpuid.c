@@ -11,7 +11,7 @@
 #include <asm/processor.h>
 
 #include "chips.h"
-#include "cpuid.h"
+#include "cpuid_list.h"
 #include "entry_check.h"
 #include "mode.h"
 #include "state.h"

@@ -14,7 +14,7 @@
 #include <asm/processor.h>
 
 #include "compat.h"
-#include "cpuid.h"
+#include "cpuid_list.h"
 #include "entry_check.h"
 #include "pv.h"
 #include "state.h"

@@ -46,6 +46,8 @@ void irq_host_nmi(struct lapic *apic) { }
 void irq_host_smi(struct lapic *apic) { }
 void irq_host_apic_timer(struct lapic *apic, u64 when) { }
 void irq_host_eoi(struct lapic *apic, u8 vector) { }
+bool irq_host_offer_eoi(struct lapic *apic, u8 vector) { return false; }
+int irq_host_take_eoi(struct lapic *apic) { return 1; }
 
 void ipi_start(unsigned int nr_vcpus)
 {

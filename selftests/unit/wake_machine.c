@@ -386,6 +386,19 @@ bool cpus_usable(void)
 	return true;
 }
 
+/* No SMI is sent here. */
+int smm_enter(struct vcpu *vcpu)
+{
+	return 0;
+}
+
+bool smm_events_valid(const struct vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	return true;
+}
+
+void smm_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events) { }
+void smm_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *events) { }
 void guest_debug_begin(struct vcpu *vcpu) { }
 void guest_debug_end(struct vcpu *vcpu) { }
 void sync_to_user(struct vcpu *vcpu) { }

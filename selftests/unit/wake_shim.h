@@ -118,11 +118,18 @@ void smp_send_reschedule(int cpu);
 void local_irq_enable(void);
 void local_irq_disable(void);
 
+#undef smp_processor_id
+#undef pagefault_disable
+#undef pagefault_enable
+#define smp_processor_id()		0
+#define pagefault_disable()		((void)0)
+#define pagefault_enable()		((void)0)
 #define put_cpu()			((void)0)
 #define cpu_online(cpu)			((cpu) >= 0)
 #define preempt_disable()		((void)0)
 #define preempt_enable()		((void)0)
 #define nop()				((void)0)
+#define yield()				((void)0)
 #define softirq_count()			0
 #define local_softirq_pending()		0
 #define need_resched()			wake_resched()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* CPUID's list: what is offered, and finding a leaf in it. */
-#ifndef UMBRA_CPUID_H
-#define UMBRA_CPUID_H
+#ifndef UMBRA_CPUID_LIST_H
+#define UMBRA_CPUID_LIST_H
 
 #include <linux/kvm.h>
 
