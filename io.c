@@ -147,7 +147,10 @@ static enum emu_status ram_status(struct vcpu *vcpu, int err)
 {
 	if (!err)
 		return EMU_DONE;
-	return err == -ENXIO ? EMU_RETRY : emul_error(vcpu, err);
+	if (err == -ENXIO)
+		return EMU_RETRY;
+	vcpu->run_error = err;
+	return EMU_EXIT;
 }
 
 /*

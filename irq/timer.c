@@ -151,7 +151,7 @@ static bool change_divisor(struct lapic *apic, u32 tdcr)
 	set_period(apic);
 	if (new == old || !apic->timer_due || apic->timer_mode == MODE_DEADLINE)
 		return false;
-	return arm(apic, now + left / old * new + left % old * new / old, now);
+	return arm(apic, now + left / old * new + (left % old) * new / old, now);
 }
 
 /* Between deadline and the others nothing goes on. Whether it is such a change. */

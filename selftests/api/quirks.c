@@ -202,17 +202,16 @@ static struct result flds(struct vcpu *v)
 	return guest_insn(v, INSN("flds (%%rax)"));
 }
 
+#define WITH_BYTES KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES
+
 static bool is_failure(struct vcpu *v, struct result r)
 {
-	const struct kvm_run *run = v->run;
+	__typeof__(v->run->emulation_failure) *f = &v->run->emulation_failure;
 
 	return r.kind == OUT_EXIT && r.exit == KVM_EXIT_INTERNAL_ERROR &&
-	       run->emulation_failure.suberror == KVM_INTERNAL_ERROR_EMULATION &&
-	       run->emulation_failure.ndata >= 3 &&
-	       run->emulation_failure.flags == KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES &&
-	       run->emulation_failure.insn_size >= 2 &&
-	       run->emulation_failure.insn_bytes[0] == 0xd9 &&
-	       run->emulation_failure.insn_bytes[1] == 0;
+	       f->suberror == KVM_INTERNAL_ERROR_EMULATION && f->ndata >= 3 &&
+	       f->flags == WITH_BYTES && f->insn_size >= 2 && f->insn_bytes[0] == 0xd9 &&
+	       f->insn_bytes[1] == 0;
 }
 
 TEST_F(quirks, exit_on_emulation_failure)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Repeated INS and OUTS: many elements at an exit, and registers that are right wherever it ends. */
+/* Repeated INS and OUTS: many elements at an exit, and registers right wherever it ends. */
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>

@@ -15,7 +15,7 @@
 #define IOPL3	(3ULL << 12)
 
 struct access {
-	char kind;		/* r, w, x (cmpxchg), p (probe), f (fetch), i, o (ports), b (blocks) */
+	char kind;	/* r, w, x (cmpxchg), p (probe), f (fetch), i, o (ports), b (blocks) */
 	u64 addr;
 	unsigned int bytes, flags;
 };

@@ -302,12 +302,6 @@ bool eventfd_watches(struct vm *vm, const struct io_access *a)
 	return false;
 }
 
-enum emu_status emul_error(struct vcpu *vcpu, int err)
-{
-	vcpu->run_error = err;
-	return EMU_EXIT;
-}
-
 int mmu_read_guest(struct mmu_vcpu *m, gpa_t gpa, void *dst, unsigned int len)
 {
 	memset(dst, 0, len);
