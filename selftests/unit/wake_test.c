@@ -14,7 +14,7 @@
 
 #define MAX_STORES	64
 #define STACK		(256 << 10)
-#define SOON		4	/* steps after the second change, at most, until the third */
+#define SOON		4	/* steps from the second change to the third, if there is one */
 
 enum { VCPU, SENDER, NR_SIDES };
 
@@ -104,6 +104,7 @@ static void end_side(void)
 {
 	struct side *self = &sides[turn];
 
+	step();
 	see_stores(self);
 	self->ended = true;
 	if (can_run(&sides[!turn]))
@@ -344,7 +345,7 @@ static void run_all(enum guest guest, void (*what)(void), void (*check)(void))
 		longer = true;
 		for (limit[1] = 1; longer; limit[1]++) {
 			longer = false;
-			for (limit[2] = 1; limit[2] <= SOON; limit[2]++) {
+			for (limit[2] = 0; limit[2] <= SOON; limit[2]++) {
 				nr_runs++;
 				longer |= run(guest, limit, what, check);
 			}
