@@ -13,10 +13,12 @@ ifeq ($(wildcard $(KSELFTEST)/lib.mk),)
 $(error no kselftest in $(KSELFTEST): run 'make setup' at the top, or set KSELFTEST)
 endif
 
-# Guest code in C is part of the program: no vector registers, no canaries, fixed addresses.
+# Guest code in C is part of the program: no vector registers, no canaries, fixed addresses, and
+# interrupt handlers on its own stack.
 CFLAGS += -D_GNU_SOURCE -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	  -Wno-missing-field-initializers -fno-stack-protector -fno-pie -fcf-protection=none \
-	  -fno-builtin -mgeneral-regs-only -I$(lib) -I$(KSELFTEST) -pthread
+	  -fno-builtin -mgeneral-regs-only -mno-red-zone -I$(lib) -I$(KSELFTEST) \
+	  -pthread
 LDFLAGS += -static -no-pie
 LOCAL_HDRS += $(wildcard $(lib)/*.h)
 EXTRA_CLEAN = $(OUTPUT)/lib.a $(LIB_OBJ)

@@ -148,15 +148,18 @@ struct vm *vm_create_bare(void)
 	return vm;
 }
 
-u32 vm_claim_7_ebx;
+u32 vm_claim_7_ebx, vm_claim_1_ecx;
 
 static void set_cpuid(struct vcpu *v)
 {
 	struct kvm_cpuid2 *cpuid = vm_supported_cpuid(v->vm->dev);
 
-	for (u32 i = 0; i < cpuid->nent; i++)
+	for (u32 i = 0; i < cpuid->nent; i++) {
 		if (cpuid->entries[i].function == 7 && cpuid->entries[i].index == 0)
 			cpuid->entries[i].ebx |= vm_claim_7_ebx;
+		if (cpuid->entries[i].function == 1)
+			cpuid->entries[i].ecx |= vm_claim_1_ecx;
+	}
 	if (ioctl(v->fd, KVM_SET_CPUID2, cpuid))
 		die("KVM_SET_CPUID2 with what is supported");
 	free(cpuid);
@@ -195,13 +198,9 @@ static u8 *alloc_memory(size_t bytes)
 	return start;
 }
 
-struct vm *vm_create_with_ring(enum guest_mode mode, u64 ring_bytes)
+/* With what a guest needs in there: descriptors, page tables. */
+void vm_add_memory(struct vm *vm, enum guest_mode mode)
 {
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING, .args = { ring_bytes } };
-	struct vm *vm = vm_create_bare();
-
-	if (ring_bytes && ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
-		die("a dirty ring of %#lx bytes", ring_bytes);
 	vm->mode = mode;
 	vm->mem_bytes = MEM_BYTES;
 	vm->mem = alloc_memory(vm->mem_bytes);
@@ -210,6 +209,16 @@ struct vm *vm_create_with_ring(enum guest_mode mode, u64 ring_bytes)
 	vm_write_descriptors(vm);
 	if (mode >= MODE_32)
 		vm->root = pt_build(vm, mode);
+}
+
+struct vm *vm_create_with_ring(enum guest_mode mode, u64 ring_bytes)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING, .args = { ring_bytes } };
+	struct vm *vm = vm_create_bare();
+
+	if (ring_bytes && ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
+		die("a dirty ring of %#lx bytes", ring_bytes);
+	vm_add_memory(vm, mode);
 	vm_add_vcpu(vm);
 	return vm;
 }

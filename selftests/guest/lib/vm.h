@@ -152,9 +152,10 @@ bool on_bochs(void);
 struct vm *vm_create(enum guest_mode mode);
 struct vm *vm_create_with_ring(enum guest_mode mode, u64 ring_bytes);	/* of dirty frames */
 struct vm *vm_create_bare(void);	/* no vCPU, no memory */
+void vm_add_memory(struct vm *vm, enum guest_mode mode);	/* to a bare one */
 long counter(const char *name);		/* of the module's, over all VMs; -1: there is none */
-/* Bits of leaf 7's EBX that vCPUs get from now on, offered or not. */
-extern u32 vm_claim_7_ebx;
+/* Bits of leaf 7's EBX and leaf 1's ECX that vCPUs get from now on, offered or not. */
+extern u32 vm_claim_7_ebx, vm_claim_1_ecx;
 
 struct vcpu *vm_add_vcpu(struct vm *vm);
 void vm_free(struct vm *vm);
