@@ -39,7 +39,7 @@ struct insn;
  *	away (an NMI that exited). Interrupts are enabled soon after.
  * update_mode: vcpu->mode or debug.dr7 changed:
  *	derive the hardware's CR0, CR3, CR4, EFER, DR7 and intercepts.
- * update_cpuid: vcpu->cpuid changed: intercepts and permission maps.
+ * update_cpuid: vcpu->cpuid, or whether it is in SMM, changed: intercepts and permission maps.
  * get_segment, set_segment: KVM_SREGS' form; seg is VCPU_SREG_* below.
  * get_dt, set_dt: GDTR or IDTR; seg is VCPU_DTR_*.
  * get_cpl: current privilege level.

@@ -144,19 +144,19 @@ TEST_F(smm, smbase)
 	u64 base = 0;
 	struct result r;
 
-	EXPECT_EQ(0, vcpu_get_msr(v, MSR_SMBASE, &base));
+	EXPECT_EQ(1, vcpu_get_msr(v, MSR_SMBASE, &base));
 	EXPECT_EQ(SMBASE, base);
 	EXPECT_EXC(guest_rdmsr(v, MSR_SMBASE, &base), VEC_GP);
 	EXPECT_EXC(guest_wrmsr(v, MSR_SMBASE, SMBASE), VEC_GP);
 	EXPECT_EXC(guest_wrmsr(v, MSR_SMI_COUNT_, 0), VEC_GP);
 	vcpu_settle(v);
-	EXPECT_NE(0, vcpu_set_msr(v, MSR_SMBASE, 1ul << 52));
+	EXPECT_EQ(0, vcpu_set_msr(v, MSR_SMBASE, 1ul << 52));
 	ASSERT_EQ(0, ioctl(v->fd, KVM_SMI, 0));
 	r = guest_insn(v, INSN("nop"));
 	ASSERT_TRUE(in_handler(v, r)) TH_LOG("%s", result_str(r));
 	*(u32 *)(self->smram + 0xff00) = 0x50000;
 	EXPECT_DONE(vcpu_run(v));
-	EXPECT_EQ(0, vcpu_get_msr(v, MSR_SMBASE, &base));
+	EXPECT_EQ(1, vcpu_get_msr(v, MSR_SMBASE, &base));
 	EXPECT_EQ(0x50000, base);
 	memcpy(vm_ptr(self->vm, 0x58000), self->smram + 0x8000, 64);
 	vcpu_settle(v);
