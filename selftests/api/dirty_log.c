@@ -276,7 +276,7 @@ TEST_F(dirty, clear_bad_input)
 	EXPECT_EQ(0, log_options(vm, MANUAL));
 
 	EXPECT_EQ(EINVAL, clear_log(vm, ~0u, 0, 64, map));
-	EXPECT_EQ(EINVAL, clear_log(vm, 1 << 16 | 1, 0, 64, map));
+	EXPECT_EQ(EINVAL, clear_log(vm, 2 << 16 | 1, 0, 64, map));
 	EXPECT_EQ(ENOENT, clear_log(vm, 0, 0, 64, map));		/* not logging */
 	EXPECT_EQ(ENOENT, clear_log(vm, 2, 0, 64, map));
 	EXPECT_EQ(EINVAL, clear_log(vm, 2, 1, 64, map));		/* before ENOENT */
