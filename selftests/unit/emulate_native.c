@@ -8,8 +8,10 @@
  */
 #define TAP_MAIN
 #include <asm/ldt.h>
+#include <cpuid.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include "native_compare.h"
 #include "splitmix.h"
 
@@ -263,6 +265,14 @@ static bool addresses_have_57_bits(void)
 	return known;
 }
 
+/* Whether LOCK MOV CR0 is another name of MOV CR8, or #UD. */
+static bool processor_has_alt_cr8(void)
+{
+	u32 eax, ebx, ecx, edx;
+
+	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx & 1 << 4;
+}
+
 void emulate_like(enum like like)
 {
 	struct model *to = &model[like];
@@ -275,6 +285,7 @@ void emulate_like(enum like like)
 		.ops = &ops, .priv = to, .rip = before.state.rip,
 		.rflags = before.state.rflags, .mode = mode, .cpl = 3,
 		.intel = like == LIKE_INTEL, .la57 = addresses_have_57_bits(),
+		.has_alt_cr8 = processor_has_alt_cr8(),
 	};
 	memcpy(ctxt->regs, before.state.regs, sizeof(ctxt->regs));
 	to->status = emulate(ctxt);
@@ -337,6 +348,30 @@ static void cut_registers(void)
 		before.state.regs[GPR_RSP] &= 0xffff;
 }
 
+/*
+ * The way to the instruction is a return from a signal: on some machines not with a stack pointer
+ * that is not canonical (those whose kernel is the guest of one that emulates IRET).
+ */
+static bool any_stack_pointer(void)
+{
+	static int known = -1;
+	struct native_state state = {
+		.regs[GPR_RSP] = 1ull << 62, .rip = before.state.rip, .rflags = FL_TF | FL_IF | 2,
+		.cs = native_selector(SREG_CS), .ss = native_selector(SREG_SS),
+	};
+	struct native_end end;
+	u8 was;
+
+	if (known >= 0)
+		return known;
+	was = *(u8 *)state.rip;
+	*(u8 *)state.rip = 0x90;
+	native_step(&state, &end);
+	*(u8 *)state.rip = was;
+	known = end.vector == 1;
+	return known;
+}
+
 static void random_state(void)
 {
 	unsigned int i;
@@ -347,6 +382,8 @@ static void random_state(void)
 		before.state.regs[GPR_RSP] = (random_pointer() - data_base()) & ~7ULL;
 	if (mode != INSN_LONG64)
 		cut_registers();
+	else if (!any_stack_pointer())
+		before.state.regs[GPR_RSP] = (s64)(before.state.regs[GPR_RSP] << 17) >> 17;
 	for (i = 0; i < 16 * 16; i++)
 		before.state.xmm[i / 16][i % 16] = rnd();
 	before.state.rflags = FL_TF | FL_IF | 2 |
@@ -556,12 +593,24 @@ static void nothing(void)
 {
 }
 
-/* Kernels may be built without LDTs, or without 16-bit segments. */
+/*
+ * Kernels may be built without LDTs, or without 16-bit segments; and on some the descriptor is taken,
+ * but never gets to the processor.
+ */
 static bool has_segments(bool is_32bit)
 {
-	struct user_desc desc = { .limit = 0xffff, .contents = 2, .seg_32bit = is_32bit };
+	struct user_desc desc = { .limit = 0xffff, .seg_32bit = is_32bit };
+	pid_t child = fork();
+	int status = -1;
 
-	return !syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc));
+	if (!child) {
+		if (syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc)))
+			_exit(1);
+		__asm__ volatile("mov %0, %%es" :: "r"(7));
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	return child > 0 && !status;
 }
 
 int main(int argc, char **argv)
