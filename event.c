@@ -203,7 +203,7 @@ static bool irqs_open(struct vcpu *vcpu)
 	return (vcpu->regs.rflags & X86_EFLAGS_IF) && !vendor(get_shadow)(vcpu);
 }
 
-/* A step over the IRET of an NMI's handler may be left over, and end in SMM: that unmasks nothing. */
+/* A step over the IRET of an NMI's handler may be left over and end in SMM: it unmasks nothing. */
 static bool nmis_open(struct vcpu *vcpu)
 {
 	return !vcpu->events.nmi_masked && !vcpu->smm.inside && !vendor(get_shadow)(vcpu);

@@ -201,7 +201,7 @@ static int start_resampling(struct irqfd *f, int fd)
 
 /*
  * As soon as it is active others may take it out again, by KVM_IRQFD on another thread. The VM's
- * lock keeps it from being freed before it is in the eventfd's queue, out of which it is then taken.
+ * lock keeps it from being freed before it is in the eventfd's queue, from which it is then taken.
  */
 static int connect(struct irqfd *f, const struct kvm_irqfd *args, struct file *file)
 {

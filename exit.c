@@ -167,7 +167,7 @@ static bool same_access(struct mmu_access a, struct mmu_access b)
 	return a.write == b.write && a.fetch == b.fetch && a.user == b.user && a.ac == b.ac;
 }
 
-/* A device's page is looked up once: nothing of ours would remember it, as no spte stands for it. */
+/* A device's page is looked up once: nothing else would remember it, as no spte stands for it. */
 static bool is_known_device(const struct vcpu *vcpu, const struct mmu_fault *f)
 {
 	return vcpu->device.root_uses == vcpu->mmu.root_uses &&

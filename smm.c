@@ -293,14 +293,6 @@ static void collect(struct vcpu *vcpu, struct smm_state *s)
 	state_get_sregs(vcpu, &s->sregs);
 }
 
-/* In SMM or not: other memory is seen, and RSM is an instruction. */
-static void set_inside(struct vcpu *vcpu, bool inside)
-{
-	vcpu->smm.inside = inside;
-	vcpu->io.code.valid = false;
-	vendor(update_cpuid)(vcpu);
-}
-
 /* AMD APM 2, table 10-4. A task, LDT and GDT stay. */
 static void set_entry_segments(struct kvm_sregs *sregs, u32 base)
 {
@@ -326,7 +318,7 @@ static void begin_handler(struct vcpu *vcpu, struct kvm_sregs *sregs)
 	vcpu->debug.dr7 = DR7_RESET;
 	vcpu->debug.held = 0;
 	vendor(set_shadow)(vcpu, 0);
-	set_inside(vcpu, true);
+	smm_set_inside(vcpu, true);
 	state_load_sregs(vcpu, sregs);	/* paging is off: nothing can be wrong */
 }
 
@@ -404,11 +396,11 @@ static int load_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	int err;
 
 	state_get_sregs(vcpu, &was);
-	set_inside(vcpu, false);
+	smm_set_inside(vcpu, false);
 	err = state_load_sregs(vcpu, sregs);
 	if (!err)
 		return 0;
-	set_inside(vcpu, true);
+	smm_set_inside(vcpu, true);
 	state_load_sregs(vcpu, &was);
 	return err;
 }
@@ -440,36 +432,4 @@ int smm_leave(struct vcpu *vcpu, bool *halt)
 	vcpu_request(vcpu, REQ_EVENT);
 	*halt = s.halted;
 	return 0;
-}
-
-/* ---- user space ---- */
-
-void smm_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events)
-{
-	if (vcpu_take_request(vcpu, REQ_SMI))
-		vcpu->smm.pending = true;
-	events->smi.smm = vcpu->smm.inside;
-	events->smi.pending = vcpu->smm.pending;
-	events->smi.smm_inside_nmi = vcpu->smm.inside_nmi;
-	events->smi.latched_init = chips_has_init(vcpu);
-	events->flags |= KVM_VCPUEVENT_VALID_SMM;
-}
-
-bool smm_events_valid(const struct vcpu *vcpu, const struct kvm_vcpu_events *events)
-{
-	return !(events->flags & KVM_VCPUEVENT_VALID_SMM) ||
-	       !(events->smi.smm || events->smi.pending) ||
-	       vcpu->mp_state != KVM_MP_STATE_INIT_RECEIVED;
-}
-
-void smm_set_events(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
-{
-	vcpu_take_request(vcpu, REQ_SMI);
-	vcpu->smm.pending = events->smi.pending;
-	vcpu->smm.inside_nmi = events->smi.smm && events->smi.smm_inside_nmi;
-	if (vcpu->smm.inside != !!events->smi.smm) {
-		set_inside(vcpu, events->smi.smm);
-		mode_memory_changed(vcpu);
-	}
-	chips_set_init(vcpu, events->smi.latched_init);
 }

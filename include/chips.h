@@ -104,7 +104,9 @@ bool chips_has_irq(struct vcpu *vcpu);
  * chips_settle() - if an interrupt waits: what has the guest ended without a write?
  * @vcpu:	with an APIC in the kernel or not; its own thread calls, after it took REQ_EVENT
  *
- * Before chips_take_irq(), which takes none that comes later: that has requested it anew. Return: false: it is to be called where it may sleep (vcpu->mmu.atomic).
+ * Before chips_take_irq(), which takes none that comes later: that has requested it anew.
+ *
+ * Return: false: it is to be called where it may sleep (vcpu->mmu.atomic).
  */
 bool chips_settle(struct vcpu *vcpu);
 

@@ -56,6 +56,15 @@ int smm_enter(struct vcpu *vcpu);
  */
 int smm_leave(struct vcpu *vcpu, bool *halt);
 
+/* ---- smm_events.c ---- */
+
+/**
+ * smm_set_inside() - in SMM other memory is seen, and RSM is an instruction
+ * @vcpu:	loaded
+ * @inside:	SMM or not
+ */
+void smm_set_inside(struct vcpu *vcpu, bool inside);
+
 /**
  * smm_get_events() - KVM_GET_VCPU_EVENTS, its part smi
  * @vcpu:	locked and loaded

@@ -40,7 +40,7 @@ typedef u64 hfn_t;	/* host frame number: hpa >> 12 */
 #define GFN_SMM		(1ull << GFN_SMM_BIT)
 #define GPA_SMM		(GFN_SMM << 12)
 
-/* A number that the guest calls an address in its memory; one of more than 52 bits leads nowhere. */
+/* A number that the guest calls an address in its memory; one over 52 bits leads nowhere. */
 static inline gpa_t gpa_from_guest(u64 number)
 {
 	return number >> 52 ? number | 1ull << 63 : number;

@@ -262,8 +262,8 @@ enum { VCPU_OUTSIDE, VCPU_IN_GUEST };
  * @sigset:	KVM_SET_SIGNAL_MASK
  * @ring:	frames written
  * @code:	instructions that made exits, by their place; @code_here: the last one's bytes
- * @device:	where the last page fault was that went to no slot: what was accessed how, and where that
- *		is, while mmu_vcpu.root_uses is what it was: a TLB of one entry
+ * @device:	where the last page fault was that went to no slot: what was accessed how, and where
+ *		that is, while mmu_vcpu.root_uses is what it was: a TLB of one entry
  * @fault:	the last page fault; @fault_kept: handle_pf() answered WAIT, and means to emulate it
  */
 struct vcpu {

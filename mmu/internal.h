@@ -223,7 +223,7 @@ void zap_all(struct mmu_vm *vm, bool relax);
 struct hlist_head *page_bucket(const struct mmu_vm *vm, gfn_t gfn);
 int page_hash_resize(struct mmu_vm *vm, unsigned long pages);
 
-/* All live shadow pages of a guest table's frame in both address spaces, those with none excluded. */
+/* All live shadow pages of a guest table's frame in both address spaces, but metaphysical ones. */
 #define for_each_shadow_of(vm, sp, n, g)					\
 	hlist_for_each_entry_safe(sp, n, page_bucket(vm, g), hash)		\
 		if (!((sp->gfn ^ (g)) & ~GFN_SMM) && !sp->role.metaphysical)

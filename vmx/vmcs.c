@@ -306,8 +306,8 @@ void vmx_set_cpu_ctl(struct vmx *vmx, u32 bits, bool on)
 }
 
 /*
- * INVPCID exits because INVLPG does; where it is not known it is #UD, and the emulator's. So is RSM,
- * which is one to guests everywhere.
+ * INVPCID exits because INVLPG does; where it is not known it is #UD, and the emulator's. So is
+ * RSM, which is one to guests everywhere.
  */
 void vmx_update_cpuid(struct vcpu *vcpu)
 {

@@ -594,8 +594,8 @@ static void nothing(void)
 }
 
 /*
- * Kernels may be built without LDTs, or without 16-bit segments; and on some the descriptor is taken,
- * but never gets to the processor.
+ * Kernels may be built without LDTs, or without 16-bit segments; and on some the descriptor is
+ * taken, but never gets to the processor.
  */
 static bool has_segments(bool is_32bit)
 {
@@ -606,7 +606,7 @@ static bool has_segments(bool is_32bit)
 	if (!child) {
 		if (syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc)))
 			_exit(1);
-		__asm__ volatile("mov %0, %%es" :: "r"(7));
+		__asm__ volatile("mov %0, %%es" ::"r"(7));
 		_exit(0);
 	}
 	waitpid(child, &status, 0);

@@ -263,7 +263,7 @@ static enum handled touch(gva_t gva, u32 error)
 	return act(&exit);
 }
 
-/* Where a device's page is stays known as long as a TLB might know it, for accesses of that kind. */
+/* Where a device's page is stays known as long as a TLB might know it, for that kind of access. */
 TEST(device_is_walked_to_once)
 {
 	start(INSN_LONG64);

@@ -33,8 +33,8 @@ enum {
  * @eoi_vector:	the last one
  * @timer_at:	its timer is set to that; 0: not
  * @tsc:	its TSC at time 0
- * @pv_eoi:	the guest can end interrupts without a write, if it finds @offered; memory of both is
- *		out of reach while @away
+ * @pv_eoi:	the guest can end interrupts without a write, if it finds @offered; memory of both
+ *		is out of reach while @away
  */
 struct cpu {
 	struct lapic apic;

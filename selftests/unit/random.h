@@ -119,7 +119,7 @@ void memory_op(const struct op *op);
 void slot_op(const struct op *op);
 void host_op(const struct op *op);
 
-/* random_ipi.c: what vCPUs ask of each other, taken by ipi_take(); ipi_wake() wakes a halted one. */
+/* random_ipi.c: what vCPUs ask of each other, taken by ipi_take(); ipi_wake() wakes one. */
 void ipi_start(unsigned int nr_vcpus);
 void ipi_take(struct vcpu *v);
 bool ipi_halted(const struct vcpu *v);

@@ -93,7 +93,8 @@ static void handle_shootdowns(struct vcpu *v)
 			continue;
 		v->busy = true;
 		if (s->pcid && v->regs.efer & EFER_LMA)
-			guest_invpcid(v, 0, v->regs.cr4 & CR4_PCIDE ? v->regs.cr3 & 0xfff : 0, s->va);
+			guest_invpcid(v, 0, v->regs.cr4 & CR4_PCIDE ? v->regs.cr3 & 0xfff : 0,
+				      s->va);
 		else
 			guest_invlpg(v, s->va);
 		v->busy = was_busy;

@@ -2,7 +2,7 @@
 #
 # SMI and RSM on a fake vCPU: smm_test. Included by Makefile, behind exit.mk. SMM= takes another smm.c.
 
-SMM_UNITS := smm state mode entry_check
+SMM_UNITS := smm smm_events state mode entry_check
 SMM_OBJS  := $(SMM_UNITS:%=$(O)/smm/%.o) $(O)/smm_test.o $(O)/smm_machine.o
 SMM_HEADERS := $(EXIT_HEADERS) smm_shim.h smm_machine.h
 SMM_CPPFLAGS := $(SVM_CPPFLAGS) -include smm_shim.h

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SMI and RSM: what is saved and where, every mode there and back, and saved states of no processor. */
+/* SMI and RSM: what is saved where, every mode there and back, saved states of no processor. */
 #define TAP_MAIN
 #include "tap.h"
 

@@ -294,7 +294,9 @@ void mmu_flush_guest(struct mmu_vcpu *m)
 
 static u8 *guest_byte(gpa_t gpa)
 {
-	return gpa == STEAL_GPA + offsetof(struct kvm_steal_time, preempted) ? &wake.preempted : NULL;
+	bool is_preempted = gpa == STEAL_GPA + offsetof(struct kvm_steal_time, preempted);
+
+	return is_preempted ? &wake.preempted : NULL;
 }
 
 int mmu_read_guest(struct mmu_vcpu *m, gpa_t gpa, void *dst, unsigned int len)

@@ -19,7 +19,7 @@ static const char usage[] =
 "Runs these rows, or all, on the KVM API of $UMBRA_DEV (/dev/umbra).\n";
 
 /*
- * Where a vCPU's count of exits is: in an open file, as no call on a vCPU can be made while it runs.
+ * Where a vCPU's count of exits is: in an open file, as no call on a vCPU returns while it runs.
  */
 struct counter {
 	int fd;
