@@ -35,12 +35,35 @@ test_client_list()
 	done <"$lab_dir/clients/list"
 }
 
+# Of Linux's own selftests, those that are quick and look at much.
+quick_selftests=(coalesced_io_test x86_64/set_sregs_test x86_64/state_test x86_64/sync_regs_test
+	x86_64/userspace_io_test x86_64/userspace_msr_exit_test x86_64/xapic_state_test
+	x86_64/xcr0_cpuid_test)
+
+# test_kvm_selftests VERSION [OPTION...] [TEST...]: on the kernel of that version
+test_kvm_selftests()
+{
+	local k=$1 log=$logs/kvm-selftests-$1 rc=0 system=${modules%-npt?}
+
+	shift
+	case " ${kernels[*]} " in *" $k "*) ;; *) return 0 ;; esac
+	say "kvm-selftests --tests $k $*"
+	tools/lab/kvm-selftests --tests "$k" --system "$system" --log "$log.log" "$@" >"$log.tap" 2>"$log.err" \
+		</dev/null || rc=$?
+	nested "kvm-selftests $k" "$log.tap" $rc
+	[ $rc = 0 ] || comment <"$log.err"
+}
+
 test_clients()
 {
 	test_client_list short
+	test_kvm_selftests 6.1 "${quick_selftests[@]}"
+	test_kvm_selftests 6.12 "${quick_selftests[@]}"
 }
 
 test_all-clients()
 {
 	test_client_list short long
+	test_kvm_selftests 6.1 --slow 1800
+	test_kvm_selftests 6.12 --slow 1800
 }
