@@ -104,19 +104,15 @@ u32 cap_exits(void)
 	       (mwait ? KVM_X86_DISABLE_EXITS_MWAIT : 0);
 }
 
+/* As in KVM it is for vCPUs that are made later, but for what CPUID says. */
 static int turn_exits_off(struct vm *vm, const struct kvm_enable_cap *cap)
 {
-	int r = -EINVAL;
-
 	if (cap->args[0] & ~(u64)cap_exits())
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	if (!vm->vcpus_begun) {
-		vm->exits_off |= cap->args[0];
-		r = 0;
-	}
+	WRITE_ONCE(vm->exits_off, vm->exits_off | cap->args[0]);
 	mutex_unlock(&vm->lock);
-	return r;
+	return 0;
 }
 
 static const struct {

@@ -80,7 +80,7 @@ struct vm_coalesced {
  * @quota_fixed: KVM_SET_NR_MMU_PAGES was used; protected by slots_lock
  * @msr_filter:	or NULL; replaced under @lock, read under @srcu
  * @msr_exits:	which refused MSR accesses are exits (KVM_MSR_EXIT_REASON_*)
- * @exits_off:	KVM_X86_DISABLE_EXITS_*; set before there is a vCPU, under @lock
+ * @exits_off:	KVM_X86_DISABLE_EXITS_* of vCPUs to come; set under @lock
  * @exception_payload: @triple_fault_event: turned on: KVM_GET_VCPU_EVENTS has these too
  * @quirks_off:	KVM_X86_QUIRK_* of VM_QUIRKS that user space doesn't want
  * @exit_on_failure: what the emulator doesn't know is an exit even in a process of the guest's

@@ -110,7 +110,7 @@ void svm_vcpu_reset(struct vcpu *vcpu)
 	vcpu_flush_tlb(vcpu);
 	svm->step = false;
 	svm->injected = (struct event){};
-	init_intercepts(svm, vcpu->vm->exits_off);
+	init_intercepts(svm, READ_ONCE(vcpu->vm->exits_off));
 	svm_reset_segments(svm);
 	svm_update_mode(vcpu);
 	svm_update_cpuid(vcpu);

@@ -191,7 +191,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu)
 	vmx->cr4 = 0;
 	vmx->dr7 = 0;
 	vmx->efer = ~0ull;
-	init_controls(vmx, vcpu->vm->exits_off);
+	init_controls(vmx, READ_ONCE(vcpu->vm->exits_off));
 	vmx_update_tsc(vcpu);
 	init_msr_lists(vmx);
 	init_host();
