@@ -9,6 +9,7 @@
  * for long: a change of slots never waits for a guest that does not exit.
  */
 #include <linux/interrupt.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 
 #include "chips.h"

@@ -91,7 +91,7 @@ void lapic_take(struct lapic *apic, u8 vector)
 {
 	unsigned long *word = &apic->isr[BIT_WORD(vector)];
 
-	WRITE_ONCE(*word, *word | BIT_MASK(vector));
+	WRITE_ONCE(*word, READ_ONCE(*word) | BIT_MASK(vector));
 	clear_bit(vector, apic->irr);
 	apic->in_service = max_t(int, apic->in_service, vector);
 	update_ppr(apic);
@@ -107,7 +107,7 @@ static bool end_interrupt(struct lapic *apic)
 	if (vector < 0)
 		return false;
 	word = &apic->isr[BIT_WORD(vector)];
-	WRITE_ONCE(*word, *word & ~BIT_MASK(vector));
+	WRITE_ONCE(*word, READ_ONCE(*word) & ~BIT_MASK(vector));
 	apic->in_service = highest_vector(apic->isr);
 	update_ppr(apic);
 	irq_host_eoi(apic, vector);
