@@ -26,6 +26,7 @@
 #define VECTOR		0x60	/* of IPIs and of the timer */
 #define PIC_BASE	0x30
 #define STEAL_GPA	0x1000
+#define EOI_GPA		0x2000
 
 /* What the guest does where nothing is delivered to it. GUEST_MIXED: halts, or stays. */
 enum guest { GUEST_STAYS, GUEST_HALTS, GUEST_OPENS_LINT0, NR_GUESTS, GUEST_MIXED };
@@ -39,6 +40,7 @@ enum guest { GUEST_STAYS, GUEST_HALTS, GUEST_OPENS_LINT0, NR_GUESTS, GUEST_MIXED
  * @asked:	somebody relies on its TLB having been flushed; @flushed: it has
  * @resched:	the vCPU's thread is to let others run, once
  * @preempted:	struct kvm_steal_time.preempted in the guest's memory
+ * @offered:	there too: an interrupt may be ended without a write
  */
 struct wake {
 	enum guest guest;
@@ -46,14 +48,15 @@ struct wake {
 	unsigned int irqs, extints, nmis, inits, entries;
 	struct event injected;
 	bool irq_window, nmi_window;
-	u8 preempted;
+	u8 preempted, offered;
 };
 
 extern struct wake wake;
 extern struct vcpu wake_vcpu;
 extern struct vm wake_vm;
 
-/* A new machine. */
+/* A new machine; one whose guest knows MSR_KVM_PV_EOI_EN. */
+extern bool wake_pv_eoi;
 void wake_reset(enum guest guest);
 
 /* The vCPU's thread. */

@@ -19,6 +19,8 @@ struct vm wake_vm;
 static struct vm_chips vm_chips;
 static struct vcpu_chips vcpu_chips;
 static struct kvm_run run_page;
+bool wake_pv_eoi;
+
 static struct lapic *apics[1], *by_id[IRQ_MAX_IDS];
 static struct irq_routes *routes;
 static struct task_struct vcpu_task;
@@ -61,6 +63,7 @@ void wake_reset(enum guest guest)
 	v->chips = &vcpu_chips;
 	v->regs.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED;
 	v->pv.steal = STEAL_GPA | KVM_MSR_ENABLED;
+	v->pv.eoi = wake_pv_eoi ? EOI_GPA | KVM_MSR_ENABLED : 0;
 	v->tsc.khz = 1000000;
 	lapic_init(&vcpu_chips.apic, &vm_chips.chips, 0, 0xfee00800);
 	write_apic(0xf0, 0x1ff);
@@ -186,6 +189,7 @@ static void check_flushed(struct vcpu *vcpu)
 	CHECK(!__atomic_load_n(&wake.asked, __ATOMIC_SEQ_CST) || wake.flushed);
 }
 
+/* The exit that the handler's end makes: EXIT_EMULATE for its write; NR_EXIT_KINDS: none. */
 static enum exit_kind deliver(void)
 {
 	struct event event = wake.injected;
@@ -197,7 +201,12 @@ static enum exit_kind deliver(void)
 		RMW(wake.extints);
 	else
 		RMW(wake.irqs);
-	return event.type == EVENT_NMI ? EXIT_NMI_WINDOW : EXIT_EMULATE;
+	if (event.type == EVENT_NMI)
+		return EXIT_NMI_WINDOW;
+	if (!wake.offered)
+		return EXIT_EMULATE;
+	wake.offered = 0;
+	return NR_EXIT_KINDS;
 }
 
 static enum exit_kind use_window(void)
@@ -210,8 +219,10 @@ static enum exit_kind use_window(void)
 
 static enum exit_kind run_guest(void)
 {
-	if (wake.injected.type != EVENT_NONE)
-		return deliver();
+	enum exit_kind kind = wake.injected.type != EVENT_NONE ? deliver() : NR_EXIT_KINDS;
+
+	if (kind != NR_EXIT_KINDS)
+		return kind;
 	if (is_interrupted())
 		return EXIT_HOST_IRQ;
 	if (wake.nmi_window || wake.irq_window)
@@ -249,6 +260,7 @@ enum handled exit_handle_atomic(struct vcpu *vcpu, struct exit *exit)
 	case EXIT_HLT:
 		return vcpu_halt(vcpu);
 	case EXIT_EMULATE:	/* an interrupt's handler */
+		CHECK_EQ(lapic_settle_eoi(&vcpu->chips->apic), 0);
 		lapic_eoi(&vcpu->chips->apic);
 		break;
 	case EXIT_NMI_WINDOW:	/* that of an NMI is at its end */
@@ -296,6 +308,8 @@ static u8 *guest_byte(gpa_t gpa)
 {
 	bool is_preempted = gpa == STEAL_GPA + offsetof(struct kvm_steal_time, preempted);
 
+	if (gpa == EOI_GPA)
+		return &wake.offered;
 	return is_preempted ? &wake.preempted : NULL;
 }
 

@@ -376,6 +376,38 @@ TEST(two_ipis_come)
 	in_all_guests(send_ipis, check_ipis);
 }
 
+/* The second waits for the end of the first, which may be with or without a write, or does not. */
+static u8 other_vector;
+
+static void send_others(void)
+{
+	const struct irq_msg other = { .mode = IRQ_FIXED, .vector = other_vector };
+
+	send_ipi();
+	irq_deliver(&wake_vm.chips->chips, NULL, &other);
+}
+
+static void check_others(void)
+{
+	CHECK_EQ(wake.irqs, 2);
+	CHECK_EQ(lapic_settle_eoi(&wake_vcpu.chips->apic), 0);
+	CHECK_EQ(wake_vcpu.chips->apic.in_service, -1);
+}
+
+TEST(ipis_come_after_silent_eois)
+{
+	wake_pv_eoi = true;
+	other_vector = VECTOR + 1;
+	in_all_guests(send_others, check_others);
+}
+
+TEST(ipis_come_before_silent_eois)
+{
+	wake_pv_eoi = true;
+	other_vector = VECTOR + 0x10;
+	in_all_guests(send_others, check_others);
+}
+
 TEST(nmis_are_counted)
 {
 	in_all_guests(send_nmis, check_nmis);
