@@ -28,8 +28,12 @@
 #define PLE_GAP_CYCLES		128
 #define PLE_WINDOW_CYCLES	4096
 
-/* Those that always exit. #DB, #AC: their endless delivery would hang the host, CVE-2015-5307. */
-#define EXCEPTIONS	(BIT(X86_TRAP_PF) | BIT(X86_TRAP_MC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC))
+/*
+ * Those that always exit. #DB, #AC: their endless delivery would hang the host, CVE-2015-5307.
+ * #UD: software may know the instruction (exit.c).
+ */
+#define EXCEPTIONS	(BIT(X86_TRAP_PF) | BIT(X86_TRAP_MC) | BIT(X86_TRAP_DB) | \
+			 BIT(X86_TRAP_AC) | BIT(X86_TRAP_UD))
 
 static int alloc_areas(struct vmx *vmx)
 {
