@@ -35,11 +35,6 @@ test_client_list()
 	done <"$lab_dir/clients/list"
 }
 
-# Of Linux's own selftests, those that are quick and look at much.
-quick_selftests=(coalesced_io_test x86_64/set_sregs_test x86_64/state_test x86_64/sync_regs_test
-	x86_64/userspace_io_test x86_64/userspace_msr_exit_test x86_64/xapic_state_test
-	x86_64/xcr0_cpuid_test)
-
 # test_kvm_selftests VERSION [OPTION...] [TEST...]: on the kernel of that version
 test_kvm_selftests()
 {
@@ -57,8 +52,6 @@ test_kvm_selftests()
 test_clients()
 {
 	test_client_list short
-	test_kvm_selftests 6.1 "${quick_selftests[@]}"
-	test_kvm_selftests 6.12 "${quick_selftests[@]}"
 }
 
 test_all-clients()
