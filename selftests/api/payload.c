@@ -32,41 +32,26 @@ static int enable(struct vm *vm, u32 cap, u64 on)
 	return ioctl(vm->fd, KVM_ENABLE_CAP, &e);
 }
 
-static struct kvm_vcpu_events get(struct vcpu *v)
-{
-	struct kvm_vcpu_events e;
-
-	memset(&e, 0xff, sizeof(e));
-	if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e))
-		die("KVM_GET_VCPU_EVENTS: %d", errno);
-	return e;
-}
-
-static int set(struct vcpu *v, struct kvm_vcpu_events e)
-{
-	return ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) ? errno : 0;
-}
-
 TEST_F(events, only_if_turned_on)
 {
-	struct kvm_vcpu_events e = get(self->v);
+	struct kvm_vcpu_events e = vcpu_get_events(self->v);
 
 	EXPECT_TRUE(vm_has_cap(self->vm, KVM_CAP_EXCEPTION_PAYLOAD));
 	EXPECT_TRUE(vm_has_cap(self->vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT));
 	EXPECT_EQ(0, e.flags & (KVM_VCPUEVENT_VALID_PAYLOAD | KVM_VCPUEVENT_VALID_TRIPLE_FAULT));
 	e.flags = KVM_VCPUEVENT_VALID_PAYLOAD;
-	EXPECT_EQ(EINVAL, set(self->v, e));
+	EXPECT_EQ(EINVAL, vcpu_set_events(self->v, e));
 	e.flags = KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
-	EXPECT_EQ(EINVAL, set(self->v, e));
+	EXPECT_EQ(EINVAL, vcpu_set_events(self->v, e));
 	ASSERT_EQ(0, enable(self->vm, KVM_CAP_EXCEPTION_PAYLOAD, 1));
 	ASSERT_EQ(0, enable(self->vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1));
-	e = get(self->v);
+	e = vcpu_get_events(self->v);
 	EXPECT_TRUE(e.flags & KVM_VCPUEVENT_VALID_PAYLOAD);
 	EXPECT_TRUE(e.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
 	EXPECT_EQ(0, e.exception.pending | e.exception_has_payload | e.triple_fault.pending);
-	EXPECT_EQ(0, set(self->v, e));
+	EXPECT_EQ(0, vcpu_set_events(self->v, e));
 	ASSERT_EQ(0, enable(self->vm, KVM_CAP_EXCEPTION_PAYLOAD, 0));
-	EXPECT_EQ(EINVAL, set(self->v, e));
+	EXPECT_EQ(EINVAL, vcpu_set_events(self->v, e));
 }
 
 /* Not before it is delivered do CR2 and DR6 change. */
@@ -76,15 +61,15 @@ TEST_F(events, payload_of_a_page_fault)
 	struct kvm_sregs s;
 
 	ASSERT_EQ(0, enable(self->vm, KVM_CAP_EXCEPTION_PAYLOAD, 1));
-	e = get(self->v);
+	e = vcpu_get_events(self->v);
 	e.exception.pending = 1;
 	e.exception.nr = VEC_PF;
 	e.exception.has_error_code = 1;
 	e.exception.error_code = ERR_W;
 	e.exception_has_payload = 1;
 	e.exception_payload = 0x12345;
-	ASSERT_EQ(0, set(self->v, e));
-	e = get(self->v);
+	ASSERT_EQ(0, vcpu_set_events(self->v, e));
+	e = vcpu_get_events(self->v);
 	EXPECT_EQ(1, e.exception.pending);
 	EXPECT_EQ(0, e.exception.injected);
 	EXPECT_EQ(1, e.exception_has_payload);
@@ -92,7 +77,7 @@ TEST_F(events, payload_of_a_page_fault)
 	vcpu_get_sregs(self->v, &s);
 	EXPECT_NE(0x12345, s.cr2);
 	EXPECT_PF(vcpu_run(self->v), ERR_W, 0x12345);
-	e = get(self->v);
+	e = vcpu_get_events(self->v);
 	EXPECT_EQ(0, e.exception.pending | e.exception_has_payload);
 }
 
@@ -102,12 +87,12 @@ TEST_F(events, payload_of_a_debug_exception)
 	struct kvm_vcpu_events e;
 
 	ASSERT_EQ(0, enable(self->vm, KVM_CAP_EXCEPTION_PAYLOAD, 1));
-	e = get(self->v);
+	e = vcpu_get_events(self->v);
 	e.exception.pending = 1;
 	e.exception.nr = VEC_DB;
 	e.exception_has_payload = 1;
 	e.exception_payload = DR6_STEP | 2;
-	ASSERT_EQ(0, set(self->v, e));
+	ASSERT_EQ(0, vcpu_set_events(self->v, e));
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_SET_DEBUGREGS, &d));
 	EXPECT_EXC(vcpu_run(self->v), VEC_DB);
 	ASSERT_EQ(0, ioctl(self->v->fd, KVM_GET_DEBUGREGS, &d));
@@ -119,20 +104,20 @@ TEST_F(events, hostile_payloads)
 	struct kvm_vcpu_events e;
 
 	ASSERT_EQ(0, enable(self->vm, KVM_CAP_EXCEPTION_PAYLOAD, 1));
-	e = get(self->v);
+	e = vcpu_get_events(self->v);
 	e.exception.pending = 1;
 	e.exception.nr = 2;
-	EXPECT_EQ(EINVAL, set(self->v, e));
+	EXPECT_EQ(EINVAL, vcpu_set_events(self->v, e));
 	e.exception.nr = 32;
-	EXPECT_EQ(EINVAL, set(self->v, e));
+	EXPECT_EQ(EINVAL, vcpu_set_events(self->v, e));
 	/* of no use to this one, and no harm */
 	e.exception.nr = VEC_UD;
 	e.exception_has_payload = 0xff;
 	e.exception_payload = ~0ul;
-	EXPECT_EQ(0, set(self->v, e));
+	EXPECT_EQ(0, vcpu_set_events(self->v, e));
 	EXPECT_EXC(vcpu_run(self->v), VEC_UD);
 	e.exception.nr = VEC_DB;
-	EXPECT_EQ(0, set(self->v, e));
+	EXPECT_EQ(0, vcpu_set_events(self->v, e));
 	EXPECT_EXC(vcpu_run(self->v), VEC_DB);
 }
 
@@ -142,17 +127,17 @@ TEST_F(events, triple_fault)
 	struct kvm_vcpu_events e;
 
 	ASSERT_EQ(0, enable(self->vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1));
-	e = get(self->v);
+	e = vcpu_get_events(self->v);
 	e.triple_fault.pending = 1;
-	ASSERT_EQ(0, set(self->v, e));
-	e = get(self->v);
+	ASSERT_EQ(0, vcpu_set_events(self->v, e));
+	e = vcpu_get_events(self->v);
 	EXPECT_EQ(1, e.triple_fault.pending);
 	e.triple_fault.pending = 0;
-	ASSERT_EQ(0, set(self->v, e));
+	ASSERT_EQ(0, vcpu_set_events(self->v, e));
 	EXPECT_DONE(guest_insn(self->v, INSN("nop")));
 	vcpu_settle(self->v);
 	e.triple_fault.pending = 1;
-	ASSERT_EQ(0, set(self->v, e));
+	ASSERT_EQ(0, vcpu_set_events(self->v, e));
 	EXPECT_EXIT(vcpu_run(self->v), KVM_EXIT_SHUTDOWN);
 }
 

@@ -43,21 +43,6 @@ FIXTURE_TEARDOWN(smm)
 	munmap(self->smram, SMRAM_BYTES);
 }
 
-static struct kvm_vcpu_events get(struct vcpu *v)
-{
-	struct kvm_vcpu_events e;
-
-	memset(&e, 0xff, sizeof(e));
-	if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e))
-		die("KVM_GET_VCPU_EVENTS: %d", errno);
-	return e;
-}
-
-static int set(struct vcpu *v, struct kvm_vcpu_events e)
-{
-	return ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) ? errno : 0;
-}
-
 static u64 smi_count(struct vcpu *v)
 {
 	u64 count = ~0ul;
@@ -87,15 +72,15 @@ TEST_F(smm, there_and_back)
 
 	vcpu_get_sregs(v, &before);
 	ASSERT_EQ(0, ioctl(v->fd, KVM_SMI, 0));
-	EXPECT_EQ(1, get(v).smi.pending);
-	EXPECT_EQ(0, get(v).smi.smm);
+	EXPECT_EQ(1, vcpu_get_events(v).smi.pending);
+	EXPECT_EQ(0, vcpu_get_events(v).smi.smm);
 	v->regs.rbx = 41;
 	r = guest_insn(v, INSN("inc %%rbx"));
 	ASSERT_TRUE(in_handler(v, r)) TH_LOG("%s", result_str(r));
-	EXPECT_EQ(1, get(v).smi.smm);
-	EXPECT_EQ(0, get(v).smi.pending);
-	EXPECT_TRUE(get(v).flags & KVM_VCPUEVENT_VALID_SMM);
-	EXPECT_EQ(1, get(v).nmi.masked);
+	EXPECT_EQ(1, vcpu_get_events(v).smi.smm);
+	EXPECT_EQ(0, vcpu_get_events(v).smi.pending);
+	EXPECT_TRUE(vcpu_get_events(v).flags & KVM_VCPUEVENT_VALID_SMM);
+	EXPECT_EQ(1, vcpu_get_events(v).nmi.masked);
 	vcpu_get_sregs(v, &inside);
 	EXPECT_EQ(SMBASE, inside.cs.base);
 	EXPECT_EQ(0, inside.cr0 & (CR0_PE | CR0_PG));
@@ -104,8 +89,8 @@ TEST_F(smm, there_and_back)
 	EXPECT_DONE(vcpu_run(v));
 	EXPECT_EQ(42, v->regs.rbx);
 	EXPECT_EQ(0, v->run->flags & KVM_RUN_X86_SMM);
-	EXPECT_EQ(0, get(v).smi.smm);
-	EXPECT_EQ(0, get(v).nmi.masked);
+	EXPECT_EQ(0, vcpu_get_events(v).smi.smm);
+	EXPECT_EQ(0, vcpu_get_events(v).nmi.masked);
 	vcpu_get_sregs(v, &after);
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
 	EXPECT_EQ(1, smi_count(v));
@@ -182,7 +167,8 @@ TEST_F(smm, saved_state_of_no_processor)
 		EXPECT_EXIT(vcpu_run(v), KVM_EXIT_SHUTDOWN);
 		/* As a VMM resets it. */
 		vcpu_set_mode(v, MODE_LONG4);
-		ASSERT_EQ(0, set(v, (struct kvm_vcpu_events){ .flags = KVM_VCPUEVENT_VALID_SMM }));
+		ASSERT_EQ(0, vcpu_set_events(v, (struct kvm_vcpu_events){
+			.flags = KVM_VCPUEVENT_VALID_SMM }));
 	}
 	EXPECT_DONE(guest_insn(v, INSN("nop")));
 }
@@ -190,17 +176,17 @@ TEST_F(smm, saved_state_of_no_processor)
 TEST_F(smm, events)
 {
 	struct vcpu *v = self->v;
-	struct kvm_vcpu_events e = get(v);
+	struct kvm_vcpu_events e = vcpu_get_events(v);
 	struct result r;
 
 	EXPECT_EQ(0, e.smi.smm | e.smi.pending | e.smi.smm_inside_nmi | e.smi.latched_init);
 	e.smi.smm = 1;
 	e.smi.smm_inside_nmi = 1;
 	e.smi.pending = 1;
-	ASSERT_EQ(0, set(v, e));
-	EXPECT_EQ(1, get(v).smi.smm);
-	EXPECT_EQ(1, get(v).smi.smm_inside_nmi);
-	EXPECT_EQ(1, get(v).smi.pending);
+	ASSERT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(1, vcpu_get_events(v).smi.smm);
+	EXPECT_EQ(1, vcpu_get_events(v).smi.smm_inside_nmi);
+	EXPECT_EQ(1, vcpu_get_events(v).smi.pending);
 	v->run->immediate_exit = 1;
 	EXPECT_ERRNO(EINTR, ioctl(v->fd, KVM_RUN, 0));
 	v->run->immediate_exit = 0;
@@ -208,12 +194,12 @@ TEST_F(smm, events)
 	/* Without the flag it stays. */
 	e.flags &= ~KVM_VCPUEVENT_VALID_SMM;
 	e.smi.smm = 0;
-	ASSERT_EQ(0, set(v, e));
-	EXPECT_EQ(1, get(v).smi.smm);
+	ASSERT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(1, vcpu_get_events(v).smi.smm);
 	e.flags |= KVM_VCPUEVENT_VALID_SMM;
-	ASSERT_EQ(0, set(v, e));
-	EXPECT_EQ(0, get(v).smi.smm);
-	EXPECT_EQ(0, get(v).smi.smm_inside_nmi);
+	ASSERT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(0, vcpu_get_events(v).smi.smm);
+	EXPECT_EQ(0, vcpu_get_events(v).smi.smm_inside_nmi);
 	r = guest_insn(v, INSN("nop"));
 	EXPECT_TRUE(in_handler(v, r)) TH_LOG("%s", result_str(r));
 }
@@ -229,26 +215,26 @@ TEST(latched_init)
 	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
 		SKIP(return, "no interrupt controllers in the kernel");
 	v = vm_add_vcpu(vm);
-	e = get(v);
+	e = vcpu_get_events(v);
 	e.smi.smm = 1;
 	e.smi.latched_init = 1;
-	ASSERT_EQ(0, set(v, e));
-	EXPECT_EQ(1, get(v).smi.latched_init);
+	ASSERT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(1, vcpu_get_events(v).smi.latched_init);
 	EXPECT_ERRNO(EINVAL, ioctl(v->fd, KVM_SET_MP_STATE, &mp));
 	mp.mp_state = KVM_MP_STATE_SIPI_RECEIVED;
 	EXPECT_ERRNO(EINVAL, ioctl(v->fd, KVM_SET_MP_STATE, &mp));
 	e.smi.latched_init = 0;
-	ASSERT_EQ(0, set(v, e));
-	EXPECT_EQ(0, get(v).smi.latched_init);
+	ASSERT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(0, vcpu_get_events(v).smi.latched_init);
 	e.smi.smm = 0;
-	ASSERT_EQ(0, set(v, e));
+	ASSERT_EQ(0, vcpu_set_events(v, e));
 	mp.mp_state = KVM_MP_STATE_INIT_RECEIVED;
 	EXPECT_EQ(0, ioctl(v->fd, KVM_SET_MP_STATE, &mp));
 	e.smi.smm = 1;
-	EXPECT_EQ(EINVAL, set(v, e));
+	EXPECT_EQ(EINVAL, vcpu_set_events(v, e));
 	e.smi.smm = 0;
 	e.smi.pending = 1;
-	EXPECT_EQ(EINVAL, set(v, e));
+	EXPECT_EQ(EINVAL, vcpu_set_events(v, e));
 	vm_free(vm);
 }
 

@@ -8,18 +8,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "chips.h"
 #include "kselftest_harness.h"
-#include "smp.h"
 
 #define VECTOR		0x51
 #define HIGHER		0x71
-#define APIC_PAGE	0xfee00000ul
-#define REG_TPR		0x80
-#define REG_EOI		0xb0
-#define REG_SPIV	0xf0
-#define REG_ISR		0x100
-#define REG_ICR		0x300
-#define SELF		(1u << 18)
 #define OFFER_GPA	((u64)&offer)
 #define ROUNDS		200
 
@@ -28,31 +21,9 @@ FIXTURE(pv) {
 	struct smp_guest g[4];
 };
 
-static void set_mp_state(struct vcpu *v, u32 mp_state)
-{
-	struct kvm_mp_state state = { .mp_state = mp_state };
-
-	if (ioctl(v->fd, KVM_SET_MP_STATE, &state))
-		die("KVM_SET_MP_STATE");
-}
-
 FIXTURE_SETUP(pv)
 {
-	struct vm *vm = self->vm = vm_create_bare();
-
-	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
-		die("KVM_CREATE_IRQCHIP");
-	vm->mode = MODE_LONG4;
-	vm->mem_bytes = MEM_BYTES;
-	vm->mem = vm_alloc(vm->mem_bytes);
-	vm_set_slot(vm, 0, 0, vm->mem, vm->mem_bytes, 0);
-	vm->next_table = TABLES_GPA;
-	vm_write_descriptors(vm);
-	vm->root = pt_build(vm, vm->mode);
-	pt_map(vm, APIC_PAGE, APIC_PAGE, PTE_KERNEL);
-	for (int i = 0; i < 4; i++)
-		set_mp_state(vm_add_vcpu(vm), KVM_MP_STATE_RUNNABLE);
-	vm_load_image(vm);
+	self->vm = vm_create_with_chips(CHIPS_ALL, 4);
 	memset(self->g, 0, sizeof(self->g));
 }
 
@@ -64,23 +35,13 @@ FIXTURE_TEARDOWN(pv)
 	vm_free(self->vm);
 }
 
-static void set_gate(struct vm *vm, u8 vector, void (*target)(void))
-{
-	u64 to = (u64)target, gate[2] = {
-		(to & 0xffff) | (u64)KERNEL_CS << 16 | 0x8eull << 40 | (to >> 16 & 0xffff) << 48,
-		to >> 32,
-	};
-
-	memcpy(vm_ptr(vm, IDT_GPA + vector * 16), gate, sizeof(gate));
-}
-
 /* ---- guest code ---- */
 
 static volatile u32 offer __attribute__((aligned(4)));
 static volatile u64 handled, skipped, higher, ready, awake;
 
-#define HANDLER(name, text)				\
-	extern void name(void);				\
+#define ASM_HANDLER(name, text)				\
+	void name(struct frame *);			\
 	asm(".pushsection .text\n" #name ":\n"		\
 	    "	push %rax\n" text			\
 	    "	pop %rax\n"				\
@@ -89,27 +50,12 @@ static volatile u64 handled, skipped, higher, ready, awake;
 #define SKIP_OR_EOI "	lock btrl $0, offer\n	jnc 1f\n	lock incq skipped\n	jmp 2f\n" \
 		    "1:" EOI "2:\n"
 
-HANDLER(on_irq, "	lock incq handled\n" SKIP_OR_EOI);
+ASM_HANDLER(on_irq, "	lock incq handled\n" SKIP_OR_EOI);
 /* Something more urgent comes while this one is in service. */
-HANDLER(on_nested, "	lock incq handled\n"
+ASM_HANDLER(on_nested, "	lock incq handled\n"
 	"	mov $0xfee00300, %eax\n	movl $0x40071, (%rax)\n	sti\n	nop\n	cli\n"
 	SKIP_OR_EOI);
-HANDLER(on_higher, "	lock incq higher\n" SKIP_OR_EOI);
-
-static inline void apic(u32 reg, u32 value)
-{
-	*(volatile u32 *)(APIC_PAGE + reg) = value;
-}
-
-static inline u32 apic_get(u32 reg)
-{
-	return *(volatile u32 *)(APIC_PAGE + reg);
-}
-
-static inline void wrmsr(u32 msr, u64 value)
-{
-	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32)) : "memory");
-}
+ASM_HANDLER(on_higher, "	lock incq higher\n" SKIP_OR_EOI);
 
 static inline long call(u64 nr, u64 a, u64 b, u64 c, u64 d)
 {
@@ -125,24 +71,24 @@ static inline long call(u64 nr, u64 a, u64 b, u64 c, u64 d)
 
 static void self_ipis(u64 vector)
 {
-	apic(REG_SPIV, 0x1ff);
-	wrmsr(MSR_KVM_PV_EOI_EN, OFFER_GPA | 1);
+	apic_write(APIC_SPIV, 0x1ff);
+	guest_write_msr(MSR_KVM_PV_EOI_EN, OFFER_GPA | 1);
 	asm volatile("sti");
 	for (u64 i = 1; i <= ROUNDS; i++) {
-		apic(REG_ICR, SELF | vector);
+		apic_write(APIC_ICR, ICR_SELF | vector);
 		while (handled < i)
 			cpu_relax();
 	}
 	asm volatile("cli");
-	for (u32 reg = REG_ISR; reg < REG_ISR + 0x80; reg += 0x10)
-		guest_assert(!apic_get(reg));
+	for (u32 reg = APIC_ISR; reg < APIC_ISR + 0x80; reg += 0x10)
+		guest_assert(!apic_read(reg));
 	guest_done();
 }
 
 /* Each interrupt is ended once: by a write, or, where it was offered, without. */
 TEST_F(pv, eoi_without_a_write)
 {
-	set_gate(self->vm, VECTOR, on_irq);
+	vm_handle(self->vm, VECTOR, on_irq);
 	smp_start(&self->g[0], &self->vm->vcpu[0], self_ipis, VECTOR);
 	EXPECT_GUEST_DONE(&self->g[0]);
 	EXPECT_EQ(ROUNDS, *guest_global(self->vm, handled));
@@ -152,8 +98,8 @@ TEST_F(pv, eoi_without_a_write)
 /* What is in service below another one is ended by a write. */
 TEST_F(pv, nested_interrupts_end_in_turn)
 {
-	set_gate(self->vm, VECTOR, on_nested);
-	set_gate(self->vm, HIGHER, on_higher);
+	vm_handle(self->vm, VECTOR, on_nested);
+	vm_handle(self->vm, HIGHER, on_higher);
 	smp_start(&self->g[0], &self->vm->vcpu[0], self_ipis, VECTOR);
 	EXPECT_GUEST_DONE(&self->g[0]);
 	EXPECT_EQ(ROUNDS, *guest_global(self->vm, handled));
@@ -163,15 +109,15 @@ TEST_F(pv, nested_interrupts_end_in_turn)
 
 static void stop_in_handler(u64 vector)
 {
-	apic(REG_SPIV, 0x1ff);
-	wrmsr(MSR_KVM_PV_EOI_EN, OFFER_GPA | 1);
+	apic_write(APIC_SPIV, 0x1ff);
+	guest_write_msr(MSR_KVM_PV_EOI_EN, OFFER_GPA | 1);
 	asm volatile("sti");
-	apic(REG_ICR, SELF | vector);
+	apic_write(APIC_ICR, ICR_SELF | vector);
 	asm volatile("nop");
 	guest_done();
 }
 
-HANDLER(on_stop, "	incq handled\n	outl %eax, $0xf3\n" SKIP_OR_EOI);
+ASM_HANDLER(on_stop, "	incq handled\n	outl %eax, $0xf3\n" SKIP_OR_EOI);
 
 /* Who saves the state finds the interrupt in service, and no offer in memory. */
 TEST_F(pv, offer_is_taken_back_for_user_space)
@@ -179,19 +125,19 @@ TEST_F(pv, offer_is_taken_back_for_user_space)
 	struct kvm_lapic_state state;
 	u32 word;
 
-	set_gate(self->vm, VECTOR, on_stop);
+	vm_handle(self->vm, VECTOR, on_stop);
 	smp_start(&self->g[0], &self->vm->vcpu[0], stop_in_handler, VECTOR);
 	smp_join(&self->g[0]);
 	ASSERT_EQ(1, *guest_global(self->vm, handled));
 	EXPECT_EQ(0, *guest_global(self->vm, offer) & 1);
 	ASSERT_EQ(0, ioctl(self->vm->vcpu[0].fd, KVM_GET_LAPIC, &state));
-	memcpy(&word, state.regs + REG_ISR + VECTOR / 32 * 16, sizeof(word));
+	memcpy(&word, state.regs + APIC_ISR + VECTOR / 32 * 16, sizeof(word));
 	EXPECT_EQ(1u << VECTOR % 32, word);
 	ASSERT_EQ(0, ioctl(self->vm->vcpu[0].fd, KVM_SET_LAPIC, &state));
 	EXPECT_DONE(vcpu_run(&self->vm->vcpu[0]));
 	EXPECT_EQ(0, *guest_global(self->vm, skipped));
 	ASSERT_EQ(0, ioctl(self->vm->vcpu[0].fd, KVM_GET_LAPIC, &state));
-	memcpy(&word, state.regs + REG_ISR + VECTOR / 32 * 16, sizeof(word));
+	memcpy(&word, state.regs + APIC_ISR + VECTOR / 32 * 16, sizeof(word));
 	EXPECT_EQ(0, word);
 }
 
@@ -217,11 +163,11 @@ TEST_F(pv, msr)
 
 static void without_memory(u64 gpa)
 {
-	apic(REG_SPIV, 0x1ff);
-	wrmsr(MSR_KVM_PV_EOI_EN, gpa | 1);
+	apic_write(APIC_SPIV, 0x1ff);
+	guest_write_msr(MSR_KVM_PV_EOI_EN, gpa | 1);
 	asm volatile("sti");
 	for (u64 i = 1; i <= ROUNDS; i++) {
-		apic(REG_ICR, SELF | VECTOR);
+		apic_write(APIC_ICR, ICR_SELF | VECTOR);
 		while (handled < i)
 			cpu_relax();
 	}
@@ -232,7 +178,7 @@ TEST_F(pv, eoi_where_no_memory_is)
 {
 	u64 value;
 
-	set_gate(self->vm, VECTOR, on_irq);
+	vm_handle(self->vm, VECTOR, on_irq);
 	if (!vcpu_set_msr(&self->vm->vcpu[0], MSR_KVM_PV_EOI_EN, MEM_BYTES | 1))
 		SKIP(return, "the MSR refuses that");
 	smp_start(&self->g[0], &self->vm->vcpu[0], without_memory, MEM_BYTES);
@@ -246,7 +192,7 @@ TEST_F(pv, eoi_where_no_memory_is)
 
 static void sleeper(u64 vmcall)
 {
-	apic(REG_SPIV, 0x1ff);
+	apic_write(APIC_SPIV, 0x1ff);
 	__atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
 	for (;;)
 		asm volatile("sti; hlt; cli");
@@ -288,7 +234,7 @@ static void ipis_to_many(u64 arg)
 
 TEST_F(pv, ipis_to_many)
 {
-	set_gate(self->vm, VECTOR, on_irq);
+	vm_handle(self->vm, VECTOR, on_irq);
 	tell_vendor(self->vm);
 	for (int i = 1; i < 4; i++)
 		smp_start(&self->g[i], &self->vm->vcpu[i], sleeper, 0);
@@ -414,29 +360,21 @@ TEST_F(pv, exits_are_turned_off_before_there_are_vcpus)
 /* A halted guest leaves its HLT for an interrupt of the host's, and for one of its own. */
 TEST(hlt_without_exit)
 {
-	struct vm *vm = vm_create_bare();
+	struct vm *vm = vm_create_with_chips(CHIPS_ALL, 0);
 	struct smp_guest g = { };
 	u64 hlts;
 
-	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) || exits_off(vm, KVM_X86_DISABLE_EXITS_HLT))
+	if (exits_off(vm, KVM_X86_DISABLE_EXITS_HLT))
 		die("a VM whose HLT does not exit");
-	vm->mode = MODE_LONG4;
-	vm->mem_bytes = MEM_BYTES;
-	vm->mem = vm_alloc(vm->mem_bytes);
-	vm_set_slot(vm, 0, 0, vm->mem, vm->mem_bytes, 0);
-	vm->next_table = TABLES_GPA;
-	vm_write_descriptors(vm);
-	vm->root = pt_build(vm, vm->mode);
-	pt_map(vm, APIC_PAGE, APIC_PAGE, PTE_KERNEL);
-	set_mp_state(vm_add_vcpu(vm), KVM_MP_STATE_RUNNABLE);
-	vm_load_image(vm);
-	set_gate(vm, VECTOR, on_irq);
+	if (vcpu_set_mp_state(vm_add_vcpu(vm), KVM_MP_STATE_RUNNABLE))
+		die("KVM_SET_MP_STATE");
+	vm_handle(vm, VECTOR, on_irq);
 	hlts = counter("exits_hlt");
 	smp_start(&g, &vm->vcpu[0], sleeper, 0);
 	while (!*guest_global(vm, ready))
 		;
 	for (u64 i = 1; i <= ROUNDS; i++) {
-		struct kvm_msi msi = { .address_lo = APIC_PAGE, .data = VECTOR };
+		struct kvm_msi msi = { .address_lo = LAPIC_GPA, .data = VECTOR };
 
 		ASSERT_LT(0, ioctl(vm->fd, KVM_SIGNAL_MSI, &msi));
 		while (*guest_global(vm, handled) < i)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -15,6 +16,22 @@ void vcpu_set_sregs(struct vcpu *v, const struct kvm_sregs *sregs)
 {
 	if (ioctl(v->fd, KVM_SET_SREGS, sregs))
 		die("KVM_SET_SREGS");
+}
+
+/* With ones where the kernel writes nothing. */
+struct kvm_vcpu_events vcpu_get_events(struct vcpu *v)
+{
+	struct kvm_vcpu_events e;
+
+	memset(&e, 0xff, sizeof(e));
+	if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e))
+		die("KVM_GET_VCPU_EVENTS: %d", errno);
+	return e;
+}
+
+int vcpu_set_events(struct vcpu *v, struct kvm_vcpu_events e)
+{
+	return ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e) ? errno : 0;
 }
 
 struct one_msr {

@@ -188,6 +188,8 @@ void vcpu_load_tr(struct vcpu *v);
 void vm_write_descriptors(struct vm *vm);
 void vcpu_get_sregs(struct vcpu *v, struct kvm_sregs *sregs);
 void vcpu_set_sregs(struct vcpu *v, const struct kvm_sregs *sregs);
+struct kvm_vcpu_events vcpu_get_events(struct vcpu *v);
+int vcpu_set_events(struct vcpu *v, struct kvm_vcpu_events e);	/* 0 or errno */
 int vcpu_get_msr(struct vcpu *v, u32 index, u64 *value);
 int vcpu_set_msr(struct vcpu *v, u32 index, u64 value);
 
