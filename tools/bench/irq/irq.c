@@ -88,48 +88,26 @@ static void set_cpuid(struct vcpu *v)
 
 static void add_vcpu(struct vm *vm)
 {
-	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	struct vcpu *v = vm_add_vcpu(vm);
 
 	set_cpuid(v);
 	exit_counters[v->id] = (struct counter){ };
 	open_counter(&exit_counters[v->id], v, "exits");
-	if (ioctl(v->fd, KVM_SET_MP_STATE, &state))
+	if (vcpu_set_mp_state(v, KVM_MP_STATE_RUNNABLE))
 		die("KVM_SET_MP_STATE");
-}
-
-static void set_gate(struct vm *vm, u8 vector, void (*target)(void))
-{
-	u64 to = (u64)target, gate[2] = {
-		(to & 0xffff) | (u64)KERNEL_CS << 16 | 0x8eull << 40 | (to >> 16 & 0xffff) << 48,
-		to >> 32,
-	};
-
-	memcpy(vm_ptr(vm, IDT_GPA + vector * 16), gate, sizeof(gate));
 }
 
 static struct vm *create(const struct row *row)
 {
-	struct vm *vm = vm_create_bare();
+	struct vm *vm = vm_create_with_chips(CHIPS_ALL, 0);
 
-	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
-		die("KVM_CREATE_IRQCHIP");
-	vm->mode = MODE_LONG4;
-	vm->mem_bytes = MEM_BYTES;
-	vm->mem = vm_alloc(vm->mem_bytes);
-	vm_set_slot(vm, 0, 0, vm->mem, vm->mem_bytes, 0);
-	vm->next_table = TABLES_GPA;
-	vm_write_descriptors(vm);
-	vm->root = pt_build(vm, vm->mode);
-	pt_map(vm, APIC_PAGE, APIC_PAGE, PTE_KERNEL);
 	pt_map(vm, DEVICE_PAGE, DEVICE_PAGE, PTE_KERNEL);
 	for (int i = 0; i < row->vcpus; i++)
 		add_vcpu(vm);
-	vm_load_image(vm);
 	if (row->handler)
-		set_gate(vm, VECTOR, row->handler);
+		vm_handle(vm, VECTOR, row->handler);
 	if (row->other_handler)
-		set_gate(vm, OTHER_VECTOR, row->other_handler);
+		vm_handle(vm, OTHER_VECTOR, row->other_handler);
 	return vm;
 }
 

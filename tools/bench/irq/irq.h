@@ -2,12 +2,11 @@
 #ifndef BENCH_IRQ_H
 #define BENCH_IRQ_H
 
-#include "smp.h"
+#include "chips.h"
 
 #define MAX_VCPUS	4		/* as struct vm has them */
 #define VECTOR		0x50
 #define OTHER_VECTOR	0x61
-#define APIC_PAGE	0xfee00000ul
 #define DEVICE_PAGE	0xd0000000ul	/* ioeventfd */
 #define PORT_DEVICE	0x510		/* the same, as a port */
 #define PORT_IRQ	0x511		/* an exit that the VMM answers by an irqfd */
@@ -46,7 +45,7 @@ struct row {
 	u32 feature;
 	void (*guest)(u64 n);
 	void (*other_guest)(u64 n);
-	void (*handler)(void), (*other_handler)(void);
+	void (*handler)(struct frame *), (*other_handler)(struct frame *);
 	void (*prepare)(struct bench *b);
 	void (*before)(struct bench *b);
 	void (*serve)(struct bench *b);

@@ -8,25 +8,11 @@
 
 #include "irq.h"
 
-#define MSR_APIC_BASE	0x1b
-#define MSR_DEADLINE	0x6e0
 #define MSR_PV_EOI	0x4b564d04
-#define X2(reg)		(0x800 + ((reg) >> 4))
-#define BASE_X2APIC	(1ul << 10)
 
-#define REG_EOI		0xb0
-#define REG_SPIV	0xf0
-#define REG_ISR		0x100
-#define REG_ICR		0x300
-#define REG_ICR2	0x310
-#define REG_LVT_TIMER	0x320
-#define REG_TMICT	0x380
-#define REG_TDCR	0x3e0
-#define REG_SELF_IPI	0x3f0
+#define APIC_SELF_IPI	0x3f0
 
 #define SPIV_ON		0x1ff
-#define SHORTHAND_SELF	(1u << 18)
-#define TIMER_DEADLINE	(2u << 17)
 #define DIVIDE_BY_1	0xb
 
 #define TIMER_TICKS	30000	/* longer than it takes to set the timer */
@@ -46,22 +32,12 @@ static inline u64 tsc(void)
 	return (u64)hi << 32 | lo;
 }
 
-static inline void wrmsr(u32 msr, u64 value)
-{
-	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32)) : "memory");
-}
-
 static inline u64 rdmsr(u32 msr)
 {
 	u32 lo, hi;
 
 	asm volatile("rdmsr" : "=a" (lo), "=d" (hi) : "c" (msr) : "memory");
 	return (u64)hi << 32 | lo;
-}
-
-static inline void xapic(u32 reg, u32 value)
-{
-	*(volatile u32 *)(APIC_PAGE + reg) = value;
 }
 
 static inline long hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d)
@@ -72,16 +48,6 @@ static inline long hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d)
 	return r;
 }
 
-static inline void irqs_on(void)
-{
-	asm volatile("sti" : : : "memory");
-}
-
-static inline void irqs_off(void)
-{
-	asm volatile("cli" : : : "memory");
-}
-
 /* As kernels do: nothing comes in between. */
 static inline void halt(void)
 {
@@ -90,33 +56,35 @@ static inline void halt(void)
 
 static void x2apic_on(void)
 {
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_X2APIC);
-	wrmsr(X2(REG_SPIV), SPIV_ON);
+	guest_write_msr(MSR_APICBASE, rdmsr(MSR_APICBASE) | APICBASE_X2);
+	x2apic_write(APIC_SPIV, SPIV_ON);
 }
 
 /* ---- handlers ---- */
 
-#define HANDLER(name, text)				\
-	extern void name(void);				\
+#define ASM_HANDLER(name, text)				\
+	void name(struct frame *);			\
 	asm(".pushsection .text\n" #name ":\n"		\
 	    "	push %rax\n	push %rcx\n	push %rdx\n"	\
-	    "	incq handled\n" text			\
+	    text					\
 	    "	pop %rdx\n	pop %rcx\n	pop %rax\n"	\
 	    "	iretq\n.popsection\n")
 
+#define COUNT	"	incq handled\n"
 #define EOI_X2	"	mov $0x80b, %ecx\n	xor %eax, %eax\n	xor %edx, %edx\n	wrmsr\n"
 #define EOI_X	"	mov $0xfee000b0, %eax\n	movl $0, (%rax)\n"
 
-HANDLER(on_irq_x2, EOI_X2);
-HANDLER(on_irq_x, EOI_X);
-HANDLER(on_irq_pv, "	btrl $0, pv_eoi\n	jc 1f\n" EOI_X2 "1:\n");
+ASM_HANDLER(on_irq_x2, COUNT EOI_X2);
+ASM_HANDLER(on_irq_x, COUNT EOI_X);
+ASM_HANDLER(on_irq_pv, COUNT "	btrl $0, pv_eoi\n	jc 1f\n" EOI_X2 "1:\n");
 /* Of other vCPUs: an answer to vCPU 0. */
-HANDLER(on_call_x2, EOI_X2 "	mov $0x830, %ecx\n	mov $0x50, %eax\n	wrmsr\n");
-HANDLER(on_call_x, EOI_X "	movl $0, 0x260(%rax)\n	movl $0x50, 0x250(%rax)\n");
-/* The last of three answers. */
-HANDLER(on_call_of_three, EOI_X2 "	cmpq $3, handled\n	jne 1f\n"
+ASM_HANDLER(on_call_x2, COUNT EOI_X2 "	mov $0x830, %ecx\n	mov $0x50, %eax\n	wrmsr\n");
+ASM_HANDLER(on_call_x, COUNT EOI_X "	movl $0, 0x260(%rax)\n	movl $0x50, 0x250(%rax)\n");
+/* The last of three answers; they may run at once. */
+ASM_HANDLER(on_call_of_three, EOI_X2
+	"	mov $1, %eax\n	lock xaddq %rax, handled\n	cmpq $2, %rax\n	jne 1f\n"
 	"	mov $0x830, %ecx\n	mov $0x50, %eax\n	wrmsr\n1:\n");
-HANDLER(on_doorbell, EOI_X2 "	mov $0x510, %edx\n	outl %eax, %dx\n");
+ASM_HANDLER(on_doorbell, COUNT EOI_X2 "	mov $0x510, %edx\n	outl %eax, %dx\n");
 
 /* ---- guest code: around a row ---- */
 
@@ -147,20 +115,20 @@ static void end(u64 start)
 static void self_x2(u64 n)
 {
 	x2apic_on();
-	irqs_on();
-	TWICE(n, wrmsr(X2(REG_SELF_IPI), VECTOR));
+	guest_sti();
+	TWICE(n, x2apic_write(APIC_SELF_IPI, VECTOR));
 }
 
 static void self_x(u64 n)
 {
-	xapic(REG_SPIV, SPIV_ON);
-	irqs_on();
-	TWICE(n, xapic(REG_ICR, SHORTHAND_SELF | VECTOR));
+	apic_write(APIC_SPIV, SPIV_ON);
+	guest_sti();
+	TWICE(n, apic_write(APIC_ICR, ICR_SELF | VECTOR));
 }
 
 static void self_pv_eoi(u64 n)
 {
-	wrmsr(MSR_PV_EOI, (u64)&pv_eoi | 1);
+	guest_write_msr(MSR_PV_EOI, (u64)&pv_eoi | 1);
 	self_x2(n);
 }
 
@@ -168,19 +136,19 @@ static void self_pv_eoi(u64 n)
 static void pending_wait(u64 n)
 {
 	x2apic_on();
-	TWICE(n, { wrmsr(X2(REG_SELF_IPI), VECTOR); halt(); });
+	TWICE(n, { x2apic_write(APIC_SELF_IPI, VECTOR); halt(); });
 }
 
 static void eoi_x2(u64 n)
 {
 	x2apic_on();
-	TWICE(n, wrmsr(X2(REG_EOI), 0));
+	TWICE(n, x2apic_write(APIC_EOI, 0));
 }
 
 static void eoi_x(u64 n)
 {
-	xapic(REG_SPIV, SPIV_ON);
-	TWICE(n, xapic(REG_EOI, 0));
+	apic_write(APIC_SPIV, SPIV_ON);
+	TWICE(n, apic_write(APIC_EOI, 0));
 }
 
 /* So many interrupts are in service. */
@@ -192,7 +160,7 @@ static void fill_isr(struct bench *b)
 	if (ioctl(fd, KVM_GET_LAPIC, &state))
 		die("KVM_GET_LAPIC");
 	for (u32 vector = 255; vector > 255 - b->iterations; vector--)
-		state.regs[REG_ISR + vector / 32 * 16 + vector / 8 % 4] |= 1 << vector % 8;
+		state.regs[APIC_ISR + vector / 32 * 16 + vector / 8 % 4] |= 1 << vector % 8;
 	if (ioctl(fd, KVM_SET_LAPIC, &state))
 		die("KVM_SET_LAPIC");
 }
@@ -211,7 +179,7 @@ static void sleeper(u64 n)
 
 static void sleeper_x(u64 n)
 {
-	xapic(REG_SPIV, SPIV_ON);
+	apic_write(APIC_SPIV, SPIV_ON);
 	__atomic_add_fetch(&others_ready, 1, __ATOMIC_SEQ_CST);
 	for (;;)
 		halt();
@@ -235,19 +203,19 @@ static void call_x2(u64 n)
 	wait_for_others(1);
 	TWICE(n, {
 		handled = 0;
-		wrmsr(X2(REG_ICR), 1ul << 32 | OTHER_VECTOR);
+		x2apic_write(APIC_ICR, 1ul << 32 | OTHER_VECTOR);
 		wait_until_handled(2);
 	});
 }
 
 static void call_x(u64 n)
 {
-	xapic(REG_SPIV, SPIV_ON);
+	apic_write(APIC_SPIV, SPIV_ON);
 	wait_for_others(1);
 	TWICE(n, {
 		handled = 0;
-		xapic(REG_ICR2, 1u << 24);
-		xapic(REG_ICR, OTHER_VECTOR);
+		apic_write(APIC_ICR2, 1u << 24);
+		apic_write(APIC_ICR, OTHER_VECTOR);
 		wait_until_handled(2);
 	});
 }
@@ -260,7 +228,7 @@ static void call_three(u64 n)
 	TWICE(n, {
 		handled = 0;
 		for (u64 id = 1; id <= 3; id++)
-			wrmsr(X2(REG_ICR), id << 32 | OTHER_VECTOR);
+			x2apic_write(APIC_ICR, id << 32 | OTHER_VECTOR);
 		wait_until_handled(4);
 	});
 }
@@ -282,7 +250,7 @@ static u64 one_deadline(void)
 {
 	u64 before = handled, start = tsc(), set;
 
-	wrmsr(MSR_DEADLINE, start + TIMER_TICKS);
+	guest_write_msr(MSR_DEADLINE, start + TIMER_TICKS);
 	set = tsc() - start;
 	while (handled == before)
 		;
@@ -293,7 +261,7 @@ static u64 one_shot(void)
 {
 	u64 before = handled, start = tsc(), set;
 
-	wrmsr(X2(REG_TMICT), TIMER_TICKS);
+	x2apic_write(APIC_TMICT, TIMER_TICKS);
 	set = tsc() - start;
 	while (handled == before)
 		;
@@ -302,7 +270,7 @@ static u64 one_shot(void)
 
 static void timer(u64 n, u64 (*once)(void))
 {
-	irqs_on();
+	guest_sti();
 	for (int round = 0; round < 2; round++) {
 		u64 sum = 0;
 
@@ -318,15 +286,15 @@ static void timer(u64 n, u64 (*once)(void))
 static void timer_deadline(u64 n)
 {
 	x2apic_on();
-	wrmsr(X2(REG_LVT_TIMER), TIMER_DEADLINE | VECTOR);
+	x2apic_write(APIC_LVTT, LVT_DEADLINE | VECTOR);
 	timer(n, one_deadline);
 }
 
 static void timer_one_shot(u64 n)
 {
 	x2apic_on();
-	wrmsr(X2(REG_LVT_TIMER), VECTOR);
-	wrmsr(X2(REG_TDCR), DIVIDE_BY_1);
+	x2apic_write(APIC_LVTT, VECTOR);
+	x2apic_write(APIC_TDCR, DIVIDE_BY_1);
 	timer(n, one_shot);
 }
 
@@ -340,7 +308,7 @@ static void add_irqfd(struct bench *b)
 	} routes = {
 		.head.nr = 1,
 		.entry = { .gsi = GSI, .type = KVM_IRQ_ROUTING_MSI,
-			   .u.msi = { .address_lo = APIC_PAGE, .data = VECTOR } },
+			   .u.msi = { .address_lo = LAPIC_GPA, .data = VECTOR } },
 	};
 	struct kvm_irqfd args = { .gsi = GSI };
 
@@ -401,7 +369,7 @@ static void serve_irq(struct bench *b)
 static void ask_for_irq(u64 n)
 {
 	x2apic_on();
-	irqs_on();
+	guest_sti();
 	TWICE(n, guest_out(PORT_IRQ, 0));
 }
 
