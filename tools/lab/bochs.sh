@@ -82,6 +82,23 @@ bochs_machine()
 	echo c >"$work/go"	# Debian's build has the debugger, which waits for that
 }
 
+# Bochs draws the machine's screen, and a blinking cursor, on a terminal that it makes. Unread,
+# that fills up, and Bochs waits for ever.
+bochs_screen()
+{
+	local line
+
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		case $line in
+		*'connected to screen "'*)
+			line=${line#*\"}
+			cat "${line%%\"*}" >/dev/null 2>&1 &
+			;;
+		esac
+	done
+}
+
 # The job's output comes as it is written; Bochs's own goes nowhere. timeout and Bochs are a
 # process group, which goes when we do.
 bochs_boot()
@@ -94,7 +111,7 @@ bochs_boot()
 	: "${timeout:=1800}"
 	TERM=xterm timeout -s KILL "$timeout" \
 		bochs-bin -q -rc "$work/go" -f "$work/bochsrc" </dev/null \
-		>"$work/bochs.out" 2>&1 &
+		> >(bochs_screen >"$work/bochs.out") 2>&1 &
 	bochs_group=$!
 	trap 'kill -KILL -- -$bochs_group 2>/dev/null || :; rm -rf "$work"' EXIT
 	wait $bochs_group || rc=$?
