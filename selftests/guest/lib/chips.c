@@ -63,3 +63,12 @@ int vm_irq_line(struct vm *vm, u32 gsi, u32 level)
 
 	return ioctl(vm->fd, KVM_IRQ_LINE_STATUS, &line) ? -1 : line.status;
 }
+
+asm(".pushsection .text\n"
+    ".globl guest_sti_hlt, guest_hlt\n"
+    "guest_sti_hlt:\n"
+    "	sti\n"
+    "guest_hlt:\n"
+    "	hlt\n"
+    "	ret\n"
+    ".popsection\n");

@@ -13,6 +13,7 @@
 
 #define guest_global(vm, var) ((__typeof__(&(var)))vm_ptr(vm, (u64)&(var)))
 #define VCPU_STACK(id) (LOW_DATA + 0x10000 + ((id) + 1) * 0x4000ul)
+#define VCPU_OF_STACK(p) (((u64)(p) - VCPU_STACK(-1)) / 0x4000)
 
 struct smp_guest {
 	pthread_t thread;

@@ -48,10 +48,10 @@ static inline long hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d)
 	return r;
 }
 
-/* As kernels do: nothing comes in between. */
 static inline void halt(void)
 {
-	asm volatile("sti; hlt; cli" : : : "memory");
+	guest_sti_hlt();
+	guest_cli();
 }
 
 static void x2apic_on(void)
@@ -66,7 +66,8 @@ static void x2apic_on(void)
 	void name(struct frame *);			\
 	asm(".pushsection .text\n" #name ":\n"		\
 	    "	push %rax\n	push %rcx\n	push %rdx\n"	\
-	    text					\
+	    "	cmpq $guest_hlt, 24(%rsp)\n	jne 8f\n"	\
+	    "	incq 24(%rsp)\n8:\n" text		\
 	    "	pop %rdx\n	pop %rcx\n	pop %rax\n"	\
 	    "	iretq\n.popsection\n")
 
