@@ -335,6 +335,7 @@ void event_get(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 {
 	const struct vcpu_events *e = &vcpu->events;
 
+	event_take_nmis(vcpu);
 	memset(events, 0, sizeof(*events));
 	if (exception_shown(&e->exception)) {
 		events->exception.injected = 1;
@@ -387,8 +388,10 @@ static bool events_valid(const struct vcpu *vcpu, const struct kvm_vcpu_events *
 	return smm_events_valid(vcpu, events);
 }
 
-static void set_interrupts(struct vcpu_events *e, const struct kvm_vcpu_events *events)
+static void set_interrupts(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
+	struct vcpu_events *e = &vcpu->events;
+
 	e->irq_injected = false;
 	e->irq.type = EVENT_NONE;
 	if (events->interrupt.injected)
@@ -396,8 +399,10 @@ static void set_interrupts(struct vcpu_events *e, const struct kvm_vcpu_events *
 
 	e->nmi_masked = events->nmi.masked;
 	e->nmi_injected = events->nmi.injected;
-	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
+	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
+		atomic_set(&vcpu->nmis, 0);
 		e->nmi_pending = min_t(u8, events->nmi.pending, MAX_PENDING_NMIS);
+	}
 }
 
 static void set_user_exception(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
@@ -427,11 +432,9 @@ static void set_triple_fault(struct vcpu *vcpu, bool pending)
 
 int event_set(struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
-	struct vcpu_events *e = &vcpu->events;
-
 	if (!events_valid(vcpu, events))
 		return -EINVAL;
-	set_interrupts(e, events);
+	set_interrupts(vcpu, events);
 	set_user_exception(vcpu, events);
 	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 		set_triple_fault(vcpu, events->triple_fault.pending);

@@ -27,8 +27,7 @@ void smm_get_events(struct vcpu *vcpu, struct kvm_vcpu_events *events)
 
 bool smm_events_valid(const struct vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
-	return !(events->flags & KVM_VCPUEVENT_VALID_SMM) ||
-	       !(events->smi.smm || events->smi.pending) ||
+	return !(events->flags & KVM_VCPUEVENT_VALID_SMM) || !events->smi.smm ||
 	       vcpu->mp_state != KVM_MP_STATE_INIT_RECEIVED;
 }
 

@@ -116,9 +116,8 @@ static int set_mp_state(struct vcpu *vcpu, const struct kvm_mp_state *state)
 	}
 	if (!vcpu->chips)
 		return -EINVAL;
-	/* In SMM, or on the way there, INIT waits. */
-	if (state->mp_state != KVM_MP_STATE_UNINITIALIZED &&
-	    (vcpu->smm.inside || smm_asked(vcpu)))
+	/* In SMM INIT waits. An SMI that finds no code to interrupt waits as well. */
+	if (state->mp_state != KVM_MP_STATE_UNINITIALIZED && vcpu->smm.inside)
 		return -EINVAL;
 	switch (state->mp_state) {
 	case KVM_MP_STATE_UNINITIALIZED:

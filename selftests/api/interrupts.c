@@ -108,6 +108,29 @@ TEST_F(interrupts, nmi)
 	EXPECT_EXC(guest_insn(v, INSN("nop; nop")), 2);
 }
 
+/* Who saves the state sees an NMI that the vCPU has not, and may take it back. */
+TEST_F(interrupts, nmi_seen_by_user_space)
+{
+	struct vcpu *v = self->v;
+	struct kvm_vcpu_events e;
+
+	ASSERT_DONE(guest_insn(v, INSN("nop")));
+	for (int i = 1; i <= 3; i++) {
+		ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
+		e = vcpu_get_events(v);
+		EXPECT_EQ(i < 2 ? i : 2, e.nmi.pending);
+	}
+	EXPECT_EXC(guest_insn(v, INSN("nop; nop")), 2);
+	EXPECT_EQ(1, vcpu_get_events(v).nmi.pending);
+	ASSERT_EQ(0, ioctl(v->fd, KVM_NMI, 0));
+	e.flags |= KVM_VCPUEVENT_VALID_NMI_PENDING;
+	e.nmi.pending = 0;
+	e.nmi.masked = 0;
+	ASSERT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(0, vcpu_get_events(v).nmi.pending);
+	EXPECT_DONE(guest_insn(v, INSN("nop; nop")));
+}
+
 /* An NMI handler is not interrupted by the next NMI; that one comes after its iret. */
 TEST_F(interrupts, nmi_blocked_until_iret)
 {

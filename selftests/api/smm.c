@@ -232,9 +232,12 @@ TEST(latched_init)
 	EXPECT_EQ(0, ioctl(v->fd, KVM_SET_MP_STATE, &mp));
 	e.smi.smm = 1;
 	EXPECT_EQ(EINVAL, vcpu_set_events(v, e));
+	/* An SMI just waits for code that it can interrupt. */
 	e.smi.smm = 0;
 	e.smi.pending = 1;
-	EXPECT_EQ(EINVAL, vcpu_set_events(v, e));
+	EXPECT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(0, ioctl(v->fd, KVM_SET_MP_STATE, &mp));
+	EXPECT_EQ(1, vcpu_get_events(v).smi.pending);
 	vm_free(vm);
 }
 
