@@ -264,6 +264,8 @@ void event_inject(struct vcpu *vcpu)
 		inject_irq(vcpu);
 	}
 	e->irq_waits = more_irqs(vcpu);
+	e->irq_in_shadow = e->irq_waits && (vcpu->regs.rflags & X86_EFLAGS_IF) &&
+			   vendor(get_shadow)(vcpu);
 	vendor(open_windows)(vcpu, e->irq_waits,
 			     (e->nmi_pending || e->nmi_masked) && !vcpu->smm.inside);
 }

@@ -352,6 +352,23 @@ static noinline enum handled msr_refused(struct vcpu *vcpu, struct exit *exit, i
 	return vcpu->mmu.atomic ? WAIT : emul_one(vcpu, NULL);
 }
 
+/*
+ * A processor that forgets STI's shadow at the entry, as emulated ones do, takes the interrupt
+ * between STI and HLT, and nobody would end that HLT. So it comes right behind it.
+ */
+static enum handled handle_irq_window(struct vcpu *vcpu, struct exit *exit)
+{
+	const struct insn *insn;
+
+	if (likely(!vcpu->events.irq_in_shadow) || vendor(get_cpl)(vcpu))
+		return REENTER;
+	insn = insn_here(vcpu, exit);
+	if (!insn || insn->op != OP_HLT)
+		return REENTER;
+	exit->next_rip = vcpu->regs.rip + insn->length;
+	return handle_hlt(vcpu, exit);
+}
+
 static enum handled handle_rdmsr(struct vcpu *vcpu, struct exit *exit)
 {
 	u64 data;
@@ -542,7 +559,7 @@ static const struct handler handlers[NR_EXIT_KINDS] = {
 	[EXIT_EXCEPTION]	= { handle_exception, OUTSIDE, STAT(exits_exception) },
 	[EXIT_HOST_IRQ]		= { handle_irq, OUTSIDE, STAT(exits_irq) },
 	[EXIT_HOST_NMI]		= { handle_irq, OUTSIDE, STAT(exits_irq) },
-	[EXIT_IRQ_WINDOW]	= { handle_irq, OUTSIDE, STAT(exits_irq_window) },
+	[EXIT_IRQ_WINDOW]	= { handle_irq_window, OUTSIDE, STAT(exits_irq_window) },
 	[EXIT_NMI_WINDOW]	= { handle_nmi_window, OUTSIDE, STAT(exits_other) },
 	[EXIT_IO]		= { handle_io, 0, STAT(exits_io) },
 	[EXIT_CPUID]		= { handle_cpuid, INSN, STAT(exits_cpuid) },

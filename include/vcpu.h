@@ -95,6 +95,7 @@ struct vcpu_guest_debug {
  * @nmi_pending: NMIs waiting, at most 2
  * @nmi_masked:	from the delivery of an NMI to the next IRET
  * @irq_waits:	event_inject() is to look again at the next entry, for interrupts
+ * @irq_in_shadow: one waits for the end of the instruction at RIP
  */
 struct vcpu_events {
 	struct event exception;
@@ -103,7 +104,7 @@ struct vcpu_events {
 	bool has_payload;
 	u64 payload;
 	u8 nmi_pending;
-	bool nmi_masked, irq_waits;
+	bool nmi_masked, irq_waits, irq_in_shadow;
 };
 
 /**

@@ -99,6 +99,29 @@ TEST_F(interrupts, sti_hlt)
 	EXPECT_EQ(CODE_GPA + 2, r.rip);
 }
 
+/* Saved between sti and hlt: also then the interrupt that waits comes behind the hlt. */
+TEST_F(interrupts, hlt_in_the_shadow_of_sti)
+{
+	struct vcpu *v = self->v;
+	struct kvm_vcpu_events e;
+	struct result r;
+
+	EXPECT_EXIT(guest_insn(v, INSN("hlt; nop")), KVM_EXIT_HLT);
+	v->regs.rip = CODE_GPA;
+	v->regs.rflags |= RFLAGS_IF;
+	ASSERT_EQ(0, ioctl(v->fd, KVM_SET_REGS, &v->regs));
+	e = vcpu_get_events(v);
+	e.flags |= KVM_VCPUEVENT_VALID_SHADOW;
+	e.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
+	ASSERT_EQ(0, vcpu_set_events(v, e));
+	EXPECT_EQ(0, inject(v, VECTOR));
+	EXPECT_EXIT(vcpu_run(v), KVM_EXIT_HLT);
+	EXPECT_EQ(CODE_GPA + 1, v->regs.rip);
+	r = vcpu_run(v);
+	EXPECT_EXC(r, VECTOR);
+	EXPECT_EQ(CODE_GPA + 1, r.rip);
+}
+
 TEST_F(interrupts, nmi)
 {
 	struct vcpu *v = self->v;

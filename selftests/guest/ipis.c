@@ -139,8 +139,7 @@ TEST_F_TIMEOUT(ipis, each_one_arrives, 3600)
 		EXPECT_GUEST_DONE(&self->g[i]);
 		EXPECT_EQ(self->rounds, (*guest_global(self->vm, arrived))[i]);
 	}
-	if (on_bochs())
-		EXPECT_EQ(0, *guest_global(self->vm, overtaken));
+	EXPECT_EQ(0, *guest_global(self->vm, overtaken));
 }
 
 TEST_HARNESS_MAIN

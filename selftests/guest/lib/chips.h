@@ -120,8 +120,8 @@ static inline void guest_sti(void)
 
 /*
  * With interrupts off: nothing comes between the last look and the halt. But QEMU 7.2's VMRUN
- * forgets that STI was just there, and an interrupt comes right before the HLT, which nobody ends
- * then: a handler that calls guest_no_hlt() leaves that HLT out, and is told so.
+ * forgets that STI was just there, and on KVM an interrupt may then come right before the HLT,
+ * which nobody ends: a handler that calls guest_no_hlt() leaves that HLT out, and is told so.
  */
 void guest_sti_hlt(void);
 extern const char guest_hlt[];
