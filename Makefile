@@ -25,7 +25,7 @@ help:
 	@echo '                with stdin not a terminal: feeds it to the shell of the guest'
 	@echo 'make test       all tests'
 	@echo 'make test-vtx   of these, those on VT-x (Bochs); some 25 minutes'
-	@echo 'make test-clients QEMU, libvirt and other clients of KVM, unmodified, in the lab; hours'
+	@echo 'make test-clients QEMU, libvirt and other clients of KVM, unmodified, in the lab; an hour'
 	@echo 'make test-debug on a host kernel with KASAN, lockdep, kmemleak and fault injection'
 	@echo '                (builds it once: some 20 CPU minutes, 3 GB)'
 	@echo 'make unit       the tests that need no lab, no root and no network'

@@ -57,6 +57,6 @@ test_clients()
 test_all-clients()
 {
 	test_client_list short long
-	test_kvm_selftests 6.1 --slow 1800
-	test_kvm_selftests 6.12 --slow 1800
+	test_kvm_selftests 6.1
+	test_kvm_selftests 6.12
 }
