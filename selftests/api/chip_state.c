@@ -151,12 +151,7 @@ static void spoil(u64 *random, void *state, size_t bytes)
 	}
 }
 
-#define GET(fd, what, state)						\
-	do {								\
-		ASSERT_EQ(0, ioctl(fd, KVM_GET_##what, state)) {	\
-			TH_LOG("KVM_GET_" #what " says %d", errno);	\
-		}							\
-	} while (0)
+#define GET(fd, what, state) ASSERT_EQ(0, ioctl(fd, KVM_GET_##what, state))
 
 /* Spoiled it is set or EINVAL; then it can be read, and what was read is set. */
 #define TRY(fd, what, state)						\
