@@ -102,12 +102,15 @@ static void one_irq(u64 arg)
 
 FIXTURE_SETUP(chip_state)
 {
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } };
 	struct kvm_pit_config config = {};
 	const char *seed = getenv("seed");
 
 	memset(self->g, 0, sizeof(self->g));
 	self->random = seed ? strtoul(seed, NULL, 0) : 1;
 	self->vm = vm_create_with_chips(variant->chips, 2);
+	if (ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap))
+		die("triple faults that are told");
 	if (variant->chips == CHIPS_ALL && ioctl(self->vm->fd, KVM_CREATE_PIT2, &config))
 		die("KVM_CREATE_PIT2");
 	for (int i = 0; i < 2; i++) {
@@ -228,7 +231,8 @@ static void set_all(struct __test_metadata *_metadata, FIXTURE_DATA(chip_state) 
 
 		vcpu_set_sregs(v, &self->sregs[i]);
 		ASSERT_EQ(0, ioctl(v->fd, KVM_SET_LAPIC, &s->lapic[i]));
-		s->events[i].flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+		s->events[i].flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
+				      KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 		ASSERT_EQ(0, ioctl(v->fd, KVM_SET_VCPU_EVENTS, &s->events[i]));
 		ASSERT_EQ(0, ioctl(v->fd, KVM_SET_MP_STATE, &s->mp[i]));
 	}
