@@ -11,7 +11,7 @@ load_modules()
 	done
 }
 
-# mount_suites: the disks in order, /bookworm and /trixie
+# mount_suites: the disks in order, /bookworm and /trixie; a machine without disks has them there
 mount_suites()
 {
 	local s disk=/dev/vd disks='a b c'
@@ -19,9 +19,12 @@ mount_suites()
 	mkdir -p /lab
 	mount -t tmpfs lab /lab
 	for s in $suites; do
-		mkdir -p "/$s"
-		mount -t ext4 "$disk${disks%% *}" "/$s" || return
-		disks=${disks#* }
+		if [ ! -d "/$s" ]; then
+			mkdir "/$s"
+			mount -t ext4 "$disk${disks%% *}" "/$s" || return
+			disks=${disks#* }
+		fi
+		(cd "/$s" && mkdir -p dev proc sys lab tmp run)
 		mount --rbind /dev "/$s/dev"
 		mount -t proc proc "/$s/proc"
 		mount --rbind /sys "/$s/sys"
