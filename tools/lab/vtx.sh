@@ -74,7 +74,7 @@ run_vtx()
 	test_programs smp api/host api/lifecycle guest/load guest/smp
 	[ "$modules" != umbra ] || test_poweroff
 	[ "$modules" != umbra ] || test_refusals
-	test_boot
+	smp "${on}two vCPUs" "$first" --guest-cpus 2 --guest-mem 256 --secs 1 --timeout 1800
 	bochs corei7_skylake_x
 	test_boot
 	bochs core2_penryn_t9600
