@@ -8,12 +8,12 @@
  * any order, before the next entry. The accessed bit of a type is left to the backends.
  */
 #include <asm/processor-flags.h>
-#include <asm/trapnr.h>
 
 #include "emulate.h"
 #include "entry_check.h"
 #include "exit.h"
 #include "mode.h"
+#include "trap_sets.h"
 #include "vcpu.h"
 #include "vendor.h"
 
@@ -140,19 +140,11 @@ bool entry_rip_ok(u64 rip)
 	return !top || top == -1;
 }
 
-#define EXCEPTIONS	(BIT(X86_TRAP_DE) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_BP) | \
-			 BIT(X86_TRAP_OF) | BIT(X86_TRAP_BR) | BIT(X86_TRAP_UD) | \
-			 BIT(X86_TRAP_NM) | BIT(X86_TRAP_MF) | BIT(X86_TRAP_MC) | \
-			 BIT(X86_TRAP_XF))
-#define WITH_ERROR	(BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
-			 BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(X86_TRAP_PF) | \
-			 BIT(X86_TRAP_AC))
-
 bool entry_exception_ok(u8 vector, bool has_error, u32 error)
 {
-	if (vector > 31 || !(BIT(vector) & (EXCEPTIONS | WITH_ERROR)))
+	if (vector > 31 || !(BIT(vector) & GUEST_TRAPS))
 		return false;
-	return !has_error || (BIT(vector) & WITH_ERROR && !(error >> 16));
+	return !has_error || (BIT(vector) & ERROR_CODE_TRAPS && !(error >> 16));
 }
 
 /* Real mode knows no error codes, protected mode none that is left out. */
@@ -162,7 +154,7 @@ static bool error_code_ok(const struct vcpu *vcpu)
 
 	if (e->type == EVENT_NONE || e->has_error || !(vcpu->mode.cr0 & X86_CR0_PE))
 		return true;
-	return e->vector > 31 || !(BIT(e->vector) & WITH_ERROR);
+	return e->vector > 31 || !(BIT(e->vector) & ERROR_CODE_TRAPS);
 }
 
 int entry_check(struct vcpu *vcpu)

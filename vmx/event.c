@@ -10,16 +10,13 @@
 #include <asm/trapnr.h>
 
 #include "exit.h"
+#include "trap_sets.h"
 #include "vmx.h"
 
 /* Of pending debug exceptions: as in DR6, and that one of B0 to B3 is enabled in DR7. */
 #define DEBUG_BS	BIT(14)
 #define DEBUG_ENABLED	BIT(12)
 #define DEBUG_HITS	0xfu
-
-/* Those that push an error code: the processor insists on it. */
-#define WITH_ERROR	(BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | \
-			 BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) | BIT(X86_TRAP_PF) | BIT(X86_TRAP_AC))
 
 void vmx_inject(struct vcpu *vcpu, const struct event *event)
 {
@@ -38,7 +35,7 @@ static u32 intr_info(const struct event *event)
 	case EVENT_NMI:
 		return info | INTR_TYPE_NMI_INTR;
 	case EVENT_EXCEPTION:
-		if (event->vector < 32 && BIT(event->vector) & WITH_ERROR)
+		if (event->vector < 32 && BIT(event->vector) & ERROR_CODE_TRAPS)
 			info |= INTR_INFO_DELIVER_CODE_MASK;
 		return info | INTR_TYPE_HARD_EXCEPTION;
 	case EVENT_SOFT_IRQ:

@@ -8,7 +8,6 @@
 #define DECLARE_STATIC_CALL(name, func)	func name
 #define static_call(name)		name
 
-#define X86_TRAP_GP	13
 #define X86_FEATURE_SPLIT_LOCK_DETECT	X86_FEATURE_NX	/* boot_cpu_has() says no to all */
 #define XFEATURE_MASK_BNDREGS		BIT_ULL(3)
 #define XFEATURE_MASK_BNDCSR		BIT_ULL(4)

@@ -49,6 +49,8 @@ static inline void refcount_inc(refcount_t *r) { r->refs++; }
 #define __GFP_ZERO		2u
 
 #define DECLARE_STATIC_CALL(name, func) _Static_assert(1, "")
+#define DECLARE_STATIC_KEY_FALSE(name)	extern bool name
+#define static_branch_unlikely(key)	(*(key))
 
 /* ---- processors ---- */
 
@@ -116,14 +118,24 @@ bool cc_platform_has(enum cc_attr attr);
 	".quad " #from ", " #to "\n\t"			\
 	".popsection\n\t"
 
+#define X86_TRAP_DE	0
 #define X86_TRAP_DB	1
 #define X86_TRAP_NMI	2
 #define X86_TRAP_BP	3
 #define X86_TRAP_OF	4
+#define X86_TRAP_BR	5
 #define X86_TRAP_UD	6
+#define X86_TRAP_NM	7
+#define X86_TRAP_DF	8
+#define X86_TRAP_TS	10
+#define X86_TRAP_NP	11
+#define X86_TRAP_SS	12
+#define X86_TRAP_GP	13
 #define X86_TRAP_PF	14
+#define X86_TRAP_MF	16
 #define X86_TRAP_AC	17
 #define X86_TRAP_MC	18
+#define X86_TRAP_XF	19
 
 /* ---- MSRs: AMD APM volume 2, appendix A ---- */
 
@@ -149,6 +161,7 @@ bool cc_platform_has(enum cc_attr attr);
 #define MSR_AMD64_TSC_RATIO	0xc0000104u
 #define MCG_STATUS_MCIP		BIT_ULL(2)
 #define PRED_CMD_IBPB		1u
+#define EFER_SCE		BIT(0)
 #define EFER_LME		BIT(8)
 #define EFER_LMA		BIT(10)
 #define EFER_NX			BIT(11)
