@@ -4,6 +4,7 @@
 
 #include <linux/compat.h>
 #include <linux/fs.h>
+#include <linux/jump_label.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -16,6 +17,7 @@
 #include "mce.h"
 #include "mmu.h"
 #include "physical.h"
+#include "self_check.h"
 #include "state.h"
 #include "vcpu.h"
 #include "vendor.h"
@@ -32,6 +34,32 @@ VENDOR_OPS(DEFINE_VENDOR_CALL)
 static char *device = "umbra";
 module_param(device, charp, 0444);
 MODULE_PARM_DESC(device, "the device's name: umbra; or kvm: /dev/kvm, where programs for KVM look");
+
+DEFINE_STATIC_KEY_FALSE(check_entry_on);
+static bool check_entry;
+
+/* The kernel's lock on parameters is held. */
+static int set_check_entry(const char *value, const struct kernel_param *param)
+{
+	int err = param_set_bool(value, param);
+
+	if (err)
+		return err;
+	if (check_entry)
+		static_branch_enable(&check_entry_on);
+	else
+		static_branch_disable(&check_entry_on);
+	return 0;
+}
+
+static const struct kernel_param_ops check_entry_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = set_check_entry,
+	.get = param_get_bool,
+};
+
+module_param_cb(check_entry, &check_entry_ops, &check_entry, 0644);
+MODULE_PARM_DESC(check_entry, "look before each entry whether the processor would refuse it; slow (default: N)");
 
 static const struct vendor_ops *ops;
 static void (*vendor_unload)(void);

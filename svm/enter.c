@@ -14,6 +14,7 @@
 #include "emulate.h"
 #include "exit.h"
 #include "guestmode.h"
+#include "self_check.h"
 #include "svm.h"
 #include "tscaux.h"
 
@@ -140,7 +141,8 @@ void svm_enter(struct vcpu *vcpu, struct exit *exit)
 	load_guest(vcpu);
 	svm_prepare_asid(vcpu, cpu);
 
-	switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa, spec_ctrl_enter(vcpu));
+	if (!static_branch_unlikely(&check_entry_on) || !svm_breaks_rule(vcpu))
+		switch_worlds(&vcpu->regs, svm->vmcb_pa, cpu->host_pa, spec_ctrl_enter(vcpu));
 
 	if (entry_failed(svm)) {
 		svm_forget_asids(svm, cpu);

@@ -268,6 +268,7 @@ int svm_probe(const struct vendor_ops **ops)
 	}
 	svm_ops.tsc_fraction = svm_caps.tsc_rate ? TSC_RATE_FRACTION : 0;
 	fpu_hide_xss();
+	svm_check_init();
 	*ops = &svm_ops;
 	return 0;
 }

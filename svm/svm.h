@@ -140,8 +140,10 @@ void svm_vcpu_reset(struct vcpu *vcpu);
 void svm_update_mode(struct vcpu *vcpu);
 void svm_update_cpuid(struct vcpu *vcpu);
 
-/* dump.c */
+/* dump.c; the last one logs what it finds */
 void svm_dump(struct vcpu *vcpu);
+void svm_check_init(void);
+bool svm_breaks_rule(struct vcpu *vcpu);
 
 /* segment.c */
 void svm_reset_segments(struct svm *svm);

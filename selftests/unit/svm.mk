@@ -3,11 +3,11 @@
 # svm/ and what else stands next to the processor, on a fake of it. Included by Makefile.
 
 SVM_TESTS := $(O)/svm_test
-SVM_UNITS := tlb event exit vmcb enter segment msr page probe errata dump
+SVM_UNITS := tlb event exit vmcb enter segment msr page probe errata dump check
 SVM_OBJS  := $(SVM_UNITS:%=$(O)/svm/%.o) $(O)/svm/physical.o $(O)/svm/fpu.o $(O)/svm_machine.o
 
 # Headers of the kernel that svm_shim.h stands in for.
-SVM_EMPTY := $(addprefix $(O)/svm/shim/,$(addprefix linux/,cc_platform.h cpu.h gfp.h irq_work.h mem_encrypt.h \
+SVM_EMPTY := $(addprefix $(O)/svm/shim/,$(addprefix linux/,cc_platform.h cpu.h gfp.h irq_work.h jump_label.h mem_encrypt.h \
 	     mm.h mmu_notifier.h mutex.h percpu.h preempt.h printk.h ratelimit.h rbtree.h rcuwait.h refcount.h signal_types.h \
 	     slab.h smp.h srcu.h static_call.h thread_info.h xarray.h) $(addprefix asm/,asm.h cpufeature.h mce.h msr.h \
 	     fpu/api.h fpu/types.h fpu/xcr.h \
@@ -29,11 +29,12 @@ $(O)/svm/%.o: $(TOP)/%.c $(SVM_HEADERS)
 	@echo "  CC      $@"
 	@$(CC) $(SVM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_test_tsc.o $(O)/svm_machine.o: $(O)/%.o: %.c $(SVM_HEADERS)
+$(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_test_tsc.o $(O)/svm_test_check.o \
+		$(O)/svm_machine.o: $(O)/%.o: %.c $(SVM_HEADERS)
 	@echo "  CC      $@"
 	@$(CC) $(SVM_CPPFLAGS) -I$(TOP)/svm $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/svm_test: $(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_test_tsc.o $(SVM_OBJS)
+$(O)/svm_test: $(O)/svm_test.o $(O)/svm_test_events.o $(O)/svm_test_tsc.o $(O)/svm_test_check.o $(SVM_OBJS)
 	$(link)
 
 -include $(wildcard $(O)/svm/*.d)

@@ -8,6 +8,7 @@
 struct mach mach;
 int shim_cpu;
 char shim_log[256];
+bool check_entry_on;
 
 static struct svm_cpu others[SHIM_CPUS];
 

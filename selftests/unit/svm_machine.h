@@ -64,6 +64,7 @@ struct mach {
 };
 
 extern struct mach mach;
+extern bool check_entry_on;	/* of main.c */
 
 void mach_start(void);
 unsigned int mach_blocks(void);

@@ -638,3 +638,35 @@ TEST(erratum_383_ends_the_guest_alone)
 	machine_check(&vcpus[0], STATUS_383 ^ BIT(4), false);
 	stop();
 }
+
+/* ---- parameter check_entry ---- */
+
+/* CR3 beyond the processor's addresses. */
+static u8 enter_broken(struct vcpu *v)
+{
+	touch(v);
+	v->mmu.root_hpa = 1ull << 48;
+	enter_as(v, MACH_RUN);
+	v->mmu.root_hpa = 0x1000;
+	return last.kind;
+}
+
+TEST(broken_rule_is_not_entered_where_that_is_asked_for)
+{
+	unsigned int runs;
+
+	start(true);
+	fill_mappings();
+	CHECK(enter_broken(&vcpus[0]) != EXIT_FAIL_ENTRY);
+	check_entry_on = true;
+	runs = mach.vmruns;
+	shim_log[0] = 0;
+	CHECK_EQ(enter_broken(&vcpus[0]), EXIT_FAIL_ENTRY);
+	CHECK_EQ((u32)last.hw_reason, VMEXIT_INVALID);
+	CHECK_EQ(mach.vmruns, runs + 1);
+	CHECK(shim_log[0]);
+	*mapping(&vcpus[0]) = 100;
+	vcpu_flush_tlb(&vcpus[0]);
+	touch(&vcpus[0]);
+	stop();
+}
