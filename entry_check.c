@@ -39,10 +39,9 @@ static u8 type_of(const struct kvm_segment *s)
 	return (s->type & 15) | 1;
 }
 
-/* The limit is in bytes: without granularity it has 20 bits, with it the low 12 are ones. */
 static bool limit_ok(const struct kvm_segment *s)
 {
-	return s->g ? (s->limit & 0xfff) == 0xfff : !(s->limit >> 20);
+	return segment_limit_ok(s->limit, s->g);
 }
 
 static bool tr_ok(const struct kvm_segment *tr, bool long_mode)

@@ -25,6 +25,18 @@ static inline bool is_canonical(u64 addr)
 }
 
 /**
+ * segment_limit_ok() - can a descriptor have this limit?
+ * @limit:	in bytes
+ * @g:		granularity: its low 12 bits are ones; without it has 20 bits
+ *
+ * Intel SDM 3C 27.3.1.2. Return: whether it can.
+ */
+static inline bool segment_limit_ok(u32 limit, bool g)
+{
+	return g ? (limit & 0xfff) == 0xfff : !(limit >> 20);
+}
+
+/**
  * entry_segments_ok() - segments and descriptor tables of KVM_SET_SREGS
  * @sregs:	not trusted, but for its control registers
  *

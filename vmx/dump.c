@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VMCS into the log, when the processor refuses it.
+ * The VMCS into the log, when the processor refuses it, or would.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/io.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <asm/msr-index.h>
+#include <asm/processor.h>
 
+#include "check.h"
+#include "compat.h"
+#include "physical.h"
 #include "vmx.h"
 
 void vmx_write_failed(unsigned long field)
@@ -71,4 +77,74 @@ void vmx_dump(struct vcpu *vcpu)
 	       vmcs_read(IDT_VECTORING_INFO_FIELD), vmcs_read(IDT_VECTORING_ERROR_CODE));
 	dump_guest();
 	dump_host();
+}
+
+/* ---- parameter check_entry ---- */
+
+#define BASIC_TRUE_CONTROLS	BIT_ULL(55)
+#define CR3_LAM			(BIT_ULL(61) | BIT_ULL(62))
+
+static struct vmx_limits limits;
+
+static u64 control_msr(u32 msr, u32 true_msr)
+{
+	return host_rdmsr(limits.basic & BASIC_TRUE_CONTROLS ? true_msr : msr);
+}
+
+#define LEAF7_1_EAX_LAM		BIT(26)
+
+static bool has_lam(void)
+{
+	u32 eax, ebx, ecx, edx;
+
+	if (boot_cpu_data.cpuid_level < 7 || !cpuid_eax(7))
+		return false;
+	cpuid_count(7, 1, &eax, &ebx, &ecx, &edx);
+	return eax & LEAF7_1_EAX_LAM;
+}
+
+/* After vmx_caps is known. */
+void vmx_check_init(void)
+{
+	limits.basic = host_rdmsr(MSR_IA32_VMX_BASIC);
+	limits.misc = host_rdmsr(MSR_IA32_VMX_MISC);
+	limits.pin = control_msr(MSR_IA32_VMX_PINBASED_CTLS, MSR_IA32_VMX_TRUE_PINBASED_CTLS);
+	limits.cpu = control_msr(MSR_IA32_VMX_PROCBASED_CTLS, MSR_IA32_VMX_TRUE_PROCBASED_CTLS);
+	limits.exit = control_msr(MSR_IA32_VMX_EXIT_CTLS, MSR_IA32_VMX_TRUE_EXIT_CTLS);
+	limits.entry = control_msr(MSR_IA32_VMX_ENTRY_CTLS, MSR_IA32_VMX_TRUE_ENTRY_CTLS);
+	if (limits.cpu >> 32 & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
+		limits.cpu2 = host_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2);
+	limits.cr0_set = vmx_caps.cr0_set;
+	limits.cr0_may = vmx_caps.cr0_may;
+	limits.cr4_set = vmx_caps.cr4_set;
+	limits.cr4_may = vmx_caps.cr4_may;
+	limits.efer_may = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
+	limits.cr3_more = has_lam() ? CR3_LAM : 0;
+	limits.physical_bits = physical_bits();
+	limits.linear_bits = cpuid_eax(0x80000008) >> 8 & 0xff;
+}
+
+static u64 view_read(const struct vmcs_view *view, unsigned long field)
+{
+	return vmcs_read(field);
+}
+
+/* Of the shadow root, which is in the kernel's own memory. */
+static u64 view_pdpte(const struct vmcs_view *view, unsigned int i)
+{
+	const u64 *root = phys_to_virt(vmcs_read(GUEST_CR3) & ~0x1full);
+
+	return READ_ONCE(root[i]);
+}
+
+bool vmx_breaks_rule(struct vcpu *vcpu)
+{
+	static const struct vmcs_view view = { view_read, view_pdpte, &limits };
+	const char *rule = vmcs_check(&view);
+
+	if (likely(!rule))
+		return false;
+	pr_err_ratelimited("vCPU %u breaks a rule of entries: %s\n", vcpu->id, rule);
+	vmx_dump(vcpu);
+	return true;
 }

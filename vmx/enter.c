@@ -13,6 +13,7 @@
 #include "emulate.h"
 #include "exit.h"
 #include "guestmode.h"
+#include "self_check.h"
 #include "vmx.h"
 
 #define VM86_FLAGS	((u64)(X86_EFLAGS_VM | X86_EFLAGS_IOPL))
@@ -179,11 +180,11 @@ static void emulate_instead(struct vmx *vmx, struct exit *exit)
 }
 
 /* VMX operation has ended (suspend, kexec, reboot), or the VMCS is bad. */
-static void refuse(struct vmx *vmx, struct exit *exit)
+static void refuse(struct vmx *vmx, struct exit *exit, u32 reason)
 {
 	*exit = (struct exit){
 		.kind = EXIT_FAIL_ENTRY,
-		.hw_reason = vmcs_read(VM_INSTRUCTION_ERROR),
+		.hw_reason = reason,
 		.delivering = vmx->injected,
 	};
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
@@ -213,6 +214,21 @@ static bool must_emulate(struct vcpu *vcpu)
 	       (vmx->how == VMX_VM86 && vmx->injected.type != EVENT_NONE);
 }
 
+static void enter_guest(struct vcpu *vcpu, struct exit *exit)
+{
+	struct vmx *vmx = to_vmx(vcpu);
+
+	load_guest(vcpu);
+	if (static_branch_unlikely(&check_entry_on) && vmx_breaks_rule(vcpu)) {
+		refuse(vmx, exit, VMX_EXIT_REASONS_FAILED_VMENTRY | EXIT_REASON_INVALID_STATE);
+	} else if (run_unwatched(vcpu)) {
+		save_guest(vcpu);
+		vmx_decode_exit(vcpu, exit);
+	} else {
+		refuse(vmx, exit, vmcs_read(VM_INSTRUCTION_ERROR));
+	}
+}
+
 void vmx_enter(struct vcpu *vcpu, struct exit *exit)
 {
 	struct vmx *vmx = to_vmx(vcpu);
@@ -221,19 +237,12 @@ void vmx_enter(struct vcpu *vcpu, struct exit *exit)
 	if (vmx->injected.type != EVENT_NONE)
 		vmx->alone = ALONE_NOT;
 	/* What was written while it was not loaded is lost: the VMCS is older than we believe. */
-	if (!vmx->loaded || READ_ONCE(vcpu->unreachable)) {
-		refuse(vmx, exit);
-	} else if (must_emulate(vcpu) && !vmx->alone) {
+	if (!vmx->loaded || READ_ONCE(vcpu->unreachable))
+		refuse(vmx, exit, vmcs_read(VM_INSTRUCTION_ERROR));
+	else if (must_emulate(vcpu) && !vmx->alone)
 		emulate_instead(vmx, exit);
-	} else {
-		load_guest(vcpu);
-		if (run_unwatched(vcpu)) {
-			save_guest(vcpu);
-			vmx_decode_exit(vcpu, exit);
-		} else {
-			refuse(vmx, exit);
-		}
-	}
+	else
+		enter_guest(vcpu, exit);
 	vmx->injected = (struct event){};
 	vmx->alone = ALONE_NOT;
 }

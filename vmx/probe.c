@@ -352,6 +352,7 @@ int vmx_probe(const struct vendor_ops **ops)
 	}
 	if (vmx_caps.cpu2 & SECONDARY_EXEC_TSC_SCALING)
 		vmx_ops.tsc_fraction = TSC_MULTIPLIER_FRACTION;
+	vmx_check_init();
 	*ops = &vmx_ops;
 	return 0;
 }

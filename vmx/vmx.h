@@ -192,8 +192,10 @@ void vmx_update_cpuid(struct vcpu *vcpu);
 void vmx_set_exceptions(struct vmx *vmx);
 void vmx_set_cpu_ctl(struct vmx *vmx, u32 bits, bool on);
 
-/* dump.c */
+/* dump.c; the last one logs what it finds */
 void vmx_dump(struct vcpu *vcpu);
+void vmx_check_init(void);
+bool vmx_breaks_rule(struct vcpu *vcpu);
 
 /* segment.c */
 void vmx_reset_segments(struct vmx *vmx);
