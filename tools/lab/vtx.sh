@@ -68,7 +68,7 @@ run_vtx()
 	test_boot
 	kernels=("$first")
 	on='old corei7 '
-	[ "$modules" != umbra ] || params=vtx_without=vnmi,vpid,efer,bitmap,secondary \
+	[ "$modules" != umbra ] || checks=check_entry params=vtx_without=vnmi,vpid,efer,bitmap,secondary \
 		test_programs old api/interrupts api/state guest/{cpu,delivery,modes,tlb}
 	bochs corei7_haswell_4770 2
 	test_programs smp api/host api/lifecycle guest/load guest/smp
