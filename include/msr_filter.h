@@ -3,6 +3,7 @@
 #ifndef UMBRA_MSR_FILTER_H
 #define UMBRA_MSR_FILTER_H
 
+#include <linux/errno.h>
 #include <linux/kvm.h>
 #include "types.h"
 
