@@ -10,20 +10,20 @@
 #include "trap_sets.h"
 
 /* Access rights. */
-#define AR_TYPE		0xfu
-#define AR_CODE		8u
-#define AR_CONFORMING	4u	/* of code */
-#define AR_RW		2u	/* readable code, writable data */
-#define AR_ACCESSED	1u
-#define AR_S		BIT(4)
-#define AR_DPL(ar)	((ar) >> 5 & 3)
-#define AR_P		BIT(7)
-#define AR_L		BIT(13)
-#define AR_DB		BIT(14)
-#define AR_G		BIT(15)
-#define AR_UNUSABLE	BIT(16)
-#define AR_RESERVED	0xfffe0f00u
-#define AR_VM86		0xf3u
+#define RIGHTS_TYPE		0xfu
+#define RIGHTS_CODE		8u
+#define RIGHTS_CONFORMING	4u	/* of code */
+#define RIGHTS_RW		2u	/* readable code, writable data */
+#define RIGHTS_ACCESSED	1u
+#define RIGHTS_S		BIT(4)
+#define RIGHTS_DPL(ar)	((ar) >> 5 & 3)
+#define RIGHTS_P		BIT(7)
+#define RIGHTS_L		BIT(13)
+#define RIGHTS_DB		BIT(14)
+#define RIGHTS_G		BIT(15)
+#define RIGHTS_UNUSABLE	BIT(16)
+#define RIGHTS_RESERVED	0xfffe0f00u
+#define RIGHTS_VM86		0xf3u
 
 #define TYPE_LDT	2
 #define TYPE_TSS16	3	/* busy */
@@ -81,7 +81,7 @@ static void read_guest(const struct vmcs_view *v, struct guest *g)
 
 static bool usable(const struct seg *s)
 {
-	return !(s->ar & AR_UNUSABLE);
+	return !(s->ar & RIGHTS_UNUSABLE);
 }
 
 static bool injects(const struct guest *g, u32 type)
@@ -190,7 +190,7 @@ static const char *check_vm86(const struct guest *g)
 			return "virtual-8086 bases are 16 times the selector";
 		if (s->limit != 0xffff)
 			return "virtual-8086 limits are 0xffff";
-		if (s->ar != AR_VM86)
+		if (s->ar != RIGHTS_VM86)
 			return "virtual-8086 segments are writable data of DPL 3";
 	}
 	return NULL;
@@ -199,33 +199,33 @@ static const char *check_vm86(const struct guest *g)
 /* Of any usable segment but TR and LDTR, of which the last two go for those as well. */
 static const char *check_rights(const struct seg *s)
 {
-	if (!(s->ar & AR_S))
+	if (!(s->ar & RIGHTS_S))
 		return "segments are code or data";
-	if (!(s->ar & AR_P))
+	if (!(s->ar & RIGHTS_P))
 		return "usable segments are present";
-	if (s->ar & AR_RESERVED)
+	if (s->ar & RIGHTS_RESERVED)
 		return "access rights have no reserved bit";
-	if (!segment_limit_ok(s->limit, s->ar & AR_G))
+	if (!segment_limit_ok(s->limit, s->ar & RIGHTS_G))
 		return "limits are as G has them";
 	return NULL;
 }
 
 static bool cs_type_ok(const struct guest *g)
 {
-	u32 type = g->seg[CS].ar & AR_TYPE;
+	u32 type = g->seg[CS].ar & RIGHTS_TYPE;
 
-	if (type == (AR_RW | AR_ACCESSED))
+	if (type == (RIGHTS_RW | RIGHTS_ACCESSED))
 		return g->unrestricted;
-	return (type & (AR_CODE | AR_ACCESSED)) == (AR_CODE | AR_ACCESSED);
+	return (type & (RIGHTS_CODE | RIGHTS_ACCESSED)) == (RIGHTS_CODE | RIGHTS_ACCESSED);
 }
 
 static bool cs_dpl_ok(const struct guest *g)
 {
-	u32 cs = g->seg[CS].ar, dpl = AR_DPL(cs), cpl = AR_DPL(g->seg[SS].ar);
+	u32 cs = g->seg[CS].ar, dpl = RIGHTS_DPL(cs), cpl = RIGHTS_DPL(g->seg[SS].ar);
 
-	if (!(cs & AR_CODE))
+	if (!(cs & RIGHTS_CODE))
 		return !dpl;
-	return cs & AR_CONFORMING ? dpl <= cpl : dpl == cpl;
+	return cs & RIGHTS_CONFORMING ? dpl <= cpl : dpl == cpl;
 }
 
 static const char *check_cs(const struct guest *g)
@@ -238,7 +238,7 @@ static const char *check_cs(const struct guest *g)
 		return "CS is accessed code";
 	if (!cs_dpl_ok(g))
 		return "the DPL of CS fits that of SS";
-	if (g->long_mode && cs->ar & AR_L && cs->ar & AR_DB)
+	if (g->long_mode && cs->ar & RIGHTS_L && cs->ar & RIGHTS_DB)
 		return "CS.L in IA-32e mode is without CS.D";
 	return check_rights(cs);
 }
@@ -246,29 +246,29 @@ static const char *check_cs(const struct guest *g)
 static const char *check_ss(const struct guest *g)
 {
 	const struct seg *ss = &g->seg[SS];
-	u32 type = ss->ar & AR_TYPE;
+	u32 type = ss->ar & RIGHTS_TYPE;
 
 	if (usable(ss) && type != 3 && type != 7)
 		return "SS is accessed and writable data";
-	if (!g->unrestricted && AR_DPL(ss->ar) != (ss->selector & SELECTOR_RPL))
+	if (!g->unrestricted && RIGHTS_DPL(ss->ar) != (ss->selector & SELECTOR_RPL))
 		return "the DPL of SS is its RPL";
-	if (g->unrestricted && AR_DPL(ss->ar) &&
-	    (!(g->cr0 & X86_CR0_PE) || !(g->seg[CS].ar & AR_CODE)))
+	if (g->unrestricted && RIGHTS_DPL(ss->ar) &&
+	    (!(g->cr0 & X86_CR0_PE) || !(g->seg[CS].ar & RIGHTS_CODE)))
 		return "the DPL of SS in real mode is 0";
 	return usable(ss) ? check_rights(ss) : NULL;
 }
 
 static const char *check_data(const struct guest *g, const struct seg *s)
 {
-	u32 type = s->ar & AR_TYPE;
+	u32 type = s->ar & RIGHTS_TYPE;
 
 	if (!usable(s))
 		return NULL;
-	if (!(type & AR_ACCESSED))
+	if (!(type & RIGHTS_ACCESSED))
 		return "data segments are accessed";
-	if (type & AR_CODE && !(type & AR_RW))
+	if (type & RIGHTS_CODE && !(type & RIGHTS_RW))
 		return "code in data segments is readable";
-	if (!g->unrestricted && type < 12 && AR_DPL(s->ar) < (s->selector & SELECTOR_RPL))
+	if (!g->unrestricted && type < 12 && RIGHTS_DPL(s->ar) < (s->selector & SELECTOR_RPL))
 		return "the RPL of data segments is not above their DPL";
 	return check_rights(s);
 }
@@ -286,14 +286,14 @@ static const char *check_plain(const struct guest *g)
 
 static bool system_ok(const struct seg *s)
 {
-	return !(s->ar & AR_S) && s->ar & AR_P && !(s->ar & AR_RESERVED) &&
-	       segment_limit_ok(s->limit, s->ar & AR_G);
+	return !(s->ar & RIGHTS_S) && s->ar & RIGHTS_P && !(s->ar & RIGHTS_RESERVED) &&
+	       segment_limit_ok(s->limit, s->ar & RIGHTS_G);
 }
 
 static const char *check_system(const struct guest *g)
 {
 	const struct seg *tr = &g->seg[TR], *ldtr = &g->seg[LDTR];
-	u32 type = tr->ar & AR_TYPE;
+	u32 type = tr->ar & RIGHTS_TYPE;
 
 	if (!usable(tr) || (type != TYPE_TSS && (g->long_mode || type != TYPE_TSS16)))
 		return "TR is a busy TSS";
@@ -301,7 +301,7 @@ static const char *check_system(const struct guest *g)
 		return "TR is well-formed";
 	if (!usable(ldtr))
 		return NULL;
-	if ((ldtr->ar & AR_TYPE) != TYPE_LDT)
+	if ((ldtr->ar & RIGHTS_TYPE) != TYPE_LDT)
 		return "LDTR is an LDT";
 	return system_ok(ldtr) ? NULL : "LDTR is well-formed";
 }
@@ -328,7 +328,7 @@ static const char *check_rip(const struct vmcs_view *v, const struct guest *g)
 	u64 rip = vmcs_get(v, GUEST_RIP);
 	s64 top = (s64)rip >> v->limits->linear_bits;
 
-	if (!(g->long_mode && g->seg[CS].ar & AR_L))
+	if (!(g->long_mode && g->seg[CS].ar & RIGHTS_L))
 		return rip >> 32 ? "RIP outside 64-bit code has 32 bits" : NULL;
 	return top && top != -1 ? "RIP is one of a linear address" : NULL;
 }
@@ -375,7 +375,7 @@ static const char *check_activity(const struct vmcs_view *v, const struct guest 
 	if (activity > GUEST_ACTIVITY_WAIT_SIPI ||
 	    (activity && !(v->limits->misc >> 5 & BIT(activity))))
 		return "the activity state is one that the processor has";
-	if (activity == GUEST_ACTIVITY_HLT && AR_DPL(g->seg[SS].ar))
+	if (activity == GUEST_ACTIVITY_HLT && RIGHTS_DPL(g->seg[SS].ar))
 		return "HLT is at CPL 0";
 	if (activity && g->intr & INTR_STATE_SHADOW)
 		return "an interrupt shadow is of an active processor";
