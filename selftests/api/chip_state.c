@@ -51,28 +51,18 @@ static HANDLER void on_irq(struct frame *f)
 {
 	__atomic_add_fetch(&handled, 1, __ATOMIC_SEQ_CST);
 	guest_no_hlt(f);
-	if (x2apic)
-		x2apic_write(APIC_EOI, 0);
-	else
-		apic_write(APIC_EOI, 0);
-}
-
-static void write_reg(u32 reg, u32 value)
-{
-	if (x2apic)
-		x2apic_write(reg, value);
-	else
-		apic_write(reg, value);
+	guest_apic_write(x2apic, APIC_EOI, 0);
 }
 
 /* Uses all that it has: IPIs to both, a timer, priorities, pins, halts. */
 static void busy(u64 split)
 {
 	for (u32 i = 0;; i++) {
-		write_reg(APIC_SPIV, 0x1ff);
-		write_reg(APIC_LVTT, LVT_PERIODIC | VECTOR);
-		write_reg(APIC_TMICT, 100000);
-		write_reg(APIC_ICR, (i & 1 ? ICR_ALL : ICR_SELF) | ICR_ASSERT | VECTOR);
+		guest_apic_write(x2apic, APIC_SPIV, 0x1ff);
+		guest_apic_write(x2apic, APIC_LVTT, LVT_PERIODIC | VECTOR);
+		guest_apic_write(x2apic, APIC_TMICT, 100000);
+		guest_apic_write(x2apic, APIC_ICR,
+				 (i & 1 ? ICR_ALL : ICR_SELF) | ICR_ASSERT | VECTOR);
 		asm volatile("mov %0, %%cr8" : : "r" ((u64)i % 4) : "memory");
 		if (!split)
 			ioapic_write(0x10, VECTOR | (i & 2 ? IOAPIC_LEVEL : 0));
@@ -89,8 +79,8 @@ static void one_irq(u64 arg)
 {
 	u64 before = handled;
 
-	write_reg(APIC_SPIV, 0x1ff);
-	write_reg(APIC_ICR, ICR_SELF | ICR_ASSERT | VECTOR);
+	guest_apic_write(x2apic, APIC_SPIV, 0x1ff);
+	guest_apic_write(x2apic, APIC_ICR, ICR_SELF | ICR_ASSERT | VECTOR);
 	guest_sti();
 	while (handled == before)
 		cpu_relax();
@@ -133,8 +123,7 @@ FIXTURE_TEARDOWN(chip_state)
 
 static u64 next(u64 *random)
 {
-	*random = *random * 6364136223846793005ul + 1442695040888963407ul;
-	return *random >> 33;
+	return lcg_next(random) >> 33;
 }
 
 /* One bit, some bytes, or all of it. */

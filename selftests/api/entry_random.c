@@ -147,7 +147,7 @@ static u64 seed = 1;
 
 static u64 next_random(void)
 {
-	seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+	lcg_next(&seed);
 	return seed >> 33 | seed << 31;
 }
 

@@ -255,7 +255,7 @@ TEST_F(vcpu, garbage_segments_run)
 
 		s = good;
 		for (int j = 0; j < 6; j++) {
-			seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+			lcg_next(&seed);
 			seg[j]->type = seed >> 60;
 			seg[j]->s = seed >> 40 & 1;
 			seg[j]->dpl = seed >> 41 & 3;

@@ -60,10 +60,7 @@ static HANDLER void on_ipi(struct frame *f)
 	arrived[VCPU_OF_STACK(f)]++;
 	if (guest_no_hlt(f))
 		overtaken++;
-	if (x2apic)
-		x2apic_write(APIC_EOI, 0);
-	else
-		apic_write(APIC_EOI, 0);
+	guest_apic_write(x2apic, APIC_EOI, 0);
 }
 
 static void send_to(u64 id)
@@ -107,16 +104,13 @@ static void takes_turns(u64 rounds)
 {
 	u64 me = VCPU_OF_STACK(__builtin_frame_address(0)), random = me + 1;
 
-	if (x2apic)
-		x2apic_write(APIC_SPIV, 0x1ff);
-	else
-		apic_write(APIC_SPIV, 0x1ff);
+	guest_apic_write(x2apic, APIC_SPIV, 0x1ff);
 	guest_sti();
 	__atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
 	while (ready != nr)
 		leave();
 	for (u64 i = 1; i <= rounds; i++) {
-		random = random * 6364136223846793005ul + 1442695040888963407ul;
+		lcg_next(&random);
 		if (me == 0)
 			send_to(1);
 		wait_for(&arrived[me], i, random >> 60);

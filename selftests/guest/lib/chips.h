@@ -81,6 +81,15 @@ static inline void x2apic_write(u32 reg, u64 value)
 	guest_write_msr(MSR_X2APIC + (reg >> 4), value);
 }
 
+/* By the way that the vCPU's APIC is in. */
+static inline void guest_apic_write(bool x2apic, u32 reg, u32 value)
+{
+	if (x2apic)
+		x2apic_write(reg, value);
+	else
+		apic_write(reg, value);
+}
+
 static inline void ioapic_write(u32 index, u32 value)
 {
 	*(volatile u32 *)IOAPIC_GPA = index;

@@ -140,6 +140,12 @@ struct blob {
 void vm_die(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 
+/* The next one; the high bits are the better ones. */
+static inline u64 lcg_next(u64 *random)
+{
+	return *random = *random * 6364136223846793005ul + 1442695040888963407ul;
+}
+
 int vm_open_device(void);
 
 /*

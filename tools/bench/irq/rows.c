@@ -24,14 +24,6 @@ static volatile u32 pv_eoi __attribute__((aligned(4)));
 
 /* ---- guest code: instructions ---- */
 
-static inline u64 tsc(void)
-{
-	u32 lo, hi;
-
-	asm volatile("lfence; rdtsc" : "=a" (lo), "=d" (hi) : : "memory");
-	return (u64)hi << 32 | lo;
-}
-
 static inline u64 rdmsr(u32 msr)
 {
 	u32 lo, hi;
@@ -92,12 +84,12 @@ ASM_HANDLER(on_doorbell, COUNT EOI_X2 "	mov $0x510, %edx\n	outl %eax, %dx\n");
 static u64 begin(void)
 {
 	guest_out(PORT_SYNC, 0);
-	return tsc();
+	return guest_tsc();
 }
 
 static void end(u64 start)
 {
-	bench_ticks = tsc() - start;
+	bench_ticks = guest_tsc() - start;
 	guest_out(PORT_SYNC, 1);
 }
 
@@ -249,24 +241,24 @@ static void call_three_pv(u64 n)
 
 static u64 one_deadline(void)
 {
-	u64 before = handled, start = tsc(), set;
+	u64 before = handled, start = guest_tsc(), set;
 
 	guest_write_msr(MSR_DEADLINE, start + TIMER_TICKS);
-	set = tsc() - start;
+	set = guest_tsc() - start;
 	while (handled == before)
 		;
-	return set + tsc() - start - TIMER_TICKS;
+	return set + guest_tsc() - start - TIMER_TICKS;
 }
 
 static u64 one_shot(void)
 {
-	u64 before = handled, start = tsc(), set;
+	u64 before = handled, start = guest_tsc(), set;
 
 	x2apic_write(APIC_TMICT, TIMER_TICKS);
-	set = tsc() - start;
+	set = guest_tsc() - start;
 	while (handled == before)
 		;
-	return set + tsc() - start - TIMER_TICKS;
+	return set + guest_tsc() - start - TIMER_TICKS;
 }
 
 static void timer(u64 n, u64 (*once)(void))
