@@ -236,10 +236,11 @@ int lapic_set_state(struct lapic *apic, const struct kvm_lapic_state *state);
 bool lapic_take_init(struct lapic *apic);
 
 /**
- * lapic_take_sipi() - is a SIPI waiting?
+ * lapic_take_sipi() - is a SIPI waiting, and no INIT before it?
  * @apic:	by its vCPU's thread
  * @vector:	page to start at
  *
+ * Takes it. One behind an INIT waits until that is taken: lapic_take_init(). Intel SDM 3A 9.4.4.
  * Return: whether.
  */
 bool lapic_take_sipi(struct lapic *apic, u8 *vector);

@@ -82,7 +82,9 @@ bool lapic_take_init(struct lapic *apic)
 
 bool lapic_take_sipi(struct lapic *apic, u8 *vector)
 {
-	if (!test_bit(APIC_SIPI, &apic->pending) || !test_and_clear_bit(APIC_SIPI, &apic->pending))
+	/* Not one that came behind an INIT that is still to be taken: it would be lost for that. */
+	if (READ_ONCE(apic->pending) != BIT(APIC_SIPI) ||
+	    cmpxchg(&apic->pending, BIT(APIC_SIPI), 0) != BIT(APIC_SIPI))
 		return false;
 	*vector = READ_ONCE(apic->sipi_vector);
 	return true;

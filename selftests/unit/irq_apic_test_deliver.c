@@ -143,6 +143,22 @@ TEST(init_drops_older_sipi)
 	CHECK(!lapic_take_sipi(&host.cpu[1].apic, &vector));
 }
 
+/* Both came after the vCPU had looked for an INIT: the INIT is still the first of the two. */
+TEST(sipi_waits_for_the_init_before_it)
+{
+	struct lapic *apic;
+	u8 vector;
+
+	begin(2);
+	apic = &host.cpu[1].apic;
+	ipi(&host.cpu[0], 1, 0x500 | ASSERT);
+	ipi(&host.cpu[0], 1, 0x69a);
+	CHECK(!lapic_take_sipi(apic, &vector));
+	CHECK(lapic_take_init(apic));
+	CHECK(lapic_take_sipi(apic, &vector));
+	CHECK_EQ(vector, 0x9a);
+}
+
 TEST(last_sipi_counts)
 {
 	u8 vector;
