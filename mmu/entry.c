@@ -22,7 +22,7 @@ static void leaf_drop(struct mmu_vm *vm, struct shadow_page *sp, unsigned int in
 	spte_take(&sp->spt[index]);
 	rmap_remove(vm, sp, index);
 	if (sptes_per_entry(sp->role) > 1)
-		vm->split_gen++;
+		WRITE_ONCE(vm->split_gen, vm->split_gen + 1);
 	sp->present--;
 	vm->tlb_dirty = true;
 	vm->work++;
@@ -45,7 +45,7 @@ void page_unlink(struct mmu_vm *vm, struct shadow_page *parent, unsigned int ind
 	struct shadow_page *child = page_of(spte_take(&parent->spt[index]));
 
 	link_del(vm, link_find(parent, index), &child->parents);
-	vm->split_gen++;
+	WRITE_ONCE(vm->split_gen, vm->split_gen + 1);
 	parent->present--;
 	vm->link_gen++;
 	vm->tlb_dirty = true;
@@ -191,7 +191,8 @@ bool entries_now(struct mmu_vm *vm, const struct shadow_page *sp, unsigned int f
  */
 void page_touch(struct mmu_vm *vm, struct shadow_page *sp)
 {
-	sp->synced_at = ++vm->sync_clock;
+	sp->synced_at = vm->sync_clock + 1;
+	WRITE_ONCE(vm->sync_clock, sp->synced_at);
 	WRITE_ONCE(vm->synced_at, sp->synced_at);
 }
 

@@ -416,6 +416,12 @@ static inline void audit_if_due(struct mmu_vm *vm)
 		audit_locked(vm);
 }
 
+/* Counts what happens outside mmu_lock: of two vCPUs at once, one may be lost. */
+static inline void count_unlocked(u64 *stat)
+{
+	++*stat;
+}
+
 /* Module parameters of what is no guess; for the others see policy.c. */
 extern bool mmu_cache_on;	/* cache: keep shadow pages over CR3 loads */
 extern bool mmu_audit_on;	/* audit: check the invariants all the time */

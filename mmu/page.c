@@ -146,7 +146,7 @@ void page_unsync_end(struct mmu_vm *vm, struct shadow_page *sp)
 	sp->resync = false;
 	vm->unsync_gen++;
 	list_del_init(&sp->unsync_node);
-	vm->nr_unsync--;
+	WRITE_ONCE(vm->nr_unsync, vm->nr_unsync - 1);
 	host_free_table(sp->snapshot);
 	sp->snapshot = NULL;
 }

@@ -273,7 +273,7 @@ int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 {
 	int r = 0;
 
-	m->vm->stats.cr3_loads++;
+	count_unlocked(&m->vm->stats.cr3_loads);
 	if (m->role.glevels == 3)
 		r = pdptes_load(m, cr3);
 	if (r)
@@ -291,7 +291,7 @@ int mmu_set_cr3(struct mmu_vcpu *m, u64 cr3, bool flush)
 /* Everything, of all address spaces. */
 void mmu_flush_guest(struct mmu_vcpu *m)
 {
-	m->vm->stats.guest_flushes++;
+	count_unlocked(&m->vm->stats.guest_flushes);
 	roots_outdate_all(m);
 	root_sync_if_stale(m, true);
 	trace_umbra_flush(false);
@@ -300,7 +300,7 @@ void mmu_flush_guest(struct mmu_vcpu *m)
 
 void mmu_flush_pcid(struct mmu_vcpu *m, u64 pcid)
 {
-	m->vm->stats.guest_flushes++;
+	count_unlocked(&m->vm->stats.guest_flushes);
 	roots_outdate(m, pcid);
 	if (pcid != current_pcid(m))
 		return;
@@ -489,23 +489,26 @@ static void roots_sync_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 
 void mmu_invlpg(struct mmu_vcpu *m, gva_t gva)
 {
-	m->vm->stats.invlpgs++;
+	unsigned long split_gen;
+
+	count_unlocked(&m->vm->stats.invlpgs);
 	m->invlpgs++;
 	/* Global entries go in all address spaces. */
 	roots_sync_address(m, ANY_PCID, gva);
+	split_gen = READ_ONCE(m->vm->split_gen);
 	/* One address's flush by the hardware (INVVPID, INVLPGA) may leave links for others. */
-	if (m->split_seen == m->vm->split_gen) {
+	if (m->split_seen == split_gen) {
 		host_flush_gva(m, gva);
 		return;
 	}
-	m->split_seen = m->vm->split_gen;
+	m->split_seen = split_gen;
 	host_flush_vcpu(m);
 }
 
 /* What the hardware holds of an address space that is not loaded goes when it is. */
 void mmu_flush_address(struct mmu_vcpu *m, u64 pcid, gva_t gva)
 {
-	m->vm->stats.invlpgs++;
+	count_unlocked(&m->vm->stats.invlpgs);
 	m->invlpgs++;
 	roots_sync_address(m, pcid, gva);
 }

@@ -309,7 +309,7 @@ static void page_unsync(struct mmu_vm *vm, struct mmu_cache *cache, struct shado
 	page_touch(vm, sp);
 	list_add_tail(&sp->unsync_node, &vm->unsync);
 	vm->unsync_gen++;
-	vm->nr_unsync++;
+	WRITE_ONCE(vm->nr_unsync, vm->nr_unsync + 1);
 	vm->stats.unsyncs++;
 }
 
