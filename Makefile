@@ -32,6 +32,8 @@ help:
 	@echo 'make check      format, checkpatch, sparse, spelling, floors and links; [CHECKS=..]: those'
 	@echo 'make format     formats the code of functions'
 	@echo 'make fuzz       [TIME=60] random programs against the MMU, for TIME seconds'
+	@echo 'make fuzz-api   [TIME=60] [SEED=1] [KERNEL=..]: random calls of the API in the lab, beside what a'
+	@echo '                host does to memory; and what of the code that reached'
 	@echo 'make mutate     plants bugs into copies of the code: the unit tests must catch each'
 	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12|debug] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
 	@echo '                [MACHINE=qemu|bochs [CPU=model]] [CPUS=n] [LABFLAGS=...]:'
@@ -93,6 +95,11 @@ format:
 fuzz:
 	@$(MAKE) -C selftests/unit fuzz TIME=$(TIME)
 
+# KERNEL and SEED are passed on; more by FUZZFLAGS.
+fuzz-api:
+	@$(MAKE) lab-module selftests </dev/null >&2
+	@$(lab)/fuzz-api --kernel $(KERNEL) --time $(TIME) $(if $(SEED),--seed $(SEED)) $(FUZZFLAGS)
+
 mutate:
 	@$(MAKE) -C selftests/unit mutate
 
@@ -128,5 +135,5 @@ distclean: clean
 	rm -rf .cache
 
 .PHONY: all help setup module tools selftests debug-kernel lab-module lab client run unit \
-	check format fuzz mutate test test-vtx test-clients test-debug bench bench-core clean distclean
+	check format fuzz fuzz-api mutate test test-vtx test-clients test-debug bench bench-core clean distclean
 .NOTPARALLEL:

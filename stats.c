@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "coverage.h"
 #include "mmu.h"
 #include "stats.h"
 #include "vcpu.h"
@@ -164,6 +165,7 @@ void stats_init(void)
 {
 	root = debugfs_create_dir("umbra", NULL);
 	debugfs_create_file("stats", 0444, root, NULL, &sums_fops);
+	coverage_init(root);
 }
 
 void stats_exit(void)
