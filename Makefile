@@ -34,6 +34,7 @@ help:
 	@echo 'make fuzz       [TIME=60] random programs against the MMU, for TIME seconds'
 	@echo 'make fuzz-api   [TIME=60] [SEED=1] [KERNEL=..]: random calls of the API in the lab, beside what a'
 	@echo '                host does to memory; and what of the code that reached'
+	@echo 'make fuzz-guest [TIME=60] [SEED=1]: random guests on Umbra and on KVM with nested paging'
 	@echo 'make mutate     plants bugs into copies of the code: the unit tests must catch each'
 	@echo 'make lab JOB=script.sh [KERNEL=6.1|6.12|debug] [MODULES=umbra|kvm-npt0|kvm-npt1|none]'
 	@echo '                [MACHINE=qemu|bochs [CPU=model]] [CPUS=n] [LABFLAGS=...]:'
@@ -95,10 +96,14 @@ format:
 fuzz:
 	@$(MAKE) -C selftests/unit fuzz TIME=$(TIME)
 
-# KERNEL and SEED are passed on; more by FUZZFLAGS.
+# Both: KERNEL and SEED are passed on; more by FUZZFLAGS.
 fuzz-api:
 	@$(MAKE) lab-module selftests </dev/null >&2
 	@$(lab)/fuzz-api --kernel $(KERNEL) --time $(TIME) $(if $(SEED),--seed $(SEED)) $(FUZZFLAGS)
+
+fuzz-guest:
+	@$(MAKE) lab-module selftests </dev/null >&2
+	@$(lab)/fuzz-guest --kernel $(KERNEL) --time $(TIME) $(if $(SEED),--seed $(SEED)) $(FUZZFLAGS)
 
 mutate:
 	@$(MAKE) -C selftests/unit mutate
@@ -135,5 +140,5 @@ distclean: clean
 	rm -rf .cache
 
 .PHONY: all help setup module tools selftests debug-kernel lab-module lab client run unit \
-	check format fuzz fuzz-api mutate test test-vtx test-clients test-debug bench bench-core clean distclean
+	check format fuzz fuzz-api fuzz-guest mutate test test-vtx test-clients test-debug bench bench-core clean distclean
 .NOTPARALLEL:

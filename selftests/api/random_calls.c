@@ -4,7 +4,7 @@
  * does to a VM's memory: the module says no, and stays as it was. Victims are processes that do so
  * until they are killed; the lab looks for what the kernel has to say, and for leaks.
  *
- * In the environment: seconds (15) and seed (1). A victim is made again by its seed, as far as
+ * In the environment: seconds (10) and seed (1). A victim is made again by its seed, as far as
  * threads are.
  */
 #include <fcntl.h>
@@ -246,7 +246,7 @@ static void report(const struct fuzz_marks *marks)
 /* The seconds are for the victims that begin in them. */
 TEST_F_TIMEOUT(random_calls, leave_all_as_it_was, 100000)
 {
-	u64 seconds = from_env("seconds", 15), seed = from_env("seed", 1), first = seed;
+	u64 seconds = from_env("seconds", 10), seed = from_env("seed", 1), first = seed;
 	time_t end = time(NULL) + seconds;
 
 	for (; time(NULL) < end; seed++) {
