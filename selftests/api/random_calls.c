@@ -177,8 +177,7 @@ static void victim(struct fuzz_marks *marks, u64 seed)
 	f.memfd = memfd_create("fuzz", 0);
 	if (ftruncate(f.memfd, f.vm->mem_bytes))
 		die("no file");
-	if (seed % 4 == 3 && sysconf(_SC_NPROCESSORS_CONF) > 1)
-		f.cpu_to_unplug = 1;
+	f.may_unplug = seed % 4 == 3;
 	tick();
 	for (int i = 0; i <= FUZZ_VCPUS + FUZZ_CALLERS; i++) {
 		seats[i] = (struct seat){ .nr = i, .t = { .fuzz = &f, .random = seed * 64 + i } };
@@ -212,18 +211,20 @@ static void live_and_die(struct fuzz_marks *marks, u64 seed)
 {
 	struct timespec tick = { .tv_nsec = 10000000 };
 	u32 begun = marks->calls;
-	int status;
+	bool lives = true;
 	pid_t pid = fork();
 
 	if (!pid)
 		victim(marks, seed);
-	for (int i = 0; i < LIFE_TICKS && marks->calls - begun < LIFE_CALLS; i++) {
-		if (waitpid(pid, &status, WNOHANG))
-			return;
+	for (int i = 0; lives && i < LIFE_TICKS && marks->calls - begun < LIFE_CALLS; i++) {
 		nanosleep(&tick, NULL);
+		lives = !waitpid(pid, NULL, WNOHANG);
 	}
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
+	if (lives) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	fuzz_host_restore();
 }
 
 static bool works(void)

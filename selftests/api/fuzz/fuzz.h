@@ -35,7 +35,7 @@ struct fuzz {
 	struct vm *vm;
 	int event[FUZZ_EVENTS];
 	int memfd;
-	u32 cpu_to_unplug;		/* 0: none */
+	bool may_unplug;		/* the second processor */
 };
 
 struct fuzz_thread {
@@ -64,6 +64,7 @@ const char *fuzz_call_name(unsigned int i);	/* NULL: there are no more */
 
 /* host.c: what happens to the memory and to the host, one thing. */
 void fuzz_host(struct fuzz_thread *t);
+void fuzz_host_restore(void);			/* what a victim left when it was killed */
 void fuzz_write(struct fuzz *f, u64 gpa, const void *src, size_t bytes);	/* if it's there */
 
 /* code.c */

@@ -24,7 +24,9 @@
 #define MADV_COLLAPSE 25
 #endif
 
+#define CPU_ONLINE	"/sys/devices/system/cpu/cpu1/online"	/* nobody has, if alone */
 #define HUGE_BYTES	0x200000ul
+#define KSM		"/sys/kernel/mm/ksm/run"
 #define MODULE_STATS	"/sys/kernel/debug/umbra/stats"
 
 struct range {
@@ -175,7 +177,7 @@ static void drop_caches(struct fuzz_thread *t)
 
 static void merge(struct fuzz_thread *t)
 {
-	put_text("/sys/kernel/mm/ksm/run", ONE_IN(t, 2) ? "1" : "2", 1);
+	put_text(KSM, ONE_IN(t, 2) ? "1" : "2", 1);
 }
 
 static void look_at_stats(struct fuzz_thread *t)
@@ -212,14 +214,17 @@ static void audit(struct fuzz_thread *t)
 
 static void unplug(struct fuzz_thread *t)
 {
-	char path[64];
-
-	if (!t->fuzz->cpu_to_unplug)
+	if (!t->fuzz->may_unplug)
 		return;
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online",
-		 t->fuzz->cpu_to_unplug);
-	put_text(path, "0", 1);
-	put_text(path, "1", 1);
+	put_text(CPU_ONLINE, "0", 1);
+	put_text(CPU_ONLINE, "1", 1);
+}
+
+void fuzz_host_restore(void)
+{
+	put_text(CPU_ONLINE, "1", 1);
+	put_text(KSM, "2", 1);
+	put_text(KSM, "0", 1);
 }
 
 static void unload(struct fuzz_thread *t)
