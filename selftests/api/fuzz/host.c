@@ -241,7 +241,7 @@ static void other_vm(struct fuzz_thread *t)
 	if (fd < 0)
 		return;
 	ioctl(fd, KVM_CREATE_IRQCHIP, 0);
-	vcpu = ioctl(fd, KVM_CREATE_VCPU, fuzz_pick(t, 4));
+	vcpu = ioctl(fd, KVM_CREATE_VCPU, 0);
 	close(fd);
 	ioctl(vcpu, KVM_RUN, 0);
 	close(vcpu);
