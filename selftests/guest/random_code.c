@@ -7,7 +7,7 @@
  *
  * In the environment: seeds (2 each mode), seed (1, the first), mode (all), steps (200), without
  * (a step to leave out), verbose (each step is printed), devices (KVM's emulator of instructions
- * forgets to look whether a read-only page is written, so they are for Umbra against Umbra).
+ * forgets to look whether a read-only page is written, so by default there are none).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +116,7 @@ static void reach_page(struct guest *g, struct reach *r, u64 va)
 }
 
 /*
- * Devices are left out, but for Umbra against Umbra; and what changes its own translation: what
+ * Devices are left out, if not asked for; and what changes its own translation: what
  * such an instruction sees of that is the processor's.
  */
 static bool may_use(struct guest *g, u64 va1, u64 va2)
