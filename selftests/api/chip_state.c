@@ -4,7 +4,6 @@
  * refused or taken; what was taken can be read, and set again; and once the first state is back,
  * interrupts arrive as before. 'seed' in the environment makes it another run.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -94,10 +93,9 @@ FIXTURE_SETUP(chip_state)
 {
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = { 1 } };
 	struct kvm_pit_config config = {};
-	const char *seed = getenv("seed");
 
 	memset(self->g, 0, sizeof(self->g));
-	self->random = seed ? strtoul(seed, NULL, 0) : 1;
+	self->random = from_env("seed", 1);
 	self->vm = vm_create_with_chips(variant->chips, 2);
 	if (ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap))
 		die("triple faults that are told");

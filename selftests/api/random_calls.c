@@ -29,13 +29,6 @@
 #define LIFE_CALLS	4000u		/* of a victim */
 #define LIFE_TICKS	500		/* of 10 ms, if its threads don't come back from calls */
 
-static u64 from_env(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 0) : otherwise;
-}
-
 /* ---- a victim ---- */
 
 struct seat {

@@ -4,7 +4,6 @@
  * all wait for ever; one too many, and a count is wrong. 'ipis' in the environment says how many
  * each variant sends (1000).
  */
-#include <stdlib.h>
 
 #include "chips.h"
 #include "kselftest_harness.h"
@@ -34,11 +33,9 @@ VARIANT(four_split_x2apic, CHIPS_SPLIT, 4, true);
 
 FIXTURE_SETUP(ipis)
 {
-	const char *total = getenv("ipis");
-
 	self->vm = vm_create_with_chips(variant->chips, variant->vcpus);
 	memset(self->g, 0, sizeof(self->g));
-	self->rounds = strtoul(total && *total ? total : "1000", NULL, 10) / variant->vcpus;
+	self->rounds = from_env("ipis", 1000) / variant->vcpus;
 	for (int i = 0; i < variant->vcpus && variant->x2apic; i++)
 		vcpu_use_x2apic(&self->vm->vcpu[i]);
 }

@@ -34,13 +34,6 @@ struct guest {
 	bool lost, verbose, devices;
 };
 
-static u64 from_env(const char *name, u64 otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 0) : otherwise;
-}
-
 static u32 pick(struct guest *g, u32 n)
 {
 	return (lcg_next(&g->random) >> 33) % n;

@@ -28,6 +28,13 @@ void vm_die(const char *file, int line, const char *fmt, ...)
 	_exit(1);
 }
 
+u64 from_env(const char *name, u64 otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoull(text, NULL, 0) : otherwise;
+}
+
 int vm_open_device(void)
 {
 	const char *dev = getenv("UMBRA_DEV");

@@ -146,6 +146,9 @@ static inline u64 lcg_next(u64 *random)
 	return *random = *random * 6364136223846793005ul + 1442695040888963407ul;
 }
 
+/* A number in the environment. */
+u64 from_env(const char *name, u64 otherwise);
+
 int vm_open_device(void);
 
 /*
